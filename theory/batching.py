@@ -1,0 +1,28 @@
+"""Batch first in shape, batch last in memory.
+
+Public functions take and return arrays (..., core): a replicate or a grid point is one more row. Small cores (three
+actions, five states) make poor inner loops, so arrays are laid out with the batch innermost: `columns` is then a view,
+and every NumPy operation runs along the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def columns(array: NDArray[Any], n_core: int) -> NDArray[Any]:
+    """View (or copy) of shape (core..., B) of an array (..., core...) with `n_core` core axes."""
+    n_batch = array.ndim - n_core
+    core = array.shape[n_batch:]
+    moved = array.transpose(*range(n_batch, array.ndim), *range(n_batch))
+    return np.ascontiguousarray(moved.reshape(*core, -1))
+
+
+def rows(array: NDArray[Any], batch: tuple[int, ...]) -> NDArray[Any]:
+    """Undo `columns`: a view of shape (batch..., core...) of an array (core..., B)."""
+    n_core = array.ndim - 1
+    spread = array.reshape(*array.shape[:-1], *batch)
+    return spread.transpose(*range(n_core, spread.ndim), *range(n_core))

@@ -1,0 +1,321 @@
+"""The episodic MDP, stored as the joint law p_h(s', r | s, a) of next state and reward."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory import kernels
+from theory.errors import InputError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+ROW_TOLERANCE = 1e-9
+LATTICE_TOLERANCE = 1e-9
+LARGEST_LATTICE = 10_000
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class TabularMDP:
+    """Finite-horizon MDP with a joint law of next state and reward.
+
+    The stored form lists, for every (stage, state, action), its possible outcomes: memory grows with the number of
+    outcomes, not with ``S**2 A``. A leading stage axis of length 1 means that the law is the same at every step.
+
+    Parameters
+    ----------
+    transitions : array (S, A, S) or (H, S, A, S)
+        Probability of each next state; every row sums to 1.
+    rewards : array (S, A), (S, A, S), or either with a leading H
+        Reward of (state, action) or of (state, action, next state). When one state-action-successor can pay several
+        rewards use `from_outcomes`: averaging them keeps the value but not the law of the return.
+    initial : array (S,)
+        Law of the first state.
+    horizon : int
+        Number of steps H.
+    reward_range : (float, float), default (0, 1)
+        Lowest and highest reward of the unit the rewards are given in; they are mapped affinely to [0, 1].
+
+    Attributes
+    ----------
+    probabilities : array (1 or H, S, A, O)
+    next_states : int array (1 or H, S, A, O)
+    rewards : array (1 or H, S, A, O)
+        In [0, 1]. Padding outcomes have probability 0.
+
+    Raises
+    ------
+    InputError
+        If a shape is wrong, an entry is negative or not finite, a row does not sum to 1, or a reward leaves its range.
+    """
+
+    probabilities: FloatArray
+    next_states: IntArray
+    rewards: FloatArray
+    initial: FloatArray
+    horizon: int
+    reward_range: tuple[float, float]
+
+    def __init__(
+        self,
+        transitions: ArrayLike,
+        rewards: ArrayLike,
+        initial: ArrayLike,
+        horizon: int,
+        *,
+        reward_range: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        dense = _finite("transitions", transitions)
+        if dense.ndim not in (3, 4) or dense.shape[-3] != dense.shape[-1]:
+            raise InputError(f"transitions must have shape (S, A, S) or (H, S, A, S), got {dense.shape}")
+        _check_rows("transitions", dense)
+        paid = _dense_rewards(_finite("rewards", rewards), dense.shape)
+        stages = np.broadcast_shapes(dense.shape[:-3], paid.shape[:-3])
+        dense = np.broadcast_to(dense, stages + dense.shape[-3:])
+        paid = np.broadcast_to(paid, dense.shape)
+        # Keep the support only: the widest row sets the number of outcomes.
+        n_outcomes = max(1, int((dense > 0).sum(axis=-1).max()))
+        order = np.argsort(dense <= 0, axis=-1, kind="stable")[..., :n_outcomes]
+        chosen = np.take_along_axis(dense, order, axis=-1)
+        self._store(
+            chosen,
+            np.where(chosen > 0, order, 0),
+            np.where(chosen > 0, np.take_along_axis(paid, order, axis=-1), reward_range[0]),
+            initial,
+            horizon,
+            reward_range,
+        )
+
+    @classmethod
+    def from_outcomes(
+        cls,
+        probabilities: ArrayLike,
+        next_states: ArrayLike,
+        rewards: ArrayLike,
+        initial: ArrayLike,
+        horizon: int,
+        *,
+        reward_range: tuple[float, float] = (0.0, 1.0),
+    ) -> TabularMDP:
+        """Build from the joint law p(s', r | s, a) itself.
+
+        Parameters
+        ----------
+        probabilities, next_states, rewards : arrays (S, A, O) or (H, S, A, O)
+            Probability, next state and reward of each outcome. Outcomes of probability 0 are padding.
+        initial, horizon, reward_range
+            As for the constructor.
+
+        Raises
+        ------
+        InputError
+            As the constructor, and if a next state is not one of ``0 .. S - 1``.
+        """
+        mdp = object.__new__(cls)
+        law = _finite("probabilities", probabilities)
+        if law.ndim not in (3, 4):
+            raise InputError(f"probabilities must have shape (S, A, O) or (H, S, A, O), got {law.shape}")
+        successors = np.asarray(next_states)
+        paid = _finite("rewards", rewards)
+        for name, array in (("next_states", successors), ("rewards", paid)):
+            if array.shape != law.shape:
+                raise InputError(f"{name} must have the shape of probabilities, {law.shape}, got {array.shape}")
+        _check_rows("probabilities", law)
+        mdp._store(law, successors, paid, initial, horizon, reward_range)
+        return mdp
+
+    def _store(
+        self,
+        probabilities: FloatArray,
+        next_states: NDArray[Any],
+        rewards: FloatArray,
+        initial: ArrayLike,
+        horizon: int,
+        reward_range: tuple[float, float],
+    ) -> None:
+        """Check what both constructors share, and freeze."""
+        n_states = probabilities.shape[-3]
+        if not isinstance(horizon, int | np.integer) or isinstance(horizon, bool) or horizon < 1:
+            raise InputError(f"horizon must be an integer of at least 1, got {horizon!r}")
+        if probabilities.ndim == 4 and probabilities.shape[0] not in (1, horizon):
+            raise InputError(f"a leading stage axis must have length horizon = {horizon}, got {probabilities.shape[0]}")
+        if not np.issubdtype(next_states.dtype, np.integer) or not ((next_states >= 0) & (next_states < n_states)).all():
+            raise InputError(f"next_states must be integers from 0 to {n_states - 1}")
+        start = _finite("initial", initial)
+        if start.shape != (n_states,):
+            raise InputError(f"initial must have shape ({n_states},), got {start.shape}")
+        _check_rows("initial", start)
+        low, high = map(float, reward_range)
+        if not low < high:
+            raise InputError(f"reward_range must be (low, high) with low < high, got {reward_range}")
+        live = probabilities > 0
+        outside = live & ((rewards < low) | (rewards > high))
+        if outside.any():
+            where = tuple(int(i) for i in np.argwhere(outside)[0])
+            raise InputError(
+                f"rewards must lie in [{low:g}, {high:g}], got {rewards[where]:g} at {_index(where)}; "
+                "pass reward_range=(lowest, highest) to have them mapped to [0, 1]"
+            )
+        unit = np.where(live, (rewards - low) / (high - low), 0.0)
+        fields: dict[str, Any] = {
+            "probabilities": _frozen(_staged(probabilities)),
+            "next_states": _frozen(_staged(np.where(live, next_states, 0)).astype(np.int64)),
+            "rewards": _frozen(_staged(unit)),
+            "initial": _frozen(start),
+            "horizon": int(horizon),
+            "reward_range": (low, high),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        stages = "" if self.stationary else ", time-dependent"
+        return f"TabularMDP(n_states={self.n_states}, n_actions={self.n_actions}, horizon={self.horizon}{stages})"
+
+    @property
+    def n_states(self) -> int:
+        """Number of states S."""
+        return int(self.probabilities.shape[1])
+
+    @property
+    def n_actions(self) -> int:
+        """Number of actions A."""
+        return int(self.probabilities.shape[2])
+
+    @property
+    def stationary(self) -> bool:
+        """Whether the law is the same at every step."""
+        return self.probabilities.shape[0] == 1
+
+    def original_return(self, value: ArrayLike) -> FloatArray:
+        """Map a return (or value) of the [0, 1] rewards back to the unit the rewards were given in."""
+        low, high = self.reward_range
+        return low * self.horizon + (high - low) * np.asarray(value, dtype=np.float64)
+
+    @cached_property
+    def reward_lattice(self) -> int | None:
+        """Smallest m such that every reward is a multiple of 1/m, or None (`off_lattice_reward` is then one culprit)."""
+        denominator = 1
+        for reward in np.unique(self.rewards[self.probabilities > 0]):
+            nearest = Fraction(float(reward)).limit_denominator(LARGEST_LATTICE)
+            denominator = math.lcm(denominator, nearest.denominator)
+            if abs(float(nearest) - reward) > LATTICE_TOLERANCE / LARGEST_LATTICE or denominator > LARGEST_LATTICE:
+                return None
+        return denominator
+
+    def require_lattice(self) -> int:
+        """Return `reward_lattice`, or raise naming a reward that fits none.
+
+        Raises
+        ------
+        InputError
+            If the rewards lie on no lattice of at most 10,000 steps.
+        """
+        lattice = self.reward_lattice
+        if lattice is None:
+            live = self.probabilities > 0
+            error = [abs(float(Fraction(r).limit_denominator(1000)) - r) for r in self.rewards[live].tolist()]
+            where = tuple(int(i) for i in np.argwhere(live)[int(np.argmax(error))])
+            raise InputError(
+                f"rewards must be multiples of 1/m with m <= {LARGEST_LATTICE} for the exact law of the return, "
+                f"got {self.rewards[where]!r} at {_index(where)}; round the rewards or use sampler='rollout'"
+            )
+        return lattice
+
+    @cached_property
+    def expected_reward(self) -> FloatArray:
+        """Mean reward of (stage, state, action), shape (1 or H, S, A)."""
+        return _frozen((self.probabilities * self.rewards).sum(axis=-1))
+
+    @cached_property
+    def successor_kernels(self) -> tuple[kernels.Kernel, ...]:
+        """Per stage the (S A, S) matrix of p(s' | s, a), dense when small, sparse when not."""
+        shape = (self.n_states * self.n_actions, self.n_states)
+        rows = np.broadcast_to(np.arange(shape[0])[:, None], (shape[0], self.probabilities.shape[-1])).ravel()
+        return tuple(
+            kernels.build(p.ravel(), rows, s.ravel(), shape)
+            for p, s in zip(self.probabilities, self.next_states, strict=True)
+        )
+
+    @cached_property
+    def predecessor_kernels(self) -> tuple[kernels.Kernel, ...]:
+        """Per stage the transpose of the successor matrix, (S, S A)."""
+        return tuple(kernels.transpose(kernel) for kernel in self.successor_kernels)
+
+    @cached_property
+    def reward_kernels(self) -> tuple[tuple[IntArray, kernels.Kernel], ...]:
+        """Per stage the distinct rewards (in steps of the lattice) and the (R S, S A) matrix of p(s', r | s, a).
+
+        Raises
+        ------
+        InputError
+            If the rewards lie on no lattice.
+        """
+        lattice = self.require_lattice()
+        n_rows = self.n_states * self.n_actions
+        columns = np.broadcast_to(np.arange(n_rows)[:, None], (n_rows, self.probabilities.shape[-1])).ravel()
+        built = []
+        for p, successor, reward in zip(self.probabilities, self.next_states, self.rewards, strict=True):
+            steps = np.rint(reward * lattice).astype(np.int64).ravel()
+            distinct = np.unique(steps[p.ravel() > 0])
+            block = np.searchsorted(distinct, np.where(p.ravel() > 0, steps, distinct[0]))
+            rows = block * self.n_states + successor.ravel()
+            built.append((distinct, kernels.build(p.ravel(), rows, columns, (distinct.size * self.n_states, n_rows))))
+        return tuple(built)
+
+
+def _finite(name: str, value: ArrayLike) -> FloatArray:
+    array = np.array(value, dtype=np.float64)
+    if not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0]
+        raise InputError(f"{name} must be finite, got {array[tuple(where)]} at {_index(where)}")
+    return array
+
+
+def _check_rows(name: str, array: FloatArray) -> None:
+    """Require non-negative rows that sum to 1 along the last axis."""
+    if (array < 0).any():
+        where = np.argwhere(array < 0)[0]
+        raise InputError(f"{name}{_index(where)} must not be negative, got {array[tuple(where)]:g}")
+    total = array.sum(axis=-1)
+    wrong = np.argwhere(np.abs(total - 1) > ROW_TOLERANCE)
+    if wrong.size or not total.size:
+        row = tuple(int(i) for i in wrong[0]) if wrong.size else ()
+        raise InputError(
+            f"{name}{_index(row) if row else ''} must sum to 1, got {total[row]:.12g}; normalise this row"
+        )
+
+
+def _dense_rewards(rewards: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Give rewards a successor axis: (S, A) and (H, S, A) are told from (S, A, S) by their shape."""
+    n_states, n_actions = shape[-3], shape[-2]
+    stage = shape[:-3]
+    if rewards.shape[-3:] == (n_states, n_actions, n_states) and rewards.ndim in (3, 4):
+        return rewards
+    if rewards.shape[-2:] == (n_states, n_actions) and rewards.ndim in (2, 3):
+        return np.broadcast_to(rewards[..., None], (*rewards.shape, n_states))
+    raise InputError(
+        f"rewards must have shape ({n_states}, {n_actions}), ({n_states}, {n_actions}, {n_states}) or either with a "
+        f"leading horizon to fit transitions of shape {(*stage, n_states, n_actions, n_states)}, got {rewards.shape}"
+    )
+
+
+def _staged(array: NDArray[Any]) -> NDArray[Any]:
+    return array if array.ndim == 4 else array[None]
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array = np.ascontiguousarray(array)
+    array.setflags(write=False)
+    return array
+
+
+def _index(where: Any) -> str:
+    return "[" + ", ".join(str(int(i)) for i in where) + "]"

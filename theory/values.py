@@ -1,0 +1,121 @@
+"""Exact value, occupancy, gradient and Hessian of a policy, by dynamic programming over a whole batch at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory.batching import columns, rows
+from theory.errors import InputError
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+
+COMPLEX_STEP = 1e-30
+
+
+def policy_value(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
+    """Expected return V(theta), by backward induction.
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+    policy : Policy
+    theta : array (..., dim)
+
+    Returns
+    -------
+    array (...,)
+        In [0, H].
+    """
+    theta = _parameters(mdp, policy, theta)
+    pi = columns(policy.probabilities(theta), 3)
+    return rows(mdp.initial @ _action_values(mdp, pi)[1], theta.shape[:-1])
+
+
+def policy_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
+    """Gradient of V, shape (..., dim), by the policy gradient theorem on the exact occupancy and action values."""
+    return value_and_gradient(mdp, policy, theta)[1]
+
+
+def value_and_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """V(theta), shape (...,), and its gradient, shape (..., dim), in one forward and one backward pass."""
+    theta = _parameters(mdp, policy, theta)
+    batch = theta.shape[:-1]
+    probabilities = policy.probabilities(theta)
+    pi = columns(probabilities, 3)
+    action_values, start_values = _action_values(mdp, pi)
+    weights = np.zeros_like(pi)
+    for h, flow in _flows(mdp, pi):
+        weights[h % len(pi)] += flow * action_values[h]
+    gradient = policy.score_product(theta, probabilities, rows(weights, batch))
+    return rows(mdp.initial @ start_values, batch), gradient
+
+
+def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[np.float64]:
+    """Hessian of V, shape (..., dim, dim): the complex step of the exact gradient, exact to rounding.
+
+    References
+    ----------
+    Squire and Trapp, *Using complex variables to estimate derivatives of real functions*, SIAM Review 40 (1998).
+    """
+    theta = _parameters(mdp, policy, theta)
+    stepped = theta[..., None, :] + 1j * COMPLEX_STEP * np.eye(policy.dim)
+    hessian: NDArray[np.float64] = policy_gradient(mdp, policy, stepped).imag / COMPLEX_STEP
+    return (hessian + hessian.swapaxes(-1, -2)) / 2
+
+
+def occupancy(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
+    """Probability of being in each state at each step, shape (..., H, S)."""
+    theta = _parameters(mdp, policy, theta)
+    pi = columns(policy.probabilities(theta), 3)
+    visits = np.stack([flow.sum(axis=1) for _, flow in _flows(mdp, pi)])
+    return rows(visits, theta.shape[:-1])
+
+
+def optimal_value(mdp: TabularMDP) -> float:
+    """Best expected return over all non-stationary policies, by backward induction: an upper bound of V*."""
+    value = np.zeros(mdp.n_states)
+    shape = (mdp.n_states, mdp.n_actions)
+    for h in reversed(range(mdp.horizon)):
+        stage = h % len(mdp.successor_kernels)
+        value = (mdp.expected_reward[stage] + (mdp.successor_kernels[stage] @ value).reshape(shape)).max(axis=1)
+    return float(mdp.initial @ value)
+
+
+def _parameters(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
+    """Theta as an array; the policy must fit the MDP."""
+    if (policy.n_states, policy.n_actions) != (mdp.n_states, mdp.n_actions):
+        raise InputError(
+            f"policy must have {mdp.n_states} states and {mdp.n_actions} actions as the MDP has, "
+            f"got {policy.n_states} and {policy.n_actions}"
+        )
+    if policy.horizon not in (None, mdp.horizon):
+        raise InputError(f"a time-dependent policy must have the MDP's horizon {mdp.horizon}, got {policy.horizon}")
+    theta = np.asarray(theta)
+    return theta if np.iscomplexobj(theta) else theta.astype(np.float64, copy=False)
+
+
+def _action_values(mdp: TabularMDP, pi: NDArray[Any]) -> tuple[list[NDArray[Any]], NDArray[Any]]:
+    """Q_h of every step, each (S, A, B), and the state values (S, B) at the first step; pi is (1 or H, S, A, B)."""
+    value = np.zeros((mdp.n_states, pi.shape[-1]), dtype=pi.dtype)
+    action_values = []
+    for h in reversed(range(mdp.horizon)):
+        stage = h % len(mdp.successor_kernels)
+        q = (mdp.successor_kernels[stage] @ value).reshape(pi.shape[1:])
+        q += mdp.expected_reward[stage][:, :, None]
+        value = np.einsum("sab,sab->sb", pi[h % len(pi)], q)
+        action_values.append(q)
+    return action_values[::-1], value
+
+
+def _flows(mdp: TabularMDP, pi: NDArray[Any]) -> Any:
+    """Yield (step, probability of (s, a) at that step), each (S, A, B)."""
+    visits: NDArray[Any] = np.broadcast_to(mdp.initial[:, None], (mdp.n_states, pi.shape[-1]))
+    for h in range(mdp.horizon):
+        flow = pi[h % len(pi)] * visits[:, None, :]
+        yield h, flow
+        if h + 1 < mdp.horizon:
+            kernel = mdp.predecessor_kernels[h % len(mdp.predecessor_kernels)]
+            visits = kernel @ flow.reshape(-1, flow.shape[-1])
