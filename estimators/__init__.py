@@ -1,1 +1,25 @@
-"""estimators."""
+"""Everything that draws: directions, trajectories, votes, gradient estimates, and the one ascent loop."""
+
+from estimators.ascent import Ascent, ascend
+from estimators.directions import Blocks, Directions, Sphere
+from estimators.feedback import ExactFeedback, Feedback, PreferenceFeedback, ReturnFeedback, SignFeedback
+from estimators.streams import Streams
+from estimators.zeroth_order import GradientEstimator, ZerothOrder, zbcpg, zpg
+
+__all__ = [
+    "Ascent",
+    "Blocks",
+    "Directions",
+    "ExactFeedback",
+    "Feedback",
+    "GradientEstimator",
+    "PreferenceFeedback",
+    "ReturnFeedback",
+    "SignFeedback",
+    "Sphere",
+    "Streams",
+    "ZerothOrder",
+    "ascend",
+    "zbcpg",
+    "zpg",
+]

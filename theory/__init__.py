@@ -1,1 +1,71 @@
-"""theory."""
+"""Exact, deterministic theory of zeroth-order policy gradient from preferences on tabular MDPs.
+
+Nothing here draws a random number (`garnet` alone takes the caller's generator). Everything broadcasts over the leading
+axes of `theta`.
+"""
+
+from theory.bounds import Bound, certificate, hessian_norm, prediction, smoothness_bound
+from theory.errors import InputError
+from theory.gymnasium_tables import from_gymnasium
+from theory.inversions import Inversion, MajoritySign, Trimmed
+from theory.links import LINKS, Cauchit, ComplementaryLogLog, Linear, Link, Logistic, Probit
+from theory.makers import bandit, chain, garnet, gridworld
+from theory.mdp import TabularMDP
+from theory.policies import CircularPolicy, LogLinearSoftmax, Policy, TabularSoftmax
+from theory.rates import SHARPENED_RATE, STATED_RATE, Rate, Schedule, sharpened_schedule, stated_schedule
+from theory.return_law import ReturnDistribution, difference_law, return_distribution
+from theory.values import (
+    occupancy,
+    optimal_value,
+    policy_gradient,
+    policy_hessian,
+    policy_value,
+    value_and_gradient,
+)
+from theory.votes import VoteModel, VoteTable
+
+__all__ = [
+    "LINKS",
+    "SHARPENED_RATE",
+    "STATED_RATE",
+    "Bound",
+    "Cauchit",
+    "CircularPolicy",
+    "ComplementaryLogLog",
+    "InputError",
+    "Inversion",
+    "Linear",
+    "Link",
+    "LogLinearSoftmax",
+    "Logistic",
+    "MajoritySign",
+    "Policy",
+    "Probit",
+    "Rate",
+    "ReturnDistribution",
+    "Schedule",
+    "TabularMDP",
+    "TabularSoftmax",
+    "Trimmed",
+    "VoteModel",
+    "VoteTable",
+    "bandit",
+    "certificate",
+    "chain",
+    "difference_law",
+    "from_gymnasium",
+    "garnet",
+    "gridworld",
+    "hessian_norm",
+    "occupancy",
+    "optimal_value",
+    "policy_gradient",
+    "policy_hessian",
+    "policy_value",
+    "prediction",
+    "return_distribution",
+    "sharpened_schedule",
+    "smoothness_bound",
+    "stated_schedule",
+    "value_and_gradient",
+]

@@ -24,5 +24,5 @@ def columns(array: NDArray[Any], n_core: int) -> NDArray[Any]:
 def rows(array: NDArray[Any], batch: tuple[int, ...]) -> NDArray[Any]:
     """Undo `columns`: a view of shape (batch..., core...) of an array (core..., B)."""
     n_core = array.ndim - 1
-    spread = array.reshape(*array.shape[:-1], *batch)
+    spread = array.reshape((*array.shape[:-1], *batch))
     return spread.transpose(*range(n_core, spread.ndim), *range(n_core))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,3 +34,45 @@ def _lighter(sparse: csr_array) -> Kernel:
         dense: NDArray[np.float64] = sparse.toarray()
         return dense
     return sparse
+
+
+@dataclass(frozen=True)
+class RewardBranches:
+    """The joint law p(s', r | s, a) of one stage, listed by distinct (r, s, a), rewards in ascending order.
+
+    Attributes
+    ----------
+    states, state_actions : int arrays (n_branches,)
+        The state s, and the flat index of (s, a), that each branch leaves from.
+    rewards : tuple of (int, slice)
+        Each distinct reward, in steps of the lattice, and the branches that pay it.
+    successors : (S, n_branches) matrix
+        p(s', r | s, a).
+    totals : array (1, n_branches)
+        p(r | s, a): all that the last step needs.
+    """
+
+    states: NDArray[np.int64]
+    state_actions: NDArray[np.int64]
+    rewards: tuple[tuple[int, slice], ...]
+    successors: Kernel
+    totals: NDArray[np.float64]
+
+
+def branch(probabilities: NDArray[Any], next_states: NDArray[Any], steps: NDArray[Any]) -> RewardBranches:
+    """List one stage's outcomes, each array (S, A, O), by distinct (reward, state, action)."""
+    n_states, n_actions, _ = probabilities.shape
+    live = probabilities > 0
+    pairs = np.broadcast_to(np.arange(n_states * n_actions).reshape(n_states, n_actions, 1), live.shape)[live]
+    keys = steps[live] * (n_states * n_actions) + pairs
+    distinct, inverse = np.unique(keys, return_inverse=True)
+    paid, state_actions = np.divmod(distinct, n_states * n_actions)
+    shape = (n_states, distinct.size)
+    edges = [(int(r), slice(*np.searchsorted(paid, [r, r + 1]).tolist())) for r in np.unique(paid)]
+    return RewardBranches(
+        states=state_actions // n_actions,
+        state_actions=state_actions,
+        rewards=tuple(edges),
+        successors=build(probabilities[live], next_states[live], inverse, shape),
+        totals=np.bincount(inverse, probabilities[live], distinct.size)[None],
+    )

@@ -230,6 +230,26 @@ class TabularMDP:
         return lattice
 
     @cached_property
+    def largest_return_steps(self) -> tuple[int, ...]:
+        """Largest return so far, in steps of the lattice, that any policy can have collected after 0, 1, ..., H steps.
+
+        Raises
+        ------
+        InputError
+            If the rewards lie on no lattice.
+        """
+        steps = np.rint(self.rewards * self.require_lattice())
+        best = np.where(self.initial > 0, 0.0, -np.inf)
+        largest = [0]
+        for h in range(self.horizon):
+            stage = h % len(self.probabilities)
+            collected = np.where(self.probabilities[stage] > 0, best[:, None, None] + steps[stage], -np.inf)
+            best = np.full(self.n_states, -np.inf)
+            np.maximum.at(best, self.next_states[stage].ravel(), collected.ravel())
+            largest.append(int(best.max()))
+        return tuple(largest)
+
+    @cached_property
     def expected_reward(self) -> FloatArray:
         """Mean reward of (stage, state, action), shape (1 or H, S, A)."""
         return _frozen((self.probabilities * self.rewards).sum(axis=-1))
@@ -250,25 +270,18 @@ class TabularMDP:
         return tuple(kernels.transpose(kernel) for kernel in self.successor_kernels)
 
     @cached_property
-    def reward_kernels(self) -> tuple[tuple[IntArray, kernels.Kernel], ...]:
-        """Per stage the distinct rewards (in steps of the lattice) and the (R S, S A) matrix of p(s', r | s, a).
+    def reward_branches(self) -> tuple[kernels.RewardBranches, ...]:
+        """Per stage, p(s', r | s, a) by distinct (r, s, a), rewards in steps of the lattice.
 
         Raises
         ------
         InputError
             If the rewards lie on no lattice.
         """
-        lattice = self.require_lattice()
-        n_rows = self.n_states * self.n_actions
-        columns = np.broadcast_to(np.arange(n_rows)[:, None], (n_rows, self.probabilities.shape[-1])).ravel()
-        built = []
-        for p, successor, reward in zip(self.probabilities, self.next_states, self.rewards, strict=True):
-            steps = np.rint(reward * lattice).astype(np.int64).ravel()
-            distinct = np.unique(steps[p.ravel() > 0])
-            block = np.searchsorted(distinct, np.where(p.ravel() > 0, steps, distinct[0]))
-            rows = block * self.n_states + successor.ravel()
-            built.append((distinct, kernels.build(p.ravel(), rows, columns, (distinct.size * self.n_states, n_rows))))
-        return tuple(built)
+        steps = np.rint(self.rewards * self.require_lattice()).astype(np.int64)
+        return tuple(
+            kernels.branch(*law) for law in zip(self.probabilities, self.next_states, steps, strict=True)
+        )
 
 
 def _finite(name: str, value: ArrayLike) -> FloatArray:

@@ -29,7 +29,7 @@ def policy_value(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[A
     array (...,)
         In [0, H].
     """
-    theta = _parameters(mdp, policy, theta)
+    theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
     return rows(mdp.initial @ _action_values(mdp, pi)[1], theta.shape[:-1])
 
@@ -41,7 +41,7 @@ def policy_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArra
 
 def value_and_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """V(theta), shape (...,), and its gradient, shape (..., dim), in one forward and one backward pass."""
-    theta = _parameters(mdp, policy, theta)
+    theta = parameters(mdp, policy, theta)
     batch = theta.shape[:-1]
     probabilities = policy.probabilities(theta)
     pi = columns(probabilities, 3)
@@ -60,7 +60,7 @@ def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray
     ----------
     Squire and Trapp, *Using complex variables to estimate derivatives of real functions*, SIAM Review 40 (1998).
     """
-    theta = _parameters(mdp, policy, theta)
+    theta = parameters(mdp, policy, theta)
     stepped = theta[..., None, :] + 1j * COMPLEX_STEP * np.eye(policy.dim)
     hessian: NDArray[np.float64] = policy_gradient(mdp, policy, stepped).imag / COMPLEX_STEP
     return (hessian + hessian.swapaxes(-1, -2)) / 2
@@ -68,7 +68,7 @@ def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray
 
 def occupancy(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
     """Probability of being in each state at each step, shape (..., H, S)."""
-    theta = _parameters(mdp, policy, theta)
+    theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
     visits = np.stack([flow.sum(axis=1) for _, flow in _flows(mdp, pi)])
     return rows(visits, theta.shape[:-1])
@@ -84,8 +84,8 @@ def optimal_value(mdp: TabularMDP) -> float:
     return float(mdp.initial @ value)
 
 
-def _parameters(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
-    """Theta as an array; the policy must fit the MDP."""
+def parameters(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
+    """Theta as an array of floats (or complex numbers), after checking that the policy fits the MDP."""
     if (policy.n_states, policy.n_actions) != (mdp.n_states, mdp.n_actions):
         raise InputError(
             f"policy must have {mdp.n_states} states and {mdp.n_actions} actions as the MDP has, "

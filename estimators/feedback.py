@@ -1,0 +1,192 @@
+"""Feedback: estimates of the value difference of two policies from pairs of trajectories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from estimators.rollouts import sample_returns
+from estimators.streams import Streams
+from theory.errors import InputError
+from theory.inversions import Inversion, MajoritySign, Trimmed
+from theory.links import Link, Logistic
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+from theory.return_law import difference_law, return_distribution
+from theory.values import policy_value
+from theory.votes import VoteModel, VoteTable, require_count, return_table
+
+FloatArray = NDArray[np.float64]
+Sampler = Literal["law", "rollout"]
+
+
+class Feedback(Protocol):
+    """Estimates V(first) - V(second)."""
+
+    @property
+    def n_pairs(self) -> FloatArray:
+        """Pairs of trajectories a difference, N; broadcasts against the batch."""
+
+    @property
+    def n_queries(self) -> float:
+        """Votes a pair, M; 0 when nobody votes."""
+
+    def difference(
+        self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
+    ) -> FloatArray:
+        """Estimate of V(first) - V(second), (..., dim) and (..., dim) -> (...,)."""
+
+
+@dataclass(frozen=True)
+class ExactFeedback:
+    """The exact difference of values: no trajectory, no vote."""
+
+    n_pairs: FloatArray = field(default_factory=lambda: np.array(0.0), init=False)
+    n_queries: float = field(default=0.0, init=False)
+
+    def difference(
+        self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams  # noqa: ARG002
+    ) -> FloatArray:
+        """V(first) - V(second), (...,)."""
+        values: FloatArray = policy_value(mdp, policy, np.stack([first, second]))
+        return values[0] - values[1]
+
+
+@dataclass(frozen=True, eq=False)
+class _PairFeedback:
+    """N independent pairs, each read as one number f; the estimate is the mean of f.
+
+    Under ``sampler="law"`` the N numbers are one multinomial draw from their exact law, at a cost that does not grow
+    with N; infinitely many pairs need no draw. Under ``sampler="rollout"`` every trajectory is simulated.
+    """
+
+    n_pairs: FloatArray
+    sampler: Sampler
+
+    def __post_init__(self) -> None:
+        pairs = np.asarray(self.n_pairs, dtype=np.float64)
+        for n in pairs.ravel():
+            require_count("n_pairs", float(n))
+        if self.sampler not in ("law", "rollout"):
+            raise InputError(f"sampler must be 'law' or 'rollout', got {self.sampler!r}")
+        if self.sampler == "rollout" and (pairs.ndim > 0 or np.isinf(pairs).any()):
+            raise InputError(f"n_pairs must be one finite number under sampler='rollout', got {self.n_pairs}; use 'law'")
+        object.__setattr__(self, "n_pairs", pairs)
+
+    def table(self, mdp: TabularMDP) -> VoteTable:
+        """Exact law of what is read, by difference of returns."""
+        raise NotImplementedError
+
+    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:
+        """Draw what is read from pairs whose returns differ so, any shape."""
+        raise NotImplementedError
+
+    def difference(
+        self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
+    ) -> FloatArray:
+        """Estimate of V(first) - V(second), (...,).
+
+        Raises
+        ------
+        InputError
+            If the law sampler meets rewards on no lattice, or the votes cannot be inverted on this MDP.
+        """
+        if self.sampler == "rollout":
+            n = int(self.n_pairs)
+            rng = streams.trajectories
+            gaps = sample_returns(mdp, policy, first, n, rng) - sample_returns(mdp, policy, second, n, rng)
+            mean: FloatArray = self.read(mdp, gaps, streams.votes).mean(axis=-1)
+            return mean
+        law = return_distribution(mdp, policy, np.stack([first, second])).probabilities
+        return self._draw(self.table(mdp), difference_law(law[0], law[1]), streams.votes)
+
+    def _draw(self, table: VoteTable, differences: NDArray[Any], rng: Generator) -> FloatArray:
+        """Mean of N readings under the law of the differences, (..., n_differences) -> (...,)."""
+        infinite = np.isinf(self.n_pairs)
+        exact: FloatArray = differences @ table.mean
+        if infinite.all():
+            return exact
+        n = np.where(infinite, 1, self.n_pairs).astype(np.int64)
+        counts = rng.multinomial(n, table.outcome_law(differences))
+        drawn: FloatArray = (counts @ table.outcomes) / n
+        return np.where(infinite, exact, drawn) if infinite.any() else drawn
+
+
+@dataclass(frozen=True, eq=False)
+class PreferenceFeedback(_PairFeedback):
+    """Votes on pairs of trajectories, passed through the inverse link: steps 2 to 4 of ZPG and ZBCPG.
+
+    Parameters
+    ----------
+    n_pairs : int, inf or array
+        Pairs N; an array broadcasts against the batch (law sampler).
+    sampler : {"law", "rollout"}
+    votes : VoteModel
+        Link, votes a pair M, and how they are read.
+    """
+
+    votes: VoteModel
+
+    @property
+    def n_queries(self) -> float:
+        """Votes a pair, M."""
+        return self.votes.n_queries
+
+    def table(self, mdp: TabularMDP) -> VoteTable:
+        """Exact law of the inverted vote share, by difference of returns."""
+        return self.votes.table(mdp)
+
+    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:
+        """Draw the votes on pairs whose returns differ so, and invert their share."""
+        votes = self.votes
+        if np.isinf(votes.n_queries):
+            return votes.read_limit(differences, mdp.horizon)
+        preferred = np.asarray(votes.raters.probability(differences))
+        n = int(votes.n_queries)
+        counts = rng.binomial(1, preferred) * n if votes.repeated else rng.binomial(n, preferred)
+        return votes.read(counts.astype(np.float64), mdp.horizon)
+
+
+@dataclass(frozen=True, eq=False)
+class ReturnFeedback(_PairFeedback):
+    """Differences of the returns themselves: what infinitely many votes would say."""
+
+    sampler: Sampler = "law"
+    n_queries: float = field(default=0.0, init=False)
+
+    def table(self, mdp: TabularMDP) -> VoteTable:
+        """Identity: the difference itself is read."""
+        return return_table(mdp)
+
+    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:  # noqa: ARG002
+        """Return the differences as they are."""
+        return differences
+
+
+def SignFeedback(  # noqa: N802  (a feedback like the others, built from the same parts)
+    n_pairs: ArrayLike, n_queries: float, link: Link | None = None, sampler: Sampler = "law"
+) -> PreferenceFeedback:
+    """Majority sign of the votes on each pair instead of the inverted link: ZSPO's feedback.
+
+    Parameters
+    ----------
+    n_pairs : int, inf or array
+    n_queries : int or inf
+    link : Link, default Logistic()
+        The link the raters use; the algorithm does not need to know it.
+    sampler : {"law", "rollout"}
+    """
+    votes = VoteModel(link or Logistic(), n_queries, MajoritySign())
+    return PreferenceFeedback(np.asarray(n_pairs), sampler, votes)
+
+
+def preferences(
+    n_pairs: ArrayLike, n_queries: float, link: Link, trim: float | None = None, sampler: Sampler = "law",
+    inversion: Inversion | None = None,
+) -> PreferenceFeedback:
+    """Preference feedback from plain numbers: see `PreferenceFeedback` and `theory.votes.VoteModel`."""
+    return PreferenceFeedback(np.asarray(n_pairs), sampler, VoteModel(link, n_queries, inversion or Trimmed(trim)))

@@ -1,0 +1,136 @@
+"""Cells: pure, seeded units of work, each the same whatever runs it, in whatever order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import pandas as pd
+from numpy.random import SeedSequence
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from estimators import Ascent, ZerothOrder, ascend
+from estimators.feedback import preferences
+from experiments.algorithms import get_algorithm
+from experiments.instances import Instance, get_instance
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """Settings of one grid point.
+
+    Attributes
+    ----------
+    n_queries, n_pairs : float
+        M and N; infinity is exact.
+    radius, step_size : float
+        mu and alpha.
+    n_iterations : int
+        T.
+    window : float
+        The gradient norm is averaged over iterations ``window * T < t <= T``: 0 for the theorems' average over the whole
+        run, 1/2 for the stationary tail.
+    """
+
+    n_queries: float
+    n_pairs: float
+    radius: float
+    step_size: float
+    n_iterations: int
+    window: float = 0.0
+
+    @property
+    def first(self) -> int:
+        """Index of the first iterate of the window."""
+        return math.floor(self.window * self.n_iterations)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Replicates of some grid points of one algorithm on one instance, with a seed of their own.
+
+    Points that differ in the number of iterations only are prefixes of the same runs.
+
+    Attributes
+    ----------
+    claim : str
+        What the cell is for.
+    algorithm, instance : str
+    points : tuple of Point
+    replicates : tuple of int
+        Numbers of the replicates, consecutive over the cells of a claim.
+    seed : SeedSequence
+        A child bound to this cell before anything is scheduled.
+    """
+
+    claim: str
+    algorithm: str
+    instance: str
+    points: tuple[Point, ...]
+    replicates: tuple[int, ...]
+    entropy: int
+    spawn_key: tuple[int, ...]
+
+
+def run_cell(cell: Cell) -> pd.DataFrame:
+    """Run a cell: one row a grid point and replicate.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``claim, algorithm, instance, point`` (index into the cell's points), ``replicate``, ``gradient_norm_sq``
+        (mean over the window), ``start_value`` (V at the window's first iterate), ``end_value``, ``clip_rate`` (share of
+        pairs read at the trim, at the last parameters) and the settings.
+    """
+    instance = get_instance(cell.instance)
+    rng = np.random.default_rng(SeedSequence(cell.entropy, spawn_key=cell.spawn_key))
+    rows: list[pd.DataFrame] = []
+    # Sums inside a matrix product depend on the number of threads; one makes the bytes the same everywhere.
+    with threadpool_limits(limits=1):
+        for n_queries, group in groupby(sorted(cell.points), key=lambda point: point.n_queries):
+            rows += _run_batch(cell, instance, n_queries, list(group), rng)
+    frame = pd.concat(rows, ignore_index=True)
+    return frame.sort_values(["point", "replicate"], ignore_index=True)
+
+
+def _run_batch(
+    cell: Cell, instance: Instance, n_queries: float, points: Sequence[Point], rng: np.random.Generator
+) -> Iterator[pd.DataFrame]:
+    """Run all points that share the number of votes as one batch (settings, replicates)."""
+    settings = sorted({(p.n_pairs, p.radius, p.step_size) for p in points})
+    n_pairs, radius, step_size = (np.array(column)[:, None] for column in zip(*settings, strict=True))
+    start = np.broadcast_to(instance.start, (len(settings), len(cell.replicates), instance.policy.dim))
+    feedback = preferences(n_pairs, n_queries, instance.link)
+    estimator = ZerothOrder(get_algorithm(cell.algorithm).directions, feedback, radius)
+    longest = max(p.n_iterations for p in points)
+    ascent = ascend(instance.mdp, instance.policy, estimator, start, longest, step_size, rng)
+    for point in points:
+        run = settings.index((point.n_pairs, point.radius, point.step_size))
+        yield _rows(cell, point, ascent, run)
+
+
+def _rows(cell: Cell, point: Point, ascent: Ascent, run: int) -> pd.DataFrame:
+    window = slice(point.first, point.n_iterations)
+    return pd.DataFrame(
+        {
+            "claim": cell.claim,
+            "algorithm": cell.algorithm,
+            "instance": cell.instance,
+            "point": cell.points.index(point),
+            "replicate": cell.replicates,
+            "n_iterations": point.n_iterations,
+            "n_pairs": point.n_pairs,
+            "n_queries": point.n_queries,
+            "radius": point.radius,
+            "step_size": point.step_size,
+            "gradient_norm_sq": ascent.gradient_norm_sq[run, :, window].mean(axis=-1),
+            "start_value": ascent.values[run, :, point.first],
+            "end_value": ascent.values[run, :, point.n_iterations - 1],
+        }
+    )

@@ -1,0 +1,124 @@
+"""A claim is data: what is measured, on what, along which axis, and what exponent is stated for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from experiments.cells import Point
+from experiments.instances import Instance
+from theory.rates import Axis, Rate
+
+AXIS_TITLES: dict[Axis, str] = {
+    "T": "iterations T",
+    "N": "trajectory pairs N",
+    "M": "votes per pair M",
+    "eps": "balanced path eps",
+}
+
+
+@dataclass(frozen=True)
+class Design:
+    """How everything but the axis is set.
+
+    Attributes
+    ----------
+    n_iterations, n_pairs, n_queries : float
+        T, N and M; along the balanced path their constants c1, c2, c3. Infinity isolates the other axes exactly.
+    window : float
+        Share of the run that is left out before averaging: 0 for the theorems' average, 1/2 for the stationary tail.
+    radius : float, optional
+        Fixes mu where the schedule would make it 0 (no noise at all) or on purpose.
+    radius_scale, step_scale : float
+        The constants that the schedule leaves open.
+    """
+
+    n_iterations: float
+    n_pairs: float = math.inf
+    n_queries: float = math.inf
+    window: float = 0.0
+    radius: float | None = None
+    radius_scale: float = 1.0
+    step_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement about one algorithm on one instance along one axis.
+
+    Attributes
+    ----------
+    name : str
+        Unique; it seeds the runs.
+    algorithm, instance : str
+    axis : {"T", "N", "M", "eps"}
+    grid : tuple of float
+        The asymptotic window, fixed before the run.
+    design : Design
+    rate : Rate
+        Where the exponent comes from.
+    replicates : int
+    two_sided : bool
+        Whether the exponent is claimed to be attained (TIGHT) and not only a bound.
+    margin : float
+        Slack granted to the exponent.
+    reason : str
+        Why this design isolates the axis.
+    """
+
+    name: str
+    algorithm: str
+    instance: str
+    axis: Axis
+    grid: tuple[float, ...]
+    design: Design
+    rate: Rate
+    replicates: int
+    two_sided: bool
+    reason: str
+    margin: float = 0.05
+
+    @property
+    def exponent(self) -> float:
+        """Stated exponent, a signed slope in the log-log plane."""
+        return self.rate.exponents[self.axis]
+
+    @property
+    def limit(self) -> Literal["infinity", "zero"]:
+        """Where the axis tends to."""
+        return "zero" if self.axis == "eps" else "infinity"
+
+    def points(self, instance: Instance) -> tuple[Point, ...]:
+        """Settings of every grid point, in the order of the grid."""
+        return tuple(self._point(x, instance) for x in self.grid)
+
+    def _point(self, x: float, instance: Instance) -> Point:
+        design = self.design
+        iterations, pairs, queries = design.n_iterations, design.n_pairs, design.n_queries
+        if self.axis == "T":
+            iterations = x
+        elif self.axis == "N":
+            pairs = x
+        elif self.axis == "M":
+            queries = x
+        else:
+            iterations, pairs = round(iterations / x), round(pairs / x**2)
+            queries = round(queries / x**self.rate.queries_power)
+        schedule = self.rate.schedule(
+            dim=instance.policy.dim,
+            horizon=instance.mdp.horizon,
+            n_pairs=pairs,
+            n_queries=queries,
+            radius_scale=design.radius_scale,
+            step_scale=design.step_scale,
+        )
+        radius = float(schedule.radius) if design.radius is None else design.radius
+        return Point(
+            n_queries=queries,
+            n_pairs=pairs,
+            radius=radius,
+            step_size=float(schedule.step_size),
+            n_iterations=int(iterations),
+            window=design.window,
+        )

@@ -1,0 +1,216 @@
+"""Power-law fits: the slope of the log of a replicate mean on log x, with its whole sampling error."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
+
+from theory.errors import InputError
+
+FloatArray = NDArray[np.float64]
+
+TWO_SIDED_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class PowerLawFit:
+    """A fitted power law ``y = exp(intercept) * x**slope`` and how well it is known.
+
+    Attributes
+    ----------
+    slope, intercept : float
+        Of the least-squares line through (log x, log of the replicate mean).
+    standard_error : float
+        Of the slope; 0 for exactly computed values.
+    ci_low, ci_high : float
+        Two-sided 95% limits of the slope, Student's t with `df` degrees of freedom.
+    df : int
+        ``n_replicates - 1``.
+    n_points, n_replicates : int
+    local_slopes, local_slope_standard_errors : tuple of float, length n_points - 1
+        Between consecutive points, in the order of increasing x.
+    curvature : float
+        Coefficient of the square of the centred log x when it is added to the line; nan below 3 points.
+    curvature_p_value : float
+        Two-sided t test of no curvature; nan below 3 points or for exactly computed values.
+    bootstrap_low, bootstrap_high : float
+        Percentile 95% limits of the slope, replicates resampled jointly over the points; nan when not asked for.
+    """
+
+    slope: float
+    intercept: float
+    standard_error: float
+    ci_low: float
+    ci_high: float
+    df: int
+    n_points: int
+    n_replicates: int
+    local_slopes: tuple[float, ...]
+    local_slope_standard_errors: tuple[float, ...]
+    curvature: float
+    curvature_p_value: float
+    bootstrap_low: float
+    bootstrap_high: float
+
+    def one_sided(self, level: float) -> tuple[float, float]:
+        """Lower and upper limit of the slope, each one-sided at ``level`` (0.95, say)."""
+        return _one_sided(self.slope, self.standard_error, self.df, level)
+
+    def predict(self, x: ArrayLike) -> FloatArray:
+        """Value of the fitted power law at ``x``, broadcast."""
+        predicted: FloatArray = np.exp(self.intercept + self.slope * np.log(np.asarray(x, dtype=float)))
+        return predicted
+
+
+def fit_power_law(
+    x: ArrayLike, y: ArrayLike, *, n_bootstrap: int = 0, rng: np.random.Generator | None = None
+) -> PowerLawFit:
+    """Fit a power law to replicate means.
+
+    Replicates are independent of each other; within one, the points may depend on each other in any way (separate
+    runs, prefixes of one run, common random numbers). The line is fitted to the influence pseudo-values
+    ``log(mean_i) + (y_ir - mean_i) / mean_i``, clustered by replicate: their mean over r is the log of the replicate
+    mean, and their covariance is that of the delta method. Lack of fit is the same in every replicate and orthogonal
+    to the regressors, so it does not enter the standard error; `curvature` reports it.
+
+    Parameters
+    ----------
+    x : array (n_points,)
+        Positive and distinct, in any order.
+    y : array (n_points, n_replicates) or (n_points,)
+        Positive. A single column, or columns that are all equal, are exactly computed values: standard error 0.
+    n_bootstrap : int, default 0
+        Bootstrap resamples, a check on the t interval.
+    rng : numpy.random.Generator, optional
+        Required when ``n_bootstrap > 0``, unused otherwise.
+
+    Returns
+    -------
+    PowerLawFit
+
+    Raises
+    ------
+    InputError
+        If x or y is not as described, or the bootstrap lacks its generator.
+
+    References
+    ----------
+    A. C. Cameron, D. L. Miller, "A Practitioner's Guide to Cluster-Robust Inference", Journal of Human Resources
+    50 (2015), section VI: few clusters, Student's t with one degree of freedom less than there are clusters.
+    """
+    log_x, values = _checked(x, y)
+    n_points, n_replicates = values.shape
+    df = n_replicates - 1
+    exact = bool(np.all(values == values[:, :1]))
+    if exact:
+        values = values[:, :1]
+    means = values.mean(axis=1)
+    log_means = np.log(means)
+    influence = (values - means[:, None]) / means[:, None]
+    pseudo_values = log_means[:, None] + influence
+
+    centred = log_x - log_x.mean()
+    (level, slope), (_, standard_error), _ = _clustered(np.stack([np.ones(n_points), centred], axis=1), pseudo_values)
+    curvature, curvature_p_value = math.nan, math.nan
+    if n_points >= 3:
+        design = np.stack([np.ones(n_points), centred, centred**2], axis=1)
+        (_, _, curvature), _, (_, _, curvature_p_value) = _clustered(design, pseudo_values)
+
+    steps = np.diff(log_x)
+    local_influence = np.diff(influence, axis=0) / steps[:, None]
+    local_errors = np.zeros(n_points - 1) if exact else local_influence.std(axis=1, ddof=1) / math.sqrt(n_replicates)
+    ci_low, ci_high = _one_sided(slope, standard_error, df, (1 + TWO_SIDED_LEVEL) / 2)
+    bootstrap_low, bootstrap_high = _bootstrap_limits(centred, values, n_bootstrap, rng)
+    return PowerLawFit(
+        slope=slope,
+        intercept=level - slope * float(log_x.mean()),
+        standard_error=standard_error,
+        ci_low=ci_low,
+        ci_high=ci_high,
+        df=df,
+        n_points=n_points,
+        n_replicates=n_replicates,
+        local_slopes=tuple((np.diff(log_means) / steps).tolist()),
+        local_slope_standard_errors=tuple(local_errors.tolist()),
+        curvature=curvature,
+        curvature_p_value=curvature_p_value,
+        bootstrap_low=bootstrap_low,
+        bootstrap_high=bootstrap_high,
+    )
+
+
+def _checked(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Log x in increasing order and y as (n_points, n_replicates) in the same order."""
+    points = np.asarray(x, dtype=float)
+    values = np.asarray(y, dtype=float)
+    if points.ndim != 1 or points.size < 2:
+        raise InputError(f"x must be one-dimensional with at least 2 points, got shape {points.shape}; add points")
+    if not np.all(np.isfinite(points) & (points > 0)):
+        raise InputError(f"x must be positive and finite, got {_first(points, points > 0)}; remove this point")
+    order = np.argsort(points)
+    repeated = np.diff(points[order]) == 0
+    if repeated.any():
+        at = points[order][:-1][repeated][0]
+        raise InputError(f"x must be distinct, got {at:g} twice; put replicates of a point in the columns of y")
+    if values.ndim == 1:
+        values = values[:, None]
+    if values.ndim != 2 or values.shape[0] != points.size or values.shape[1] == 0:
+        raise InputError(
+            f"y must have shape ({points.size}, n_replicates) to match x, got {np.shape(y)}; give one row per point"
+        )
+    if not np.all(np.isfinite(values) & (values > 0)):
+        raise InputError(
+            f"y must be positive and finite, got {_first(values, values > 0)}; "
+            "fit a quantity that has a logarithm, such as a squared gradient norm"
+        )
+    return np.log(points[order]), values[order]
+
+
+def _first(array: FloatArray, positive: NDArray[np.bool_]) -> str:
+    """Name the first entry that is not positive and finite, with its index."""
+    index = np.argwhere(~(positive & np.isfinite(array)))[0].tolist()
+    return f"{array[tuple(index)]:g} at {index}"
+
+
+def _clustered(design: FloatArray, pseudo_values: FloatArray) -> tuple[list[float], list[float], list[float]]:
+    """Least squares over (points, replicates), clustered by replicate: coefficients, standard errors, p-values."""
+    from statsmodels.regression.linear_model import OLS  # late: costs two seconds
+
+    n_points, n_replicates = pseudo_values.shape
+    if n_replicates == 1:  # exact values, nothing to infer
+        coefficients = np.linalg.lstsq(design, pseudo_values[:, 0])[0]
+        return coefficients.tolist(), [0.0] * design.shape[1], [math.nan] * design.shape[1]
+    results = OLS(pseudo_values.ravel(), np.repeat(design, n_replicates, axis=0)).fit(
+        cov_type="cluster", cov_kwds={"groups": np.tile(np.arange(n_replicates), n_points)}, use_t=True
+    )
+    return results.params.tolist(), results.bse.tolist(), results.pvalues.tolist()
+
+
+def _one_sided(slope: float, standard_error: float, df: int, level: float) -> tuple[float, float]:
+    if not 0 < level < 1:
+        raise InputError(f"level must lie strictly between 0 and 1, got {level:g}; 0.95 is usual")
+    if standard_error == 0:
+        return slope, slope
+    half_width = float(stdtrit(df, level)) * standard_error
+    return slope - half_width, slope + half_width
+
+
+def _bootstrap_limits(
+    centred: FloatArray, values: FloatArray, n_bootstrap: int, rng: np.random.Generator | None
+) -> tuple[float, float]:
+    """Percentile limits of the slope; a resample of whole replicates is a vector of multinomial counts."""
+    if n_bootstrap < 0:
+        raise InputError(f"n_bootstrap must be at least 0, got {n_bootstrap}; 0 leaves the bootstrap out")
+    if n_bootstrap == 0:
+        return math.nan, math.nan
+    if rng is None:
+        raise InputError(f"rng must be given when n_bootstrap > 0, got None with {n_bootstrap}; pass a Generator")
+    n_replicates = values.shape[1]
+    counts = rng.multinomial(n_replicates, np.full(n_replicates, 1 / n_replicates), size=n_bootstrap)
+    slopes = np.log(counts @ values.T / n_replicates) @ centred / (centred @ centred)
+    low, high = np.quantile(slopes, [(1 - TWO_SIDED_LEVEL) / 2, (1 + TWO_SIDED_LEVEL) / 2])
+    return float(low), float(high)

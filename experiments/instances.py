@@ -1,0 +1,171 @@
+"""Named instances: an MDP, a policy class, where runs start, and the link of the raters."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory import (
+    CircularPolicy,
+    InputError,
+    Link,
+    Logistic,
+    LogLinearSoftmax,
+    Policy,
+    TabularMDP,
+    TabularSoftmax,
+    bandit,
+    chain,
+    from_gymnasium,
+    garnet,
+    gridworld,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """What a claim is tested on.
+
+    Attributes
+    ----------
+    name, summary : str
+    mdp : TabularMDP
+    policy : Policy
+    start : array (dim,)
+        Where runs start, theta_1.
+    link : Link
+        The link of the raters. Its scale grows with the horizon, so that votes stay informative.
+    """
+
+    name: str
+    summary: str
+    mdp: TabularMDP
+    policy: Policy
+    start: NDArray[np.float64]
+    link: Link
+
+
+def _instance(name: str, summary: str, mdp: TabularMDP, policy: Policy) -> Instance:
+    return Instance(name, summary, mdp, policy, np.zeros(policy.dim), Logistic(scale=mdp.horizon / 2))
+
+
+def _tabular(name: str, summary: str, mdp: TabularMDP) -> Instance:
+    return _instance(name, summary, mdp, TabularSoftmax(mdp.n_states, mdp.n_actions))
+
+
+def _garnet() -> TabularMDP:
+    return garnet(5, 3, 3, 5, np.random.default_rng(20240917))
+
+
+def _circular(name: str, summary: str, mdp: TabularMDP, concentration: float) -> Instance:
+    return _instance(name, summary, mdp, CircularPolicy(mdp.n_states, mdp.n_actions, concentration))
+
+
+def _log_linear(name: str, summary: str) -> Instance:
+    mdp = _garnet()
+    features = np.random.default_rng(5).uniform(-1, 1, (mdp.n_states, mdp.n_actions, 4))
+    return _instance(name, summary, mdp, LogLinearSoftmax(features))
+
+
+_GRID = ["S....", ".#...", "...H.", ".H...", "....G"]
+
+_BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
+    "circular": (
+        "garnet (5 states, 3 actions, 3 successors, H = 5), circular policy: interior optimum",
+        lambda n, s: _circular(n, s, _garnet(), 2.0),
+    ),
+    "circular-frozenlake": (
+        "FrozenLake 4x4, slippery, H = 20, circular policy",
+        lambda n, s: _circular(n, s, from_gymnasium("FrozenLake-v1", 20), 4.0),
+    ),
+    "garnet": (
+        "garnet (5 states, 3 actions, 3 successors, H = 5), tabular softmax",
+        lambda n, s: _tabular(n, s, _garnet()),
+    ),
+    "log-linear": ("the same garnet, log-linear softmax of 4 random features", _log_linear),
+    "bandit": (
+        "5-armed Bernoulli bandit, tabular softmax",
+        lambda n, s: _tabular(n, s, bandit([0.1, 0.3, 0.5, 0.7, 0.9])),
+    ),
+    "chain": (
+        "deterministic chain of 5 states, H = 8, tabular softmax",
+        lambda n, s: _tabular(n, s, chain(5, 8)),
+    ),
+    "gridworld": (
+        "5x5 gridworld with a wall and holes, slip 0.1, H = 20, tabular softmax",
+        lambda n, s: _tabular(n, s, gridworld(_GRID, 20, slip=0.1)),
+    ),
+    "frozenlake": (
+        "FrozenLake 4x4, slippery, H = 20, tabular softmax",
+        lambda n, s: _tabular(n, s, from_gymnasium("FrozenLake-v1", 20)),
+    ),
+    "frozenlake-deterministic": (
+        "FrozenLake 4x4, not slippery, H = 20, tabular softmax",
+        lambda n, s: _tabular(n, s, from_gymnasium("FrozenLake-v1", 20, is_slippery=False)),
+    ),
+    "cliffwalking": (
+        "CliffWalking 4x12, H = 20, tabular softmax",
+        lambda n, s: _tabular(n, s, from_gymnasium("CliffWalking-v1", 20)),
+    ),
+    "taxi": (
+        "Taxi (500 states), H = 20, tabular softmax",
+        lambda n, s: _tabular(n, s, from_gymnasium("Taxi-v4", 20)),
+    ),
+}
+
+INSTANCES: dict[str, str] = {name: summary for name, (summary, _) in _BUILDERS.items()}
+
+
+@lru_cache(maxsize=32)
+def get_instance(name: str) -> Instance:
+    """Instance of that name, or the user's own from ``module:attribute``.
+
+    Parameters
+    ----------
+    name : str
+        One of `INSTANCES`, or ``module:attribute`` naming an `Instance`, a `TabularMDP` (tabular softmax is then used)
+        or a function without arguments that returns either.
+
+    Raises
+    ------
+    InputError
+        If there is no such instance, or the module or attribute cannot be had.
+    """
+    if ":" in name:
+        return _load(name)
+    if name not in _BUILDERS:
+        raise InputError(
+            f"instance must be one of {', '.join(INSTANCES)}, or module:attribute for your own; got {name!r}"
+        )
+    summary, build = _BUILDERS[name]
+    return build(name, summary)
+
+
+def _load(name: str) -> Instance:
+    module_name, _, attribute = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except InputError:
+        raise
+    except AttributeError:
+        raise InputError(f"instance {name!r}: module {module_name} has no attribute {attribute!r}") from None
+    except Exception as error:
+        raise InputError(f"instance {name!r}: cannot import {module_name} ({type(error).__name__}: {error})") from error
+    if callable(found) and not isinstance(found, TabularMDP | Instance):
+        found = found()
+    if isinstance(found, TabularMDP):
+        return _tabular(name, f"your own: {found!r}, tabular softmax", found)
+    if isinstance(found, Instance):
+        return found
+    raise InputError(
+        f"instance {name!r} must be a TabularMDP, an Instance or a function returning one, got {type(found).__name__}"
+    )

@@ -1,0 +1,121 @@
+"""Run cells: in parallel, with progress, keeping every finished one."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import joblib
+import pandas as pd
+from joblib import Memory, Parallel, delayed
+
+import estimators
+import theory
+from experiments import algorithms, cells
+from experiments.cells import Cell, run_cell
+from experiments.claims import Claim
+from experiments.instances import Instance, get_instance
+
+Backend = Literal["loky", "dask", "ray"]
+Progress = Callable[[int, int], None]
+
+BLOCK = 32
+
+
+def cells_of(claim: Claim, seed: int) -> list[Cell]:
+    """Cells of a claim: its replicates in blocks of 32, each with its own random stream.
+
+    The stream depends on the seed, the claim's name and the number of the block alone, so neither the selection of
+    claims nor later replicates change it.
+    """
+    points = claim.points(get_instance(claim.instance))
+    return [
+        Cell(
+            claim=claim.name,
+            algorithm=claim.algorithm,
+            instance=claim.instance,
+            points=points,
+            replicates=tuple(range(first, min(first + BLOCK, claim.replicates))),
+            entropy=seed,
+            spawn_key=(zlib.crc32(claim.name.encode()), first // BLOCK),
+        )
+        for first in range(0, claim.replicates, BLOCK)
+    ]
+
+
+def run_cells(
+    tasks: Sequence[Cell],
+    *,
+    jobs: int = -1,
+    backend: Backend = "loky",
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Run cells and stack their rows in the order given.
+
+    Parameters
+    ----------
+    tasks : sequence of Cell
+    jobs : int
+        Workers; -1 for one a core.
+    backend : {"loky", "dask", "ray"}
+    cache : Path, optional
+        Folder that keeps finished cells; a cell is run again when its settings, its instance or the code change.
+    progress : function of (done, total), optional
+    """
+    call: Callable[[Cell, str], pd.DataFrame] = _run if cache is None else Memory(cache, verbose=0).cache(_run)
+    # Large cells first: the last one to start should not be the longest.
+    order = sorted(range(len(tasks)), key=lambda i: -_work(tasks[i]))
+    parallel = _Parallel(n_jobs=jobs, backend=backend)
+    parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
+    calls = [delayed(call)(tasks[i], _fingerprint(get_instance(tasks[i].instance))) for i in order]
+    frames = parallel(calls)
+    in_order = dict(zip(order, frames, strict=True))
+    return pd.concat([in_order[i] for i in range(len(tasks))], ignore_index=True)
+
+
+class _Parallel(Parallel):  # type: ignore[misc]  # joblib has no types
+    """Parallel that tells how many tasks are done, on every backend."""
+
+    report: Callable[[int], None] | None = None
+
+    def print_progress(self) -> None:
+        if self.report is not None:
+            self.report(self.n_completed_tasks)
+
+
+def _run(cell: Cell, fingerprint: str) -> pd.DataFrame:  # noqa: ARG001  (part of the cache's key)
+    return run_cell(cell)
+
+
+def _work(cell: Cell) -> float:
+    return sum(point.n_iterations * min(point.n_queries, 1e4) for point in cell.points)
+
+
+def _fingerprint(instance: Instance) -> str:
+    """Digest of the code and of the instance's content: what a finished cell depends on beside its settings."""
+    mdp = instance.mdp
+    content: tuple[Any, ...] = (
+        mdp.probabilities,
+        mdp.next_states,
+        mdp.rewards,
+        mdp.initial,
+        mdp.horizon,
+        instance.policy,
+        instance.start,
+        instance.link,
+    )
+    return f"{_code_digest()}-{joblib.hash(content)}"
+
+
+@lru_cache(maxsize=1)
+def _code_digest() -> str:
+    digest = hashlib.sha256()
+    packages = [path for package in (theory, estimators) for path in sorted(Path(package.__file__).parent.glob("*.py"))]
+    for path in [*packages, Path(algorithms.__file__), Path(cells.__file__)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,251 @@
+"""Verdicts: does a measured slope keep to a stated exponent, alone or in a family of claims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from scipy.special import stdtr
+
+from theory.errors import InputError
+
+
+class Outcome(StrEnum):
+    """What a check concludes; UNDECIDED asks for more replicates."""
+
+    HOLDS = "HOLDS"
+    VIOLATED = "VIOLATED"
+    UNDECIDED = "UNDECIDED"
+
+
+class RateClaim(Protocol):
+    """What a verdict needs of a claim: quantity = O(x**exponent) as x tends to ``limit``."""
+
+    @property
+    def exponent(self) -> float:
+        """Stated slope in the log-log plane, with its sign: -1/2 for 1/sqrt(N), +1 for eps."""
+
+    @property
+    def margin(self) -> float:
+        """Slack granted to the slope."""
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether the exponent is claimed to be attained as well."""
+
+    @property
+    def limit(self) -> Literal["infinity", "zero"]:
+        """Where x tends to."""
+
+
+class SlopeEstimate(Protocol):
+    """What a verdict needs of a fit."""
+
+    @property
+    def slope(self) -> float:
+        """Estimate."""
+
+    @property
+    def standard_error(self) -> float:
+        """Its standard error; 0 when it is known exactly."""
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom of the t law of the studentised error."""
+
+    @property
+    def ci_low(self) -> float:
+        """Lower two-sided 95% limit."""
+
+    @property
+    def ci_high(self) -> float:
+        """Upper two-sided 95% limit."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one claim, with what it rests on.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    tight : bool
+        The claim holds, tightness was asked for, and the slope is shown to lie within the margin of the exponent.
+    slope, ci_low, ci_high : float
+        Estimate and two-sided 95% limits of this claim alone.
+    exponent, margin : float
+        As stated.
+    p_holds, p_violated, p_tight : float
+        p-values of the evidence for each conclusion, comparable with alpha: adjusted when judged in a family.
+    reason : str
+        One line.
+    """
+
+    outcome: Outcome
+    tight: bool
+    slope: float
+    ci_low: float
+    ci_high: float
+    exponent: float
+    margin: float
+    p_holds: float
+    p_violated: float
+    p_tight: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class PValues:
+    """Unadjusted p-values of the evidence that a claim holds, is violated, is tight."""
+
+    holds: float
+    violated: float
+    tight: float
+
+
+def judge(fit: SlopeEstimate, claim: RateClaim, alpha: float = 0.05) -> Verdict:
+    """Judge one claim by one-sided tests at level ``alpha``.
+
+    As x tends to infinity the bound is kept when slope <= exponent + margin; as x tends to zero, when
+    slope >= exponent - margin. HOLDS if the one-sided limit of the slope on the far side of this boundary keeps to it,
+    VIOLATED if the limit on the near side is beyond it, else UNDECIDED. Only one of the two calls can be wrong, so a
+    wrong call has probability at most ``alpha``. Exact slopes (standard error 0) are compared.
+
+    Parameters
+    ----------
+    fit : SlopeEstimate
+        Such as a `PowerLawFit`.
+    claim : RateClaim
+    alpha : float, default 0.05
+        Below 1/2.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    InputError
+        If alpha is not in (0, 1/2).
+    """
+    _check_alpha(alpha)
+    return _decide(fit, claim, p_values(fit, claim), alpha)
+
+
+def judge_family(fits: Sequence[SlopeEstimate], claims: Sequence[RateClaim], alpha: float = 0.05) -> list[Verdict]:
+    """Judge claims together: the probability that any of them is called wrongly is at most ``alpha``.
+
+    There are two families, of the hypotheses that HOLDS rejects and of those that VIOLATED rejects, and each gets
+    Holm's procedure at alpha / 2: valid however the fits depend on each other, and nearly all of alpha / 2 is left for
+    the weakest claim once the others are decided. One step-down over the smaller p-value of each claim would not do,
+    since a claim called rightly could have been called wrongly and still counts. Tightness, a second statement about
+    claims that hold, has a Holm family of its own at alpha, of the claims that ask for it; for the others ``p_tight``
+    is unadjusted. A family of one is stricter than `judge`, which needs no split.
+
+    Parameters
+    ----------
+    fits : sequence of SlopeEstimate
+        In the order of the claims.
+    claims : sequence of RateClaim
+    alpha : float, default 0.05
+        Below 1/2.
+
+    Returns
+    -------
+    list of Verdict
+        In the order of the claims, with adjusted p-values.
+
+    Raises
+    ------
+    InputError
+        If alpha is not in (0, 1/2) or the lengths differ.
+
+    References
+    ----------
+    S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6 (1979).
+    """
+    _check_alpha(alpha)
+    if len(fits) != len(claims):
+        raise InputError(f"fits must match claims one to one, got {len(fits)} for {len(claims)}; give one fit a claim")
+    raw = [p_values(fit, claim) for fit, claim in zip(fits, claims, strict=True)]
+    holds = [min(1.0, 2 * p) for p in holm([p.holds for p in raw])]
+    violated = [min(1.0, 2 * p) for p in holm([p.violated for p in raw])]
+    asked = [index for index, claim in enumerate(claims) if claim.two_sided]
+    tight = dict(enumerate(p.tight for p in raw)) | dict(
+        zip(asked, holm([raw[index].tight for index in asked]), strict=True)
+    )
+    return [
+        _decide(fit, claim, PValues(holds[index], violated[index], tight[index]), alpha)
+        for index, (fit, claim) in enumerate(zip(fits, claims, strict=True))
+    ]
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm-adjusted p-values, in the order given."""
+    from statsmodels.stats.multitest import multipletests  # late: costs two seconds
+
+    return [float(value) for value in multipletests(p, method="holm")[1]] if len(p) else []
+
+
+def p_values(fit: SlopeEstimate, claim: RateClaim) -> PValues:
+    """Unadjusted p-values of one claim; a sequential or joint rule can start from these."""
+    excess = _orientation(claim) * (fit.slope - claim.exponent)
+    violated = _p_positive(excess - claim.margin, fit)
+    inside = _p_positive(claim.margin - excess, fit)
+    holds = 1.0 - violated if fit.standard_error == 0 else inside  # an exact slope on the boundary keeps the bound
+    return PValues(holds=holds, violated=violated, tight=max(inside, _p_positive(claim.margin + excess, fit)))
+
+
+def _orientation(claim: RateClaim) -> int:
+    """Sign that makes a larger slope the worse one."""
+    return 1 if claim.limit == "infinity" else -1
+
+
+def _p_positive(estimate: float, fit: SlopeEstimate) -> float:
+    """p-value of the evidence that the estimated parameter is positive; 0 or 1 when it is known exactly."""
+    if fit.standard_error == 0:
+        return 0.0 if estimate > 0 else 1.0
+    return float(stdtr(fit.df, -estimate / fit.standard_error))
+
+
+def _decide(fit: SlopeEstimate, claim: RateClaim, p: PValues, alpha: float) -> Verdict:
+    if p.holds <= alpha:
+        outcome = Outcome.HOLDS
+    elif p.violated <= alpha:
+        outcome = Outcome.VIOLATED
+    else:
+        outcome = Outcome.UNDECIDED
+    tight = claim.two_sided and outcome is Outcome.HOLDS and p.tight <= alpha
+    return Verdict(
+        outcome=outcome,
+        tight=tight,
+        slope=fit.slope,
+        ci_low=fit.ci_low,
+        ci_high=fit.ci_high,
+        exponent=claim.exponent,
+        margin=claim.margin,
+        p_holds=p.holds,
+        p_violated=p.violated,
+        p_tight=p.tight,
+        reason=_reason(fit, claim, p, outcome, tight),
+    )
+
+
+def _reason(fit: SlopeEstimate, claim: RateClaim, p: PValues, outcome: Outcome, tight: bool) -> str:
+    sign = _orientation(claim)
+    boundary = f"{claim.exponent + sign * claim.margin:+.3f}"
+    kept, broken = ("at most", "above") if sign == 1 else ("at least", "below")
+    slope = f"slope {fit.slope:+.3f}"
+    if outcome is Outcome.UNDECIDED:
+        return f"{slope} is not told apart from {boundary} (p = {min(p.holds, p.violated):.2g}); add replicates"
+    if outcome is Outcome.VIOLATED:
+        return f"{slope} is {broken} {boundary} (p = {p.violated:.2g})"
+    attained = f"; {'tight' if tight else 'not shown tight'} (p = {p.tight:.2g})" if claim.two_sided else ""
+    return f"{slope} is {kept} {boundary} (p = {p.holds:.2g}){attained}"
+
+
+def _check_alpha(alpha: float) -> None:
+    if not 0 < alpha < 0.5:
+        raise InputError(f"alpha must lie strictly between 0 and 1/2, got {alpha:g}; 0.05 is usual")

@@ -1,0 +1,106 @@
+"""Ways to turn a vote share into an estimate of the difference of two returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.errors import InputError
+from theory.links import Link, default_trim, largest_trim
+
+FloatArray = NDArray[np.float64]
+
+
+class Inversion(Protocol):
+    """Maps vote counts to values."""
+
+    @property
+    def consistent(self) -> bool:
+        """Whether infinitely many votes give back the difference itself (with the link that the raters use)."""
+
+    def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
+        """Value f(b) of each count b out of n_queries votes."""
+
+    def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:
+        """Value of each vote share when there are infinitely many votes."""
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """f(b) = sigma^{-1}(trim(b / M | Delta)): step 3 of ZPG and ZBCPG.
+
+    Parameters
+    ----------
+    trim : float, optional
+        Delta, a probability. By default half of min(sigma(-H), 1 - sigma(H)): strictly below it, so that clipping
+        never acts at the mean and the bias is of order 1/M rather than 1/sqrt(M).
+    enforce : bool, default True
+        Whether to refuse a trim above min(sigma(-H), 1 - sigma(H)), which the theorems exclude. Only a deliberate fault
+        sets it to False.
+    """
+
+    trim: float | None = None
+    enforce: bool = True
+
+    def __post_init__(self) -> None:
+        if self.trim is not None and not 0 < self.trim < 0.5:
+            raise InputError(f"trim must lie strictly between 0 and 1/2, got {self.trim}; None chooses a safe one")
+
+    @property
+    def consistent(self) -> bool:
+        """True: the trim lies below every probability that can occur."""
+        return self.enforce
+
+    def level(self, link: Link, horizon: int) -> float:
+        """The trim in force for returns in [0, horizon].
+
+        Raises
+        ------
+        InputError
+            If the link saturates on [-H, H], or the trim exceeds min(sigma(-H), 1 - sigma(H)).
+        """
+        largest = largest_trim(link, horizon)
+        if self.trim is None:
+            return default_trim(link, horizon)
+        # The boundary itself is legal; sigma(-H) computed elsewhere may differ in its last digits.
+        if self.enforce and self.trim > largest * (1 + 1e-12):
+            raise InputError(
+                f"trim must be at most min(sigma(-H), 1 - sigma(H)) = {largest:.6g} for {link} and H = {horizon}, "
+                f"got {self.trim:g}; lower it or pass None"
+            )
+        return self.trim
+
+    def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
+        """Inverted trimmed share of each count."""
+        return self.limit(link, counts / n_queries, horizon)
+
+    def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:
+        """Inverted trimmed share."""
+        level = self.level(link, horizon)
+        return np.asarray(link.inverse(np.clip(shares, level, 1 - level)), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class MajoritySign:
+    """f(b) = sign(2 b - M): which trajectory the majority prefers. Needs no link.
+
+    References
+    ----------
+    ZSPO, arXiv:2506.03066.
+    """
+
+    @property
+    def consistent(self) -> bool:
+        """False: the size of the difference is lost."""
+        return False
+
+    def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:  # noqa: ARG002
+        """Sign of the majority of each count."""
+        return np.sign(2 * counts - n_queries)
+
+    def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:  # noqa: ARG002
+        """Sign of the majority of each share."""
+        return np.sign(shares - 0.5)

@@ -1,0 +1,280 @@
+"""Links: the probability that the better of two trajectories is preferred, as a function of their returns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit, ndtr, ndtri
+
+from theory.errors import InputError
+
+FloatArray = NDArray[np.float64]
+
+# Half of a tail below this is lost next to 1: 1 - trim would round to 1, whose inverse is infinite.
+SMALLEST_TAIL = float(np.finfo(np.float64).eps)
+# 2^(-exp x) is 0 far below this, and exp overflows just above it.
+LARGEST_EXPONENT = 700.0
+
+
+@runtime_checkable
+class Link(Protocol):
+    """Strictly increasing sigma with sigma(0) = 1/2: a rater prefers tau1 with probability sigma(R1 - R0)."""
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether sigma(x) + sigma(-x) = 1 for every x."""
+
+    def probability(self, x: ArrayLike) -> FloatArray:
+        """Preference probability sigma(x) of a difference of returns."""
+
+    def inverse(self, p: ArrayLike) -> FloatArray:
+        """Difference of returns whose preference probability is p."""
+
+    def derivative(self, x: ArrayLike) -> FloatArray:
+        """First derivative sigma'(x)."""
+
+    def second_derivative(self, x: ArrayLike) -> FloatArray:
+        """Second derivative sigma''(x)."""
+
+
+@dataclass(frozen=True)
+class ScaledLink:
+    """A link sigma(x) = F(x / scale); a subclass gives F, its inverse and its derivatives.
+
+    Parameters
+    ----------
+    scale : float, default 1
+        In units of return, positive; the larger, the less certain the raters.
+
+    Raises
+    ------
+    InputError
+        If the scale is not positive and finite.
+    """
+
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.scale) and self.scale > 0):
+            raise InputError(f"scale must be positive and finite, got {self.scale}")
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether sigma(x) + sigma(-x) = 1 for every x."""
+        return True
+
+    def probability(self, x: ArrayLike) -> FloatArray:
+        """Preference probability sigma(x) of a difference of returns, any shape."""
+        return self._distribution(self._standard(x))
+
+    def inverse(self, p: ArrayLike) -> FloatArray:
+        """Difference of returns whose preference probability is p, any shape; it may be infinite at 0 and 1.
+
+        Raises
+        ------
+        InputError
+            If some p is not in [0, 1].
+        """
+        share = np.asarray(p, dtype=np.float64)
+        inside = (share >= 0) & (share <= 1)
+        if not inside.all():
+            raise InputError(f"p must be probabilities in [0, 1], got {share[~inside].flat[0]:g}")
+        with np.errstate(divide="ignore"):
+            return self.scale * self._quantile(share)
+
+    def derivative(self, x: ArrayLike) -> FloatArray:
+        """First derivative sigma'(x), any shape."""
+        return self._density(self._standard(x)) / self.scale
+
+    def second_derivative(self, x: ArrayLike) -> FloatArray:
+        """Second derivative sigma''(x), any shape."""
+        return self._density_slope(self._standard(x)) / self.scale**2
+
+    def _standard(self, x: ArrayLike) -> FloatArray:
+        return np.asarray(x, dtype=np.float64) / self.scale
+
+    def _distribution(self, z: FloatArray) -> Any:
+        raise NotImplementedError
+
+    def _quantile(self, p: FloatArray) -> Any:
+        raise NotImplementedError
+
+    def _density(self, z: FloatArray) -> Any:
+        raise NotImplementedError
+
+    def _density_slope(self, z: FloatArray) -> Any:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Logistic(ScaledLink):
+    """sigma(x) = 1 / (1 + exp(-x / scale)).
+
+    References
+    ----------
+    Bradley and Terry, *Rank analysis of incomplete block designs*, Biometrika 39 (1952).
+    """
+
+    def _distribution(self, z: FloatArray) -> Any:
+        return expit(z)
+
+    def _quantile(self, p: FloatArray) -> Any:
+        return logit(p)
+
+    def _density(self, z: FloatArray) -> Any:
+        return expit(z) * expit(-z)
+
+    def _density_slope(self, z: FloatArray) -> Any:
+        return -np.tanh(z / 2) * self._density(z)
+
+
+@dataclass(frozen=True)
+class Probit(ScaledLink):
+    """sigma(x) = Phi(x / scale), Phi the standard normal distribution function.
+
+    References
+    ----------
+    Thurstone, *A law of comparative judgment*, Psychological Review 34 (1927).
+    """
+
+    def _distribution(self, z: FloatArray) -> Any:
+        return ndtr(z)
+
+    def _quantile(self, p: FloatArray) -> Any:
+        return ndtri(p)
+
+    def _density(self, z: FloatArray) -> Any:
+        return np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+
+    def _density_slope(self, z: FloatArray) -> Any:
+        return -z * self._density(z)
+
+
+@dataclass(frozen=True)
+class Cauchit(ScaledLink):
+    """sigma(x) = 1/2 + arctan(x / scale) / pi: tails so heavy that no horizon saturates it."""
+
+    def _distribution(self, z: FloatArray) -> Any:
+        # This angle is small, not a difference of large ones, in the lower tail.
+        return np.arctan2(1.0, -z) / np.pi
+
+    def _quantile(self, p: FloatArray) -> Any:
+        tail = np.minimum(p, 1 - p)
+        return np.where(tail < 0.25, np.copysign(1 / np.tan(np.pi * tail), p - 0.5), np.tan(np.pi * (p - 0.5)))
+
+    def _density(self, z: FloatArray) -> Any:
+        return 1 / (np.pi * (1 + z**2))
+
+    def _density_slope(self, z: FloatArray) -> Any:
+        return -2 * z / (np.pi * (1 + z**2) ** 2)
+
+
+@dataclass(frozen=True)
+class ComplementaryLogLog(ScaledLink):
+    """sigma(x) = 1 - 2^(-exp(x / scale)): a Weibull link, not symmetric."""
+
+    @property
+    def symmetric(self) -> bool:
+        """False: the upper tail is far lighter than the lower one."""
+        return False
+
+    def _hazard(self, z: FloatArray) -> FloatArray:
+        """The u of sigma = 1 - exp(-u)."""
+        return math.log(2) * np.exp(np.minimum(z, LARGEST_EXPONENT))
+
+    def _distribution(self, z: FloatArray) -> Any:
+        return -np.expm1(-self._hazard(z))
+
+    def _quantile(self, p: FloatArray) -> Any:
+        return np.log(-np.log1p(-p) / math.log(2))
+
+    def _density(self, z: FloatArray) -> Any:
+        hazard = self._hazard(z)
+        return hazard * np.exp(-hazard)
+
+    def _density_slope(self, z: FloatArray) -> Any:
+        return (1 - self._hazard(z)) * self._density(z)
+
+
+@dataclass(frozen=True)
+class Linear(ScaledLink):
+    """sigma(x) = 1/2 + x / (2 scale) on [-scale, scale], 0 below and 1 above: its inverse has no curvature."""
+
+    def _distribution(self, z: FloatArray) -> Any:
+        return np.clip((1 + z) / 2, 0.0, 1.0)
+
+    def _quantile(self, p: FloatArray) -> Any:
+        return 2 * p - 1
+
+    def _density(self, z: FloatArray) -> Any:
+        return np.where(np.abs(z) <= 1, 0.5, 0.0)
+
+    def _density_slope(self, z: FloatArray) -> Any:
+        return np.zeros_like(z)
+
+
+LINKS: dict[str, type[ScaledLink]] = {
+    "logistic": Logistic,
+    "probit": Probit,
+    "cauchit": Cauchit,
+    "cloglog": ComplementaryLogLog,
+    "linear": Linear,
+}
+
+
+def inverse_curvature(link: Link, x: ArrayLike) -> FloatArray:
+    """Second derivative of sigma^{-1} at p = sigma(x), any shape: -sigma''(x) / sigma'(x)^3.
+
+    Times p (1 - p) / (2 M) it is the leading link-inversion bias of M votes.
+    """
+    slope = link.derivative(x)
+    return -link.second_derivative(x) / slope / slope / slope
+
+
+def check_invertible(link: Link, horizon: int) -> None:
+    """Require that the link can be inverted in floating point for every difference of returns in [-H, H].
+
+    Raises
+    ------
+    InputError
+        If sigma(-H) rounds to 0 or sigma(H) to 1, or would once trimmed to half of the distance left.
+    """
+    if not min(_tails(link, horizon)) >= SMALLEST_TAIL:
+        lower, upper = _tails(link, horizon)
+        raise InputError(
+            f"link {link} must not saturate on [-H, H], got sigma(-H) = {lower:.3g} and 1 - sigma(H) = {upper:.3g} "
+            f"(at least {SMALLEST_TAIL:.2g} needed) for H = {horizon}; use a larger scale, such as {2 * horizon:g}"
+        )
+
+
+def largest_trim(link: Link, horizon: int) -> float:
+    """Largest trim that the theorems allow, min(sigma(-H), 1 - sigma(H)).
+
+    Raises
+    ------
+    InputError
+        If the link saturates on [-H, H].
+    """
+    check_invertible(link, horizon)
+    return min(_tails(link, horizon))
+
+
+def default_trim(link: Link, horizon: int) -> float:
+    """Half of the largest trim: strictly below it, so that clipping never acts at the mean of the votes.
+
+    Raises
+    ------
+    InputError
+        If the link saturates on [-H, H].
+    """
+    return largest_trim(link, horizon) / 2
+
+
+def _tails(link: Link, horizon: int) -> tuple[float, float]:
+    """The two distances from certainty, sigma(-H) and 1 - sigma(H); by symmetry, if any, free of cancellation."""
+    lower = float(link.probability(-horizon))
+    return lower, lower if link.symmetric else 1 - float(link.probability(horizon))

@@ -1,0 +1,112 @@
+"""The stated and the sharpened rates, and the schedules of radius and step under which they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+Axis = Literal["T", "N", "M", "eps"]
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Radius mu and step size alpha for given N and M; both broadcast."""
+
+    radius: FloatArray
+    step_size: FloatArray
+
+
+def stated_schedule(
+    *,
+    dim: int,
+    horizon: int,
+    n_pairs: ArrayLike,
+    n_queries: ArrayLike,
+    radius_scale: ArrayLike = 1.0,
+    step_scale: ArrayLike = 1.0,
+) -> Schedule:
+    """Schedule of the stated rate: mu^2 = c max(1 / sqrt(M), H / sqrt(d N)), alpha = c' / d.
+
+    Parameters
+    ----------
+    dim, horizon : int
+        d and H.
+    n_pairs, n_queries : arrays
+        N and M; infinity is legal, but not for both, since the radius would be 0.
+    radius_scale, step_scale : arrays
+        Square root of c, and c': the constants that Theta(.) leaves open.
+
+    References
+    ----------
+    Zhang and Ying, arXiv:2409.17401, the convergence theorems of ZPG and ZBCPG.
+    """
+    pairs, queries = np.asarray(n_pairs, dtype=np.float64), np.asarray(n_queries, dtype=np.float64)
+    squared = np.maximum(1 / np.sqrt(queries), horizon / np.sqrt(dim * pairs))
+    return Schedule(np.asarray(radius_scale * np.sqrt(squared)), np.asarray(step_scale) / dim)
+
+
+def sharpened_schedule(
+    *,
+    dim: int,
+    horizon: int,  # noqa: ARG001  (schedules are interchangeable)
+    n_pairs: ArrayLike,
+    n_queries: ArrayLike,
+    radius_scale: ArrayLike = 1.0,
+    step_scale: ArrayLike = 1.0,
+) -> Schedule:
+    """Schedule of the sharpened rate: mu^2 = c max(1 / M, 1 / sqrt(N)), alpha = c' / d.
+
+    The parameters are those of `stated_schedule`; the horizon is not used. Balancing smoothing (d mu^2) against inversion (d / (M mu)^2) and
+    noise (d / (mu^2 N)) gives these orders.
+    """
+    pairs, queries = np.asarray(n_pairs, dtype=np.float64), np.asarray(n_queries, dtype=np.float64)
+    squared = np.maximum(1 / queries, 1 / np.sqrt(pairs))
+    return Schedule(np.asarray(radius_scale * np.sqrt(squared)), np.asarray(step_scale) / dim)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """An O(.) without constants: exponents of the mean squared gradient norm in each axis.
+
+    Attributes
+    ----------
+    statement : str
+        The bound of E|grad V(theta_R)|^2.
+    source : str
+        Where it is stated or proved.
+    exponents : mapping from axis to exponent
+        T, N, M to infinity; eps to zero along T = c1 / eps, N = c2 / eps^2, M = c3 / eps^queries_power.
+    schedule : function
+        The schedule of radius and step size it is stated for, with the arguments of `stated_schedule`.
+    queries_power : float
+        Power of 1 / eps at which votes grow along the balanced path.
+    """
+
+    statement: str
+    source: str
+    exponents: Mapping[Axis, float]
+    schedule: Callable[..., Schedule]
+    queries_power: float
+
+
+STATED_RATE = Rate(
+    statement="H d / T + d^2 sqrt(log M) / sqrt(M) + H d^(3/2) / sqrt(N)",
+    source="Zhang and Ying, arXiv:2409.17401, the convergence theorems of ZPG and ZBCPG",
+    exponents=MappingProxyType({"T": -1.0, "N": -0.5, "M": -0.5, "eps": 1.0}),
+    schedule=stated_schedule,
+    queries_power=2.0,
+)
+
+SHARPENED_RATE = Rate(
+    statement="L d (V* - V_1) / T + d / M + d / sqrt(N)",
+    source="the certificate of theory.bounds with the delta method for the inverted link (trim below sigma(-H))",
+    exponents=MappingProxyType({"T": -1.0, "N": -0.5, "M": -1.0, "eps": 1.0}),
+    schedule=sharpened_schedule,
+    queries_power=1.0,
+)

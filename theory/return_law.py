@@ -1,0 +1,109 @@
+"""Exact law of the return, and of the difference of two independent returns, on a lattice of rewards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory.batching import columns, rows
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+from theory.values import parameters
+
+# The recursion holds (branches, K, B) numbers at a time; larger batches are cut into pieces of about this many.
+WORKING_SET = 2**24
+
+
+@dataclass(frozen=True)
+class ReturnDistribution:
+    """Law of the return R(tau) under a batch of policies.
+
+    Attributes
+    ----------
+    values : array (K,)
+        Possible returns, ``0, 1/m, ..., `` up to the largest that any policy can reach.
+    probabilities : array (..., K)
+    """
+
+    values: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Expected return, shape (...,)."""
+        mean: NDArray[np.float64] = self.probabilities @ self.values
+        return mean
+
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        """Variance of the return, shape (...,)."""
+        deviations = self.values - self.mean[..., None]
+        variance: NDArray[np.float64] = (self.probabilities * deviations**2).sum(axis=-1)
+        return variance
+
+
+def return_distribution(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> ReturnDistribution:
+    """Law of the return by forward recursion over (state, return so far): O(H nnz(P) m H) a policy.
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+        Its rewards must lie on a lattice.
+    policy : Policy
+    theta : array (..., dim)
+
+    Raises
+    ------
+    InputError
+        If the rewards lie on no lattice; the message names one that does not fit.
+    """
+    theta = parameters(mdp, policy, theta)
+    pi = columns(policy.probabilities(theta), 3)
+    n_returns = mdp.largest_return_steps[-1] + 1
+    n_branches = max(len(branches.states) for branches in mdp.reward_branches)
+    piece = max(1, WORKING_SET // (n_returns * n_branches))
+    laws = [_return_law(mdp, pi[..., start : start + piece]) for start in range(0, pi.shape[-1], piece)]
+    law = laws[0] if len(laws) == 1 else np.concatenate(laws, axis=-1)
+    return ReturnDistribution(np.arange(n_returns) / mdp.require_lattice(), rows(law, theta.shape[:-1]))
+
+
+def difference_law(law: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """Law of R1 - R0 for independent R1 ~ `law` and R0 ~ `other`, (..., K) and (..., K) -> (..., 2 K - 1).
+
+    Entry ``k`` is the probability of a difference of ``k - (K - 1)`` steps of the lattice: a cross-correlation.
+    """
+    batch = np.broadcast_shapes(law.shape[:-1], other.shape[:-1])
+    first, second = (columns(np.broadcast_to(a, (*batch, a.shape[-1])), 1) for a in (law, other))
+    n_returns = len(first)
+    mirrored = np.ascontiguousarray(second[::-1])
+    correlation = np.zeros((2 * n_returns - 1, first.shape[-1]))
+    for k in range(n_returns):
+        correlation[k : k + n_returns] += first[k] * mirrored
+    return rows(correlation, batch)
+
+
+def _return_law(mdp: TabularMDP, pi: NDArray[Any]) -> NDArray[Any]:
+    """(1 or H, S, A, B) action probabilities -> (K, B) law of the return."""
+    n_batch = pi.shape[-1]
+    flat = pi.reshape(len(pi), -1, n_batch)
+    reach = mdp.largest_return_steps
+    mass = np.repeat(mdp.initial[:, None, None], n_batch, axis=2)
+    for h in range(mdp.horizon):
+        branches = mdp.reward_branches[h % len(mdp.reward_branches)]
+        taken = flat[h % len(flat)][branches.state_actions, None]
+        shifted = np.zeros((len(branches.states), reach[h + 1] + 1, n_batch))
+        for reward, members in branches.rewards:
+            # Beyond the reach there is no mass: those columns are zero.
+            width = max(0, min(mass.shape[1], shifted.shape[1] - reward))
+            np.multiply(
+                mass[branches.states[members], :width],
+                taken[members],
+                out=shifted[members, reward : reward + width],
+            )
+        kernel = branches.successors if h + 1 < mdp.horizon else branches.totals
+        mass = (kernel @ shifted.reshape(len(shifted), -1)).reshape(-1, *shifted.shape[1:])
+    law: NDArray[Any] = mass[0]
+    return law

@@ -1,0 +1,192 @@
+"""Exact law of the votes on a pair of trajectories, and of the value difference they are turned into.
+
+A pair enters the votes only through the difference delta of its two returns. So everything about the votes is a table
+with one row a reachable delta, built once; the policies enter later, as the law of delta.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, xlog1py, xlogy
+
+from theory.errors import InputError
+from theory.inversions import Inversion, Trimmed
+from theory.links import Link, check_invertible
+from theory.mdp import TabularMDP
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class VoteModel:
+    """How a panel votes on a pair, and how its votes are read.
+
+    Parameters
+    ----------
+    link : Link
+        The link sigma that the algorithm inverts.
+    n_queries : int or inf
+        Votes a pair, M.
+    inversion : Inversion, default Trimmed()
+        How a vote count becomes a value.
+    rater_link : Link, optional
+        The link the raters really use; by default the one inverted. Another one is a fault to be studied.
+    repeated : bool, default False
+        Whether the M votes of a pair are one rater's, repeated: perfectly correlated. Also a fault to be studied.
+
+    Raises
+    ------
+    InputError
+        If `n_queries` is not a whole number of at least 1 or infinity.
+    """
+
+    link: Link
+    n_queries: float
+    inversion: Inversion = field(default_factory=Trimmed)
+    rater_link: Link | None = None
+    repeated: bool = False
+
+    def __post_init__(self) -> None:
+        require_count("n_queries", self.n_queries)
+
+    @property
+    def raters(self) -> Link:
+        """The link the raters use."""
+        return self.rater_link or self.link
+
+    def table(self, mdp: TabularMDP) -> VoteTable:
+        """Law of the votes for every difference of returns that the MDP can produce.
+
+        Raises
+        ------
+        InputError
+            If the rewards lie on no lattice, the link saturates on [-H, H], or the trim is out of its range.
+        """
+        return _vote_table(self, mdp.require_lattice(), mdp.largest_return_steps[-1], mdp.horizon)
+
+    def read(self, counts: FloatArray, horizon: int) -> FloatArray:
+        """Values f(b) of vote counts b, any shape; n_queries must be finite."""
+        return self.inversion.values(self.link, counts, int(self.n_queries), horizon)
+
+    def read_limit(self, differences: FloatArray, horizon: int) -> FloatArray:
+        """Values that infinitely many independent votes give to differences of returns."""
+        check_invertible(self.link, horizon)
+        if self.rater_link is None and self.inversion.consistent:
+            return differences
+        return self.inversion.limit(self.link, np.asarray(self.raters.probability(differences)), horizon)
+
+
+@dataclass(frozen=True, eq=False)
+class VoteTable:
+    """What is read from the votes on a pair, for every possible difference of returns.
+
+    Attributes
+    ----------
+    differences : array (n_differences,)
+        Possible delta = R1 - R0, ascending.
+    outcomes : array (n_outcomes,)
+        Distinct values f that can be read.
+    probabilities : array (n_differences, n_outcomes) or None
+        P(f | delta); None stands for the identity (outcome k is what is always read at delta k).
+    mean, variance : arrays (n_differences,)
+        E[f | delta] and Var[f | delta].
+    clipped : array (n_differences,)
+        Probability that the value read is the smallest or the largest possible: the share of pairs at the trim.
+    """
+
+    differences: FloatArray
+    outcomes: FloatArray
+    probabilities: FloatArray | None
+    mean: FloatArray
+    variance: FloatArray
+    clipped: FloatArray
+
+    @property
+    def bias(self) -> FloatArray:
+        """Link-inversion bias b_M(delta) = E[f | delta] - delta of every difference."""
+        return self.mean - self.differences
+
+    @property
+    def largest_bias(self) -> float:
+        """The constant beta_M = max over delta of |b_M(delta)|."""
+        return float(np.abs(self.bias).max())
+
+    @property
+    def largest_second_moment(self) -> float:
+        """The constant s_M^2 = max over delta of E[f^2 | delta]."""
+        return float((self.variance + self.mean**2).max())
+
+    def outcome_law(self, difference_law: NDArray[Any]) -> NDArray[Any]:
+        """Law of f under a law of delta: (..., n_differences) -> (..., n_outcomes)."""
+        return difference_law if self.probabilities is None else difference_law @ self.probabilities
+
+
+def return_table(mdp: TabularMDP) -> VoteTable:
+    """Table of the feedback that shows the returns themselves: f = delta.
+
+    Raises
+    ------
+    InputError
+        If the rewards lie on no lattice.
+    """
+    return _identity_table(mdp.require_lattice(), mdp.largest_return_steps[-1])
+
+
+def require_count(name: str, value: float) -> None:
+    """Require a whole number of at least 1, or infinity.
+
+    Raises
+    ------
+    InputError
+    """
+    if not (value >= 1 and (math.isinf(value) or float(value).is_integer())):
+        raise InputError(f"{name} must be a whole number of at least 1 or math.inf, got {value}")
+
+
+@lru_cache(maxsize=64)
+def _identity_table(lattice: int, n_steps: int) -> VoteTable:
+    differences = _differences(lattice, n_steps)
+    zero = np.zeros_like(differences)
+    return VoteTable(differences, differences, None, differences, zero, zero)
+
+
+@lru_cache(maxsize=64)
+def _vote_table(model: VoteModel, lattice: int, n_steps: int, horizon: int) -> VoteTable:
+    differences = _differences(lattice, n_steps)
+    preferred = np.asarray(model.raters.probability(differences))
+    if math.isinf(model.n_queries):
+        if model.repeated:
+            raise InputError("n_queries must be finite when one rater's vote is repeated, got inf")
+        read = model.read_limit(differences, horizon)
+        zero = np.zeros_like(differences)
+        return VoteTable(differences, read, None, read, zero, zero)
+    n = int(model.n_queries)
+    counts = np.array([0, n]) if model.repeated else np.arange(n + 1)
+    count_law = _binomial(1 if model.repeated else n, preferred)
+    # Counts that are read alike (at the trim) are one outcome.
+    outcomes, group = np.unique(model.read(counts.astype(np.float64), horizon), return_inverse=True)
+    law = np.zeros((differences.size, outcomes.size))
+    np.add.at(law.T, group, count_law.T)
+    mean = law @ outcomes
+    variance = (law * (outcomes - mean[:, None]) ** 2).sum(axis=1)
+    return VoteTable(differences, outcomes, law, mean, variance, law[:, 0] + law[:, -1])
+
+
+def _differences(lattice: int, n_steps: int) -> FloatArray:
+    return np.arange(-n_steps, n_steps + 1) / lattice
+
+
+def _binomial(n: int, p: FloatArray) -> FloatArray:
+    """Probabilities of Binomial(n, p), (K,) -> (K, n + 1)."""
+    b = np.arange(n + 1)
+    log_count = gammaln(n + 1) - gammaln(b + 1) - gammaln(n - b + 1)
+    pmf = np.exp(log_count + xlogy(b, p[:, None]) + xlog1py(n - b, -p[:, None]))
+    # gammaln of large arguments carries a relative error that is common to the row.
+    normalised: FloatArray = pmf / pmf.sum(axis=1, keepdims=True)
+    return normalised
