@@ -76,7 +76,7 @@ def ascend(
         raise InputError(f"n_iterations must be an integer of at least 1, got {n_iterations!r}")
     step = np.asarray(step_size, dtype=np.float64)[..., None]
     if not (np.isfinite(step) & (step > 0)).all():
-        raise InputError(f"step_size must be positive and finite, got {step_size}")
+        raise InputError(f"step_size must be positive and finite, got {step[..., 0]}")
     current = np.asarray(theta, dtype=np.float64)
     batch = current.shape[:-1]
     streams = Streams.of(rng)

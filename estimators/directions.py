@@ -83,8 +83,12 @@ class Blocks:
         blocks = np.array(list(itertools.combinations(range(dim), self.block_size)))
         signs = np.array(list(itertools.product((1.0, -1.0), repeat=self.block_size))) / math.sqrt(self.block_size)
         directions = np.zeros((len(blocks), len(signs), dim))
-        np.put_along_axis(directions, np.broadcast_to(blocks[:, None], (*directions.shape[:2], self.block_size)),
-                          np.broadcast_to(signs, (*directions.shape[:2], self.block_size)), axis=-1)
+        np.put_along_axis(
+            directions,
+            np.broadcast_to(blocks[:, None], (*directions.shape[:2], self.block_size)),
+            np.broadcast_to(signs, (*directions.shape[:2], self.block_size)),
+            axis=-1,
+        )
         return directions.reshape(-1, dim)
 
     def _check(self, dim: int) -> None:

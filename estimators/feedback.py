@@ -49,11 +49,16 @@ class ExactFeedback:
     n_queries: float = field(default=0.0, init=False)
 
     def difference(
-        self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams  # noqa: ARG002
+        self,
+        mdp: TabularMDP,
+        policy: Policy,
+        first: FloatArray,
+        second: FloatArray,
+        streams: Streams,  # noqa: ARG002
     ) -> FloatArray:
         """V(first) - V(second), (...,)."""
-        values: FloatArray = policy_value(mdp, policy, np.stack([first, second]))
-        return values[0] - values[1]
+        first_value, second_value = policy_value(mdp, policy, np.stack([first, second]))
+        return np.asarray(first_value - second_value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +79,9 @@ class _PairFeedback:
         if self.sampler not in ("law", "rollout"):
             raise InputError(f"sampler must be 'law' or 'rollout', got {self.sampler!r}")
         if self.sampler == "rollout" and (pairs.ndim > 0 or np.isinf(pairs).any()):
-            raise InputError(f"n_pairs must be one finite number under sampler='rollout', got {self.n_pairs}; use 'law'")
+            raise InputError(
+                f"n_pairs must be one finite number under sampler='rollout', got {self.n_pairs}; use 'law'"
+            )
         object.__setattr__(self, "n_pairs", pairs)
 
     def table(self, mdp: TabularMDP) -> VoteTable:
@@ -185,7 +192,11 @@ def SignFeedback(  # noqa: N802  (a feedback like the others, built from the sam
 
 
 def preferences(
-    n_pairs: ArrayLike, n_queries: float, link: Link, trim: float | None = None, sampler: Sampler = "law",
+    n_pairs: ArrayLike,
+    n_queries: float,
+    link: Link,
+    trim: float | None = None,
+    sampler: Sampler = "law",
     inversion: Inversion | None = None,
 ) -> PreferenceFeedback:
     """Preference feedback from plain numbers: see `PreferenceFeedback` and `theory.votes.VoteModel`."""

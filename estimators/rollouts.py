@@ -46,7 +46,7 @@ def sample_returns(
 def _simulate(
     mdp: TabularMDP, choices: NDArray[np.float64], outcomes: NDArray[np.float64], n: int, rng: Generator
 ) -> NDArray[np.float64]:
-    """Returns of n trajectories a policy, (B, n); choices (B, 1 or H, S, A) and outcomes (1 or H, S, A, O) cumulated."""
+    """Returns (B, n); choices (B, 1 or H, S, A) and outcomes (1 or H, S, A, O) are cumulated laws."""
     start = _cumulated(mdp.initial)
     shape = (len(choices), n)
     state = np.searchsorted(start, rng.random(shape), side="right")

@@ -23,9 +23,7 @@ FloatArray = NDArray[np.float64]
 class GradientEstimator(Protocol):
     """What the ascent loop needs of an estimator."""
 
-    def estimate(
-        self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams
-    ) -> FloatArray:
+    def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         """Estimate of the gradient of V at theta, (..., dim)."""
 
     @property
@@ -61,7 +59,7 @@ class ZerothOrder:
     def __post_init__(self) -> None:
         radius = np.asarray(self.radius, dtype=np.float64)
         if not (np.isfinite(radius) & (radius > 0)).all():
-            raise InputError(f"radius must be positive and finite, got {self.radius}")
+            raise InputError(f"radius must be positive and finite, got {radius}")
         object.__setattr__(self, "radius", radius)
 
     @property

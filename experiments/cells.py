@@ -17,6 +17,7 @@ from estimators import Ascent, ZerothOrder, ascend
 from estimators.feedback import preferences
 from experiments.algorithms import get_algorithm
 from experiments.instances import Instance, get_instance
+from theory import difference_law, return_distribution
 
 FloatArray = NDArray[np.float64]
 
@@ -34,8 +35,8 @@ class Point:
     n_iterations : int
         T.
     window : float
-        The gradient norm is averaged over iterations ``window * T < t <= T``: 0 for the theorems' average over the whole
-        run, 1/2 for the stationary tail.
+        The gradient norm is averaged over iterations ``window * T < t <= T``: 0 for the theorems' average over the
+        whole run, 1/2 for the stationary tail.
     """
 
     n_queries: float
@@ -65,8 +66,9 @@ class Cell:
     points : tuple of Point
     replicates : tuple of int
         Numbers of the replicates, consecutive over the cells of a claim.
-    seed : SeedSequence
-        A child bound to this cell before anything is scheduled.
+    entropy : int
+    spawn_key : tuple of int
+        The cell's own child SeedSequence, bound to it before anything is scheduled.
     """
 
     claim: str
@@ -84,9 +86,9 @@ def run_cell(cell: Cell) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``claim, algorithm, instance, point`` (index into the cell's points), ``replicate``, ``gradient_norm_sq``
-        (mean over the window), ``start_value`` (V at the window's first iterate), ``end_value``, ``clip_rate`` (share of
-        pairs read at the trim, at the last parameters) and the settings.
+        Columns ``claim, algorithm, instance, point`` (index into the cell's points), ``replicate``,
+        ``gradient_norm_sq`` (mean over the window), ``start_value`` (V at the window's first iterate), ``end_value``
+        (at its last), the settings, and ``clip_rate`` (share of pairs read at the trim, where the runs end).
     """
     instance = get_instance(cell.instance)
     rng = np.random.default_rng(SeedSequence(cell.entropy, spawn_key=cell.spawn_key))
@@ -110,9 +112,12 @@ def _run_batch(
     estimator = ZerothOrder(get_algorithm(cell.algorithm).directions, feedback, radius)
     longest = max(p.n_iterations for p in points)
     ascent = ascend(instance.mdp, instance.policy, estimator, start, longest, step_size, rng)
+    # Share of pairs read at the trim, at the parameters where the runs end.
+    law = return_distribution(instance.mdp, instance.policy, ascent.theta).probabilities
+    clipped = difference_law(law, law) @ feedback.table(instance.mdp).clipped
     for point in points:
         run = settings.index((point.n_pairs, point.radius, point.step_size))
-        yield _rows(cell, point, ascent, run)
+        yield _rows(cell, point, ascent, run).assign(clip_rate=clipped[run])
 
 
 def _rows(cell: Cell, point: Point, ascent: Ascent, run: int) -> pd.DataFrame:

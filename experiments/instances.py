@@ -6,11 +6,12 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from theory import (
     CircularPolicy,
@@ -26,6 +27,7 @@ from theory import (
     from_gymnasium,
     garnet,
     gridworld,
+    value_and_gradient,
 )
 
 
@@ -61,11 +63,23 @@ def _tabular(name: str, summary: str, mdp: TabularMDP) -> Instance:
 
 
 def _garnet() -> TabularMDP:
-    return garnet(5, 3, 3, 5, np.random.default_rng(20240917))
+    # Of the first 300 seeds, the one whose circular optimum is unique and curves most in its flattest direction.
+    return garnet(5, 3, 3, 5, np.random.default_rng(57))
 
 
-def _circular(name: str, summary: str, mdp: TabularMDP, concentration: float) -> Instance:
-    return _instance(name, summary, mdp, CircularPolicy(mdp.n_states, mdp.n_actions, concentration))
+def _circular(name: str, summary: str, mdp: TabularMDP) -> Instance:
+    return _instance(name, summary, mdp, CircularPolicy(mdp.n_states, mdp.n_actions, concentration=1.0))
+
+
+def _at_optimum(instance: Instance) -> Instance:
+    """Start where exact ascent ends: noise floors are then reached without a long transient."""
+
+    def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, gradient = value_and_gradient(instance.mdp, instance.policy, theta)
+        return -float(value), -gradient
+
+    found = minimize(loss, instance.start, jac=True, method="BFGS", options={"gtol": 1e-9})
+    return replace(instance, start=found.x)
 
 
 def _log_linear(name: str, summary: str) -> Instance:
@@ -79,11 +93,11 @@ _GRID = ["S....", ".#...", "...H.", ".H...", "....G"]
 _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
     "circular": (
         "garnet (5 states, 3 actions, 3 successors, H = 5), circular policy: interior optimum",
-        lambda n, s: _circular(n, s, _garnet(), 2.0),
+        lambda n, s: _circular(n, s, _garnet()),
     ),
     "circular-frozenlake": (
-        "FrozenLake 4x4, slippery, H = 20, circular policy",
-        lambda n, s: _circular(n, s, from_gymnasium("FrozenLake-v1", 20), 4.0),
+        "FrozenLake 4x4, slippery, H = 20, circular policy, started at its optimum",
+        lambda n, s: _at_optimum(_circular(n, s, from_gymnasium("FrozenLake-v1", 20))),
     ),
     "garnet": (
         "garnet (5 states, 3 actions, 3 successors, H = 5), tabular softmax",

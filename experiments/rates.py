@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from experiments.instances import get_instance
 from experiments.runner import Backend, Progress, cells_of, run_cells
 from experiments.smoothness import estimate_smoothness
 from experiments.verdicts import Outcome, Verdict, judge
+from theory import smoothness_bound
 
 N_BOOTSTRAP = 2000
 
@@ -30,16 +30,20 @@ class RateResults:
     Attributes
     ----------
     points : DataFrame
-        One row a claim and grid point: settings, mean and standard error of the quantity, bound, clip rate.
+        One row a claim (or certificate check) and grid point: ``claim, algorithm, instance, axis, x``, settings,
+        ``mean`` and ``standard_error`` of the quantity over replicates, ``bound``, ``proved``, ``ratio``
+        (mean / bound), ``clip_rate``.
     verdicts : DataFrame
-        One row a claim: slope, interval, stated exponent, verdict, measured / bound and the rest.
-    certificates : DataFrame
-        One row a certified cell: measured, certificate, their ratio.
+        One row a claim: slope, interval, stated exponent, outcome, largest measured / bound and the rest.
     """
 
     points: pd.DataFrame
     verdicts: pd.DataFrame
-    certificates: pd.DataFrame
+
+    @property
+    def certificates(self) -> pd.DataFrame:
+        """The points whose bound is proved."""
+        return self.points[self.points["proved"]]
 
     @property
     def passed(self) -> bool:
@@ -57,32 +61,97 @@ def run_claims(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> RateResults:
-    """Run claims and certificate checks, fit, bound and judge them.
+    """Run claims and certificate checks; bound, fit and judge them.
 
     Parameters
     ----------
     claims : sequence of Claim
     checks : sequence of CertificateCheck
-        Runs with a proved smoothness constant and a step small enough.
     seed : int
+        The same seed gives the same rows, whatever the rest.
     jobs, backend, cache, progress
         See `run_cells`.
     """
-    began = time.perf_counter()
-    groups = [cells_of(claim, seed) for claim in (*claims, *checks)]
-    rows = run_cells([cell for group in groups for cell in group], jobs=jobs, backend=backend, cache=cache,
-                     progress=progress)
-    rng = np.random.default_rng([seed, 1])
+    stated: list[Claim | CertificateCheck] = [*claims, *checks]
+    cells = [cell for claim in stated for cell in cells_of(claim, seed)]
+    rows = run_cells(cells, jobs=jobs, backend=backend, cache=cache, progress=progress)
+    by_claim = dict(tuple(rows.groupby("claim", sort=False)))
     smoothness = {
-        name: estimate_smoothness(get_instance(name), np.random.default_rng([seed, 2]))
+        name: estimate_smoothness(get_instance(name), np.random.default_rng([seed, 1]))
         for name in sorted({claim.instance for claim in claims})
     }
-    points = [_points(claim, rows[rows["claim"] == claim.name], smoothness[claim.instance]) for claim in claims]
-    verdicts = []
-    for claim, table in zip(claims, points, strict=True):
-        own = rows[rows["claim"] == claim.name]
-        measured = own.pivot_table(index="point", columns="replicate", values="gradient_norm_sq").to_numpy()
-        fit = fit_power_law(claim.grid, measured, n_bootstrap=N_BOOTSTRAP, rng=rng)
-        verdicts.append(_verdict_row(claim, fit, judge(fit, claim), table))
-    ...
-    return None
+    points = [_points(claim, by_claim[claim.name], smoothness[claim.instance], proved=False) for claim in claims]
+    verdicts = [
+        _judged(claim, by_claim[claim.name], table, np.random.default_rng([seed, 2, number]))
+        for number, (claim, table) in enumerate(zip(claims, points, strict=True))
+    ]
+    for check in checks:
+        instance = get_instance(check.instance)
+        proved = smoothness_bound(instance.mdp, instance.policy)
+        points.append(_points(check, by_claim[check.name], proved, proved=True))
+    return RateResults(pd.concat(points, ignore_index=True), pd.DataFrame(verdicts))
+
+
+def _points(claim: Claim | CertificateCheck, rows: pd.DataFrame, smoothness: float, *, proved: bool) -> pd.DataFrame:
+    """Means over replicates beside the bound, one row a grid point."""
+    instance = get_instance(claim.instance)
+    grid = claim.points(instance)
+    settings = ["algorithm", "instance", "n_iterations", "n_pairs", "n_queries", "radius", "step_size"]
+    table = rows.groupby("point").agg(
+        claim=("claim", "first"),
+        **{name: (name, "first") for name in settings},
+        replicates=("replicate", "size"),
+        mean=("gradient_norm_sq", "mean"),
+        standard_error=("gradient_norm_sq", "sem"),
+        start_value=("start_value", "mean"),
+        end_value=("end_value", "mean"),
+        clip_rate=("clip_rate", "mean"),
+    )
+    bounds = bound_points(instance, grid, table["start_value"].tolist(), smoothness, proved=proved)
+    axis, x = (claim.axis, claim.grid) if isinstance(claim, Claim) else ("", np.nan)
+    return table.assign(
+        axis=axis,
+        x=x,
+        bound=[float(bound.total) for bound in bounds],
+        proved=proved,
+        smoothness=smoothness,
+        ratio=lambda t: t["mean"] / t["bound"],
+    ).reset_index()
+
+
+def _judged(claim: Claim, rows: pd.DataFrame, points: pd.DataFrame, rng: np.random.Generator) -> dict[str, Any]:
+    """One row of verdicts: everything that is printed with a result."""
+    measured = rows.pivot_table(index="point", columns="replicate", values="gradient_norm_sq").to_numpy()
+    fit = fit_power_law(claim.grid, measured, n_bootstrap=N_BOOTSTRAP, rng=rng)
+    return _row(claim, fit, judge(fit, claim), points)
+
+
+def _row(claim: Claim, fit: PowerLawFit, verdict: Verdict, points: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "claim": claim.name,
+        "algorithm": claim.algorithm,
+        "instance": claim.instance,
+        "axis": claim.axis,
+        "slope": fit.slope,
+        "ci_low": fit.ci_low,
+        "ci_high": fit.ci_high,
+        "exponent": claim.exponent,
+        "margin": claim.margin,
+        "outcome": verdict.outcome,
+        "tight": verdict.tight,
+        "ratio": points["ratio"].max(),
+        "replicates": fit.n_replicates,
+        "window": f"{claim.grid[0]:g} .. {claim.grid[-1]:g}",
+        "local_slopes": [round(slope, 3) for slope in fit.local_slopes],
+        "curvature_p_value": fit.curvature_p_value,
+        "bootstrap_low": fit.bootstrap_low,
+        "bootstrap_high": fit.bootstrap_high,
+        "intercept": fit.intercept,
+        "p_holds": verdict.p_holds,
+        "p_violated": verdict.p_violated,
+        "p_tight": verdict.p_tight,
+        "clip_rate": points["clip_rate"].max(),
+        "reason": verdict.reason,
+        "design": claim.reason,
+        "source": claim.rate.source,
+    }

@@ -17,6 +17,7 @@ import estimators
 import theory
 from experiments import algorithms, cells
 from experiments.cells import Cell, run_cell
+from experiments.certificates import CertificateCheck
 from experiments.claims import Claim
 from experiments.instances import Instance, get_instance
 
@@ -26,7 +27,7 @@ Progress = Callable[[int, int], None]
 BLOCK = 32
 
 
-def cells_of(claim: Claim, seed: int) -> list[Cell]:
+def cells_of(claim: Claim | CertificateCheck, seed: int) -> list[Cell]:
     """Cells of a claim: its replicates in blocks of 32, each with its own random stream.
 
     The stream depends on the seed, the claim's name and the number of the block alone, so neither the selection of
@@ -115,7 +116,7 @@ def _fingerprint(instance: Instance) -> str:
 @lru_cache(maxsize=1)
 def _code_digest() -> str:
     digest = hashlib.sha256()
-    packages = [path for package in (theory, estimators) for path in sorted(Path(package.__file__).parent.glob("*.py"))]
+    packages = [path for package in (theory, estimators) for path in sorted(Path(package.__path__[0]).glob("*.py"))]
     for path in [*packages, Path(algorithms.__file__), Path(cells.__file__)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

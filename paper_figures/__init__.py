@@ -1,1 +1,1 @@
-"""paper_figures."""
+"""Frames in, figures out."""

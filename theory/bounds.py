@@ -94,9 +94,9 @@ def certificate(
 ) -> Bound:
     """Finite-sample bound of (1/T) sum_t E|grad V(theta_t)|^2 for pairs at theta + mu v against theta.
 
-    With |v| = 1, E[v v'] = I/d and x = L mu / 2 + beta_M / mu: the bias of an estimate is at most sqrt(d) x, its second
-    moment at most 2 d |grad V|^2 + 2 d^2 x^2 + d^2 s_M^2 / (mu^2 N). Put into the ascent inequality of an L-smooth V and
-    summed over t, with alpha <= 1 / (4 L d), they give
+    With |v| = 1, E[v v'] = I/d and x = L mu / 2 + beta_M / mu, the bias of an estimate is at most sqrt(d) x,
+    its second moment at most 2 d |grad V|^2 + 2 d^2 x^2 + d^2 s_M^2 / (mu^2 N). Put into the ascent inequality of an
+    L-smooth V and summed over t, with alpha <= 1 / (4 L d), they give
 
         2 (V* - V_1) / (alpha T) + (5/2) d x^2 + d s_M^2 / (4 mu^2 N).
 
@@ -120,7 +120,9 @@ def certificate(
     """
     largest = 1 / (4 * smoothness * dim)
     if (np.asarray(step_size) > largest * (1 + 1e-12)).any():
-        raise InputError(f"step_size must be at most 1 / (4 L d) = {largest:.6g} for a certificate, got {step_size}")
+        raise InputError(
+            f"step_size must be at most 1 / (4 L d) = {largest:.6g} for a certificate, got {np.asarray(step_size)}"
+        )
     bound = prediction(
         value_gap=value_gap,
         dim=dim,

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theory.errors import InputError
 from theory.mdp import TabularMDP
@@ -55,8 +56,8 @@ def from_gymnasium(env_id: str, horizon: int, **kwargs: Any) -> TabularMDP:
     )
 
 
-def _read(env_id: str, kwargs: dict[str, Any]) -> tuple[Any, np.ndarray[Any, np.dtype[np.float64]]]:
-    """The table and the initial law of an environment that is closed again."""
+def _read(env_id: str, kwargs: dict[str, Any]) -> tuple[Any, NDArray[np.float64]]:
+    """Return the table and the initial law of an environment that is closed again."""
     import gymnasium  # late: theory must stay light to import
 
     try:
@@ -70,7 +71,7 @@ def _read(env_id: str, kwargs: dict[str, Any]) -> tuple[Any, np.ndarray[Any, np.
         model: Any = env.unwrapped
         if not (hasattr(model, "P") and hasattr(model, "initial_state_distrib")):
             raise InputError(
-                f"env_id must name an environment with a transition table P and an initial_state_distrib, got {env_id!r}; "
+                f"env_id must name an environment with a table P and an initial_state_distrib, got {env_id!r}; "
                 "try FrozenLake-v1, CliffWalking-v1 or Taxi-v4"
             )
         if getattr(model, "fickle_passenger", False):

@@ -74,5 +74,5 @@ def branch(probabilities: NDArray[Any], next_states: NDArray[Any], steps: NDArra
         state_actions=state_actions,
         rewards=tuple(edges),
         successors=build(probabilities[live], next_states[live], inverse, shape),
-        totals=np.bincount(inverse, probabilities[live], distinct.size)[None],
+        totals=np.bincount(inverse, probabilities[live], distinct.size)[None].astype(np.float64),
     )

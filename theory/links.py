@@ -69,7 +69,7 @@ class ScaledLink:
 
     def probability(self, x: ArrayLike) -> FloatArray:
         """Preference probability sigma(x) of a difference of returns, any shape."""
-        return self._distribution(self._standard(x))
+        return np.asarray(self._distribution(self._standard(x)), dtype=np.float64)
 
     def inverse(self, p: ArrayLike) -> FloatArray:
         """Difference of returns whose preference probability is p, any shape; it may be infinite at 0 and 1.
@@ -84,15 +84,15 @@ class ScaledLink:
         if not inside.all():
             raise InputError(f"p must be probabilities in [0, 1], got {share[~inside].flat[0]:g}")
         with np.errstate(divide="ignore"):
-            return self.scale * self._quantile(share)
+            return np.asarray(self.scale * self._quantile(share), dtype=np.float64)
 
     def derivative(self, x: ArrayLike) -> FloatArray:
         """First derivative sigma'(x), any shape."""
-        return self._density(self._standard(x)) / self.scale
+        return np.asarray(self._density(self._standard(x)) / self.scale, dtype=np.float64)
 
     def second_derivative(self, x: ArrayLike) -> FloatArray:
         """Second derivative sigma''(x), any shape."""
-        return self._density_slope(self._standard(x)) / self.scale**2
+        return np.asarray(self._density_slope(self._standard(x)) / self.scale**2, dtype=np.float64)
 
     def _standard(self, x: ArrayLike) -> FloatArray:
         return np.asarray(x, dtype=np.float64) / self.scale
@@ -183,7 +183,7 @@ class ComplementaryLogLog(ScaledLink):
         return False
 
     def _hazard(self, z: FloatArray) -> FloatArray:
-        """The u of sigma = 1 - exp(-u)."""
+        """Return the u of sigma = 1 - exp(-u)."""
         return math.log(2) * np.exp(np.minimum(z, LARGEST_EXPONENT))
 
     def _distribution(self, z: FloatArray) -> Any:
@@ -275,6 +275,6 @@ def default_trim(link: Link, horizon: int) -> float:
 
 
 def _tails(link: Link, horizon: int) -> tuple[float, float]:
-    """The two distances from certainty, sigma(-H) and 1 - sigma(H); by symmetry, if any, free of cancellation."""
+    """Distances from certainty sigma(-H) and 1 - sigma(H); a symmetric link needs no subtraction."""
     lower = float(link.probability(-horizon))
     return lower, lower if link.symmetric else 1 - float(link.probability(horizon))

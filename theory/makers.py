@@ -168,7 +168,7 @@ def _parse_grid(cells: str | Sequence[str]) -> NDArray[np.str_]:
     if unknown.size:
         row, column = unknown[0].tolist()
         raise InputError(
-            f"cells must consist of the characters {CELLS}, got {str(grid[row, column])!r} at row {row}, column {column}"
+            f"cells must consist of characters of {CELLS}, got {str(grid[row, column])!r} in row {row}, column {column}"
         )
     if not (grid == "S").any():
         raise InputError("cells must hold at least one start S, got none; mark where episodes begin")

@@ -146,7 +146,10 @@ class TabularMDP:
             raise InputError(f"horizon must be an integer of at least 1, got {horizon!r}")
         if probabilities.ndim == 4 and probabilities.shape[0] not in (1, horizon):
             raise InputError(f"a leading stage axis must have length horizon = {horizon}, got {probabilities.shape[0]}")
-        if not np.issubdtype(next_states.dtype, np.integer) or not ((next_states >= 0) & (next_states < n_states)).all():
+        if (
+            not np.issubdtype(next_states.dtype, np.integer)
+            or not ((next_states >= 0) & (next_states < n_states)).all()
+        ):
             raise InputError(f"next_states must be integers from 0 to {n_states - 1}")
         start = _finite("initial", initial)
         if start.shape != (n_states,):
@@ -192,7 +195,7 @@ class TabularMDP:
     @property
     def stationary(self) -> bool:
         """Whether the law is the same at every step."""
-        return self.probabilities.shape[0] == 1
+        return bool(self.probabilities.shape[0] == 1)
 
     def original_return(self, value: ArrayLike) -> FloatArray:
         """Map a return (or value) of the [0, 1] rewards back to the unit the rewards were given in."""
@@ -201,7 +204,7 @@ class TabularMDP:
 
     @cached_property
     def reward_lattice(self) -> int | None:
-        """Smallest m such that every reward is a multiple of 1/m, or None (`off_lattice_reward` is then one culprit)."""
+        """Smallest m such that every reward is a multiple of 1/m, or None."""
         denominator = 1
         for reward in np.unique(self.rewards[self.probabilities > 0]):
             nearest = Fraction(float(reward)).limit_denominator(LARGEST_LATTICE)
@@ -279,9 +282,7 @@ class TabularMDP:
             If the rewards lie on no lattice.
         """
         steps = np.rint(self.rewards * self.require_lattice()).astype(np.int64)
-        return tuple(
-            kernels.branch(*law) for law in zip(self.probabilities, self.next_states, steps, strict=True)
-        )
+        return tuple(kernels.branch(*law) for law in zip(self.probabilities, self.next_states, steps, strict=True))
 
 
 def _finite(name: str, value: ArrayLike) -> FloatArray:
@@ -301,9 +302,7 @@ def _check_rows(name: str, array: FloatArray) -> None:
     wrong = np.argwhere(np.abs(total - 1) > ROW_TOLERANCE)
     if wrong.size or not total.size:
         row = tuple(int(i) for i in wrong[0]) if wrong.size else ()
-        raise InputError(
-            f"{name}{_index(row) if row else ''} must sum to 1, got {total[row]:.12g}; normalise this row"
-        )
+        raise InputError(f"{name}{_index(row) if row else ''} must sum to 1, got {total[row]:.12g}; normalise this row")
 
 
 def _dense_rewards(rewards: FloatArray, shape: tuple[int, ...]) -> FloatArray:

@@ -177,10 +177,12 @@ class LogLinearSoftmax(_Softmax):
 
     def _logits(self, theta: NDArray[Any]) -> NDArray[Any]:
         flat = self._table.reshape(-1, self.dim)
-        return (flat @ theta).reshape(1, self.n_states, self.n_actions, theta.shape[-1])
+        logits: NDArray[Any] = flat @ theta
+        return logits.reshape(1, self.n_states, self.n_actions, theta.shape[-1])
 
     def _pull_back(self, theta: NDArray[Any], slopes: NDArray[Any]) -> NDArray[Any]:
-        return self._table.reshape(-1, self.dim).T @ slopes.reshape(-1, theta.shape[-1])
+        pulled: NDArray[Any] = self._table.reshape(-1, self.dim).T @ slopes.reshape(-1, theta.shape[-1])
+        return pulled
 
 
 @dataclass(frozen=True)
@@ -218,10 +220,14 @@ class CircularPolicy(_Softmax):
         return 2 * kappa + kappa**2, kappa**2
 
     def _phases(self, theta: NDArray[Any]) -> NDArray[Any]:
-        return theta[:, None, :] - (2 * np.pi / self.n_actions * np.arange(self.n_actions))[None, :, None]
+        phases: NDArray[Any] = (
+            theta[:, None, :] - (2 * np.pi / self.n_actions * np.arange(self.n_actions))[None, :, None]
+        )
+        return phases
 
     def _logits(self, theta: NDArray[Any]) -> NDArray[Any]:
-        return (self.concentration * np.cos(self._phases(theta)))[None]
+        logits: NDArray[Any] = self.concentration * np.cos(self._phases(theta))
+        return logits[None]
 
     def _pull_back(self, theta: NDArray[Any], slopes: NDArray[Any]) -> NDArray[Any]:
         pulled: NDArray[Any] = -self.concentration * (np.sin(self._phases(theta)) * slopes[0]).sum(axis=1)

@@ -62,8 +62,8 @@ def sharpened_schedule(
 ) -> Schedule:
     """Schedule of the sharpened rate: mu^2 = c max(1 / M, 1 / sqrt(N)), alpha = c' / d.
 
-    The parameters are those of `stated_schedule`; the horizon is not used. Balancing smoothing (d mu^2) against inversion (d / (M mu)^2) and
-    noise (d / (mu^2 N)) gives these orders.
+    The parameters are those of `stated_schedule`; the horizon is not used. Balancing smoothing (d mu^2) against
+    inversion (d / (M mu)^2) and noise (d / (mu^2 N)) gives these orders.
     """
     pairs, queries = np.asarray(n_pairs, dtype=np.float64), np.asarray(n_queries, dtype=np.float64)
     squared = np.maximum(1 / queries, 1 / np.sqrt(pairs))

@@ -1,0 +1,165 @@
+"""Command line: parses, calls, writes. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.exceptions import TyperException
+
+from experiments.output import console, prepare_folder, progress_bar, write_csv, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from experiments.rates import RateResults
+
+app = typer.Typer(
+    name="zpg",
+    help="Does zeroth-order policy gradient from preferences converge at its stated rates? Checked on small MDPs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for results and finished cells.")]
+Jobs = Annotated[int, typer.Option("--jobs", help="Workers; -1 for one a core. The results do not depend on it.")]
+Backend = Annotated[
+    Literal["loky", "dask", "ray"],
+    typer.Option("--backend", help="loky, dask or ray (the last two need their packages)."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same rows.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Also write everything to this JSON file.")]
+Preset = Annotated[
+    Literal["quick", "paper"], typer.Option("--preset", help="quick, or paper: eight times the replicates.")
+]
+
+
+def run(application: typer.Typer) -> None:
+    """Run a command line; a user's mistake is one line on standard error and exit code 2."""
+    try:
+        code = application(standalone_mode=False)
+    except ValueError as error:
+        from theory.errors import InputError  # late: the package costs half a second
+
+        if not isinstance(error, InputError):
+            raise
+        _fail(str(error))
+    except TyperException as error:
+        _fail(f"{error.format_message()} (zpg --help lists the commands and their options)")
+    except typer.Abort:
+        _fail("stopped")
+    if code == 130:
+        print("zpg: interrupted; finished cells are kept, the same command goes on from there", file=sys.stderr)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    print("zpg: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(2)
+
+
+@app.command()
+def rates(
+    preset: Preset = "quick",
+    algorithm: Annotated[str, typer.Option("--algorithm", help="zpg, zbcpg, zbcpg-1, zbcpg-3 or all.")] = "all",
+    axis: Annotated[str, typer.Option("--axis", help="T, N, M, eps or all.")] = "all",
+    instance: Annotated[
+        str | None, typer.Option("--instance", help="A name from `zpg list`, or module:attribute for your own.")
+    ] = None,
+    out: Out = Path("results"),
+    jobs: Jobs = -1,
+    backend: Backend = "loky",
+    seed: Seed = 0,
+    json: Json = None,
+) -> None:
+    """Run the rate checks: one row a claim, with slope, interval, stated exponent and verdict."""
+    from experiments.rate_claims import certificate_checks, own_claims, stated_claims
+    from experiments.rates import run_claims
+
+    began = time.perf_counter()
+    if instance is None:
+        claims, checks = stated_claims(preset, algorithm, axis), certificate_checks(algorithm)
+    else:
+        claims, checks = own_claims(instance, preset, algorithm, axis), certificate_checks(algorithm, [instance])
+    folder = prepare_folder(out)
+    with progress_bar("rate checks") as progress:
+        results = run_claims(
+            claims, checks, seed=seed, jobs=jobs, backend=backend, cache=folder / "cache", progress=progress
+        )
+    wall = time.perf_counter() - began
+    write_csv(folder / "rates_points.csv", results.points)
+    write_csv(folder / "rates_verdicts.csv", results.verdicts)
+    if json is not None:
+        write_json(json, _provenance(seed, wall, preset=preset) | _frames(results))
+    _print_rates(results, seed, wall, folder)
+    raise typer.Exit(0 if results.passed else 1)
+
+
+@app.command()
+def solve(
+    instance: Annotated[str, typer.Argument(help="A name from `zpg list`, or module:attribute for your own.")],
+    json: Json = None,
+) -> None:
+    """Solve an instance exactly: value, optimum, gradient norm, L, law of the return, assumptions."""
+    from experiments.instances import get_instance
+    from experiments.solve import solve_instance
+
+    solution = solve_instance(get_instance(instance))
+    if json is not None:
+        write_json(json, solution)
+    for name, value in solution.items():
+        print(f"{name:<36} {value!r}" if isinstance(value, float) else f"{name:<36} {value}")
+
+
+def _provenance(seed: int, wall: float, **settings: Any) -> dict[str, Any]:
+    return {"version": importlib.metadata.version("zpg"), "seed": seed, "wall_seconds": round(wall, 1)} | settings
+
+
+def _frames(results: RateResults) -> dict[str, Any]:
+    return {
+        "verdicts": results.verdicts.to_dict(orient="records"),
+        "points": results.points.to_dict(orient="records"),
+    }
+
+
+def _print_rates(results: RateResults, seed: int, wall: float, folder: Path) -> None:
+    from rich.table import Table
+
+    screen = console()
+    table = Table("claim", "slope", "95% interval", "stated", "verdict", "measured / bound", "window", "replicates")
+    for row in results.verdicts.to_dict(orient="records"):
+        table.add_row(
+            row["claim"],
+            f"{row['slope']:+.3f}",
+            f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]",
+            f"{row['exponent']:+.2f}",
+            f"{row['outcome']}{', TIGHT' if row['tight'] else ''}",
+            f"{row['ratio']:.2g}",
+            row["window"],
+            str(row["replicates"]),
+        )
+    screen.print(table)
+    screen.print(_certificate_line(results.certificates))
+    clipped = results.verdicts["clip_rate"].max()
+    version = importlib.metadata.version("zpg")
+    screen.print(
+        f"largest clip rate {clipped:.2g}; seed {seed}, zpg {version}, {wall:.0f} s; rows in {folder}/rates_*.csv"
+    )
+
+
+def _certificate_line(certificates: pd.DataFrame) -> str:
+    if certificates.empty:
+        return "no certified cells were run"
+    worst = certificates.loc[certificates["ratio"].idxmax()]
+    exceeded = int((certificates["ratio"] > 1).sum())
+    return (
+        f"certificates (L proved, alpha = 1/(4Ld)): {len(certificates)} cells on "
+        f"{certificates['instance'].nunique()} instances, {exceeded} exceeded; "
+        f"largest measured / certificate {worst['ratio']:.3g} ({worst['algorithm']} on {worst['instance']})"
+    )
