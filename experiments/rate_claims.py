@@ -79,7 +79,7 @@ _FAMILIES = (
         tuple(2.0**-k for k in range(5)),
         Design(n_iterations=64, n_pairs=64, n_queries=8),
         replicates=32,
-        two_sided=False,
+        two_sided=True,
         reason="T = 64/eps, N = 64/eps^2, M = 8/eps^2: all three terms fall together",
     ),
     _Family(

@@ -1,0 +1,83 @@
+"""The command line as a newcomer and a careless user would type it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+
+def zpg(*arguments: str, cwd=None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "paper_figures.cli", *arguments], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def test_solve_prints_every_digit_of_the_known_values(tmp_path):
+    done = zpg("solve", "frozenlake", "--json", str(tmp_path / "s.json"))
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((tmp_path / "s.json").read_text())
+    assert facts["value"] == pytest.approx(0.01244482429228811, abs=1e-12)
+    assert facts["optimum"] == pytest.approx(0.19913270083486317, abs=1e-12)
+    assert facts["gradient norm"] == pytest.approx(0.006030004851263581, abs=1e-12)
+    assert repr(facts["value"]) in done.stdout
+
+
+def test_own_mdp_is_solved_and_checked(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        textwrap.dedent("""
+        from theory import TabularMDP
+        coin = TabularMDP([[[0.5, 0.5]] * 2, [[0.2, 0.8], [1.0, 0.0]]], [[0, 1], [1, 0]], [1, 0], horizon=3)
+        number = 3
+        irrational = TabularMDP([[[1.0]]], [[2 ** -0.5]], [1.0], horizon=2)
+        """)
+    )
+    assert "TabularMDP(n_states=2" in zpg("solve", "mine:coin", cwd=tmp_path).stdout
+    done = zpg("rates", "--instance", "mine:irrational", "--axis", "N", "--algorithm", "zpg", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "0.70710678" in done.stderr
+    assert "sampler='rollout'" in done.stderr
+    assert not (tmp_path / "results" / "rates_points.csv").exists()
+    for wrong, words in (("mine:nothing", "no attribute"), ("mine:number", "must be a TabularMDP")):
+        failed = zpg("solve", wrong, cwd=tmp_path)
+        assert failed.returncode == 2
+        assert words in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["solve", "moon"], "instance must be one of"),
+        (["solve", "no_such_module:mdp"], "cannot import no_such_module"),
+        (["solve"], "Missing argument"),
+        (["rates", "--algorithm", "sgd"], "algorithm must be one of"),
+        (["rates", "--axis", "Q"], "axis must be one of"),
+        (["rates", "--preset", "huge"], "--preset"),
+        (["rates", "--seed", "-1"], "--seed"),
+        (["rates", "--out", "/proc/none/here"], "--out"),
+        (["figures", "--only", "portrait"], "portrait"),
+        (["figures", "--format", "gif", "--only", "rates"], "gif"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, words, tmp_path):
+    done = zpg(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_list_names_everything():
+    listed = zpg("list").stdout
+    for word in ("frozenlake", "logistic", "zbcpg-3", "zpg N circular", "rates"):
+        assert word in listed
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, paper_figures.cli; print([m for m in ('numpy', 'pandas', 'scipy', 'rich') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
