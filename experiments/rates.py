@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +83,8 @@ def run_claims(
     }
     points = [_points(claim, by_claim[claim.name], smoothness[claim.instance], proved=False) for claim in claims]
     verdicts = [
-        _judged(claim, by_claim[claim.name], table, np.random.default_rng([seed, 2, number]))
-        for number, (claim, table) in enumerate(zip(claims, points, strict=True))
+        _judged(claim, by_claim[claim.name], table, np.random.default_rng([seed, 2, zlib.crc32(claim.name.encode())]))
+        for claim, table in zip(claims, points, strict=True)
     ]
     for check in checks:
         instance = get_instance(check.instance)

@@ -22,7 +22,8 @@ def figures(
     seed: Seed = 0,
 ) -> None:
     """Regenerate the figures from finished cells, running those that are missing."""
-    from paper_figures.build import FigureContext, build_figures
+    from paper_figures.build import build_figures
+    from paper_figures.registry import FigureContext
 
     folder = prepare_folder(out)
     with progress_bar("figures") as progress:
@@ -40,7 +41,7 @@ def list_everything() -> None:
     from experiments.algorithms import ALGORITHMS
     from experiments.instances import INSTANCES
     from experiments.rate_claims import stated_claims
-    from paper_figures.registry import FIGURES
+    from paper_figures.registry import all_figures
     from theory import LINKS
 
     sections = {
@@ -48,7 +49,7 @@ def list_everything() -> None:
         "links": {name: (link.__doc__ or "").strip().splitlines()[0] for name, link in LINKS.items()},
         "algorithms": {name: algorithm.title for name, algorithm in ALGORITHMS.items()},
         "claims": {claim.name: claim.reason for claim in stated_claims()},
-        "figures": {name: figure.title for name, figure in FIGURES.items()},
+        "figures": {name: figure.title for name, figure in all_figures().items()},
     }
     for title, entries in sections.items():
         print(title)

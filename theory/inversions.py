@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theory.errors import InputError
-from theory.links import Link, default_trim, largest_trim
+from theory.links import Link, check_invertible, default_trim, largest_trim
 
 FloatArray = NDArray[np.float64]
 
@@ -104,3 +104,65 @@ class MajoritySign:
     def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:  # noqa: ARG002
         """Sign of the majority of each share."""
         return np.sign(shares - 0.5)
+
+
+@dataclass(frozen=True)
+class HaldaneAnscombe:
+    """f(b) = sigma^{-1}((b + 1/2) / (M + 1)): no trim needed; interior bias O(M^-2) for the logistic link.
+
+    References
+    ----------
+    J. B. S. Haldane (1956) and F. J. Anscombe (1956), on the empirical logit.
+    """
+
+    @property
+    def consistent(self) -> bool:
+        """True: the correction vanishes."""
+        return True
+
+    def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
+        """Inverted shifted share of each count."""
+        return self.limit(link, (counts + 0.5) / (n_queries + 1), horizon)
+
+    def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:
+        """Inverted share."""
+        check_invertible(link, horizon)
+        return np.asarray(link.inverse(shares), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Jackknife:
+    """Leave-one-vote-out correction of `Trimmed`: M f(b, M) - (M - 1) times the mean of f without one vote.
+
+    It removes the 1/M term of the bias for every link. One vote cannot be left out: M = 1 is `Trimmed` itself.
+
+    Parameters
+    ----------
+    trimmed : Trimmed
+        What is corrected.
+
+    References
+    ----------
+    M. H. Quenouille, "Notes on Bias in Estimation", Biometrika 43 (1956).
+    """
+
+    trimmed: Trimmed = field(default_factory=Trimmed)
+
+    @property
+    def consistent(self) -> bool:
+        """As the inversion it corrects."""
+        return self.trimmed.consistent
+
+    def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
+        """Corrected value of each count."""
+        plain = self.trimmed.values(link, counts, n_queries, horizon)
+        if n_queries == 1:
+            return plain
+        # Left out is a vote for the first trajectory in a share b / M of the cases.
+        left = [self.trimmed.values(link, np.clip(counts - k, 0, n_queries - 1), n_queries - 1, horizon) for k in (1, 0)]
+        without_one = (counts * left[0] + (n_queries - counts) * left[1]) / n_queries
+        return n_queries * plain - (n_queries - 1) * without_one
+
+    def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:
+        """As the inversion it corrects."""
+        return self.trimmed.limit(link, shares, horizon)

@@ -34,7 +34,7 @@ class TabularMDP:
     transitions : array (S, A, S) or (H, S, A, S)
         Probability of each next state; every row sums to 1.
     rewards : array (S, A), (S, A, S), or either with a leading H
-        Reward of (state, action) or of (state, action, next state). When one state-action-successor can pay several
+        Reward of (state, action) or of (state, action, next state); an (n, n, n) array is read as (S, A, S). When one state-action-successor can pay several
         rewards use `from_outcomes`: averaging them keeps the value but not the law of the return.
     initial : array (S,)
         Law of the first state.
@@ -77,6 +77,8 @@ class TabularMDP:
             raise InputError(f"transitions must have shape (S, A, S) or (H, S, A, S), got {dense.shape}")
         _check_rows("transitions", dense)
         paid = _dense_rewards(_finite("rewards", rewards), dense.shape)
+        _check_stages(dense.shape[:-3], horizon)
+        _check_stages(paid.shape[:-3], horizon)
         stages = np.broadcast_shapes(dense.shape[:-3], paid.shape[:-3])
         dense = np.broadcast_to(dense, stages + dense.shape[-3:])
         paid = np.broadcast_to(paid, dense.shape)
@@ -144,8 +146,7 @@ class TabularMDP:
         n_states = probabilities.shape[-3]
         if not isinstance(horizon, int | np.integer) or isinstance(horizon, bool) or horizon < 1:
             raise InputError(f"horizon must be an integer of at least 1, got {horizon!r}")
-        if probabilities.ndim == 4 and probabilities.shape[0] not in (1, horizon):
-            raise InputError(f"a leading stage axis must have length horizon = {horizon}, got {probabilities.shape[0]}")
+        _check_stages(probabilities.shape[:-3], horizon)
         if (
             not np.issubdtype(next_states.dtype, np.integer)
             or not ((next_states >= 0) & (next_states < n_states)).all()
@@ -156,7 +157,7 @@ class TabularMDP:
             raise InputError(f"initial must have shape ({n_states},), got {start.shape}")
         _check_rows("initial", start)
         low, high = map(float, reward_range)
-        if not low < high:
+        if not -math.inf < low < high < math.inf:
             raise InputError(f"reward_range must be (low, high) with low < high, got {reward_range}")
         live = probabilities > 0
         outside = live & ((rewards < low) | (rewards > high))
@@ -228,7 +229,7 @@ class TabularMDP:
             where = tuple(int(i) for i in np.argwhere(live)[int(np.argmax(error))])
             raise InputError(
                 f"rewards must be multiples of 1/m with m <= {LARGEST_LATTICE} for the exact law of the return, "
-                f"got {self.rewards[where]!r} at {_index(where)}; round the rewards or use sampler='rollout'"
+                f"got {float(self.rewards[where])!r} at {_index(where)}; round the rewards or use sampler='rollout'"
             )
         return lattice
 
@@ -298,11 +299,18 @@ def _check_rows(name: str, array: FloatArray) -> None:
     if (array < 0).any():
         where = np.argwhere(array < 0)[0]
         raise InputError(f"{name}{_index(where)} must not be negative, got {array[tuple(where)]:g}")
+    if not array.size:
+        raise InputError(f"{name} must not be empty, got shape {array.shape}")
     total = array.sum(axis=-1)
-    wrong = np.argwhere(np.abs(total - 1) > ROW_TOLERANCE)
-    if wrong.size or not total.size:
-        row = tuple(int(i) for i in wrong[0]) if wrong.size else ()
+    wrong = np.abs(total - 1) > ROW_TOLERANCE
+    if wrong.any():
+        row = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise InputError(f"{name}{_index(row) if row else ''} must sum to 1, got {total[row]:.12g}; normalise this row")
+
+
+def _check_stages(stages: tuple[int, ...], horizon: int) -> None:
+    if stages and stages[0] not in (1, horizon):
+        raise InputError(f"a leading stage axis must have length horizon = {horizon}, got {stages[0]}")
 
 
 def _dense_rewards(rewards: FloatArray, shape: tuple[int, ...]) -> FloatArray:

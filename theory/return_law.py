@@ -65,7 +65,7 @@ def return_distribution(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> Re
     n_returns = mdp.largest_return_steps[-1] + 1
     n_branches = max(len(branches.states) for branches in mdp.reward_branches)
     piece = max(1, WORKING_SET // (n_returns * n_branches))
-    laws = [_return_law(mdp, pi[..., start : start + piece]) for start in range(0, pi.shape[-1], piece)]
+    laws = [return_law_columns(mdp, pi[..., start : start + piece]) for start in range(0, pi.shape[-1], piece)]
     law = laws[0] if len(laws) == 1 else np.concatenate(laws, axis=-1)
     return ReturnDistribution(np.arange(n_returns) / mdp.require_lattice(), rows(law, theta.shape[:-1]))
 
@@ -85,7 +85,7 @@ def difference_law(law: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     return rows(correlation, batch)
 
 
-def _return_law(mdp: TabularMDP, pi: NDArray[Any]) -> NDArray[Any]:
+def return_law_columns(mdp: TabularMDP, pi: NDArray[Any]) -> NDArray[Any]:
     """(1 or H, S, A, B) action probabilities -> (K, B) law of the return."""
     n_batch = pi.shape[-1]
     flat = pi.reshape(len(pi), -1, n_batch)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -125,6 +126,16 @@ def test_repeated_outcomes_are_one():
     assert (mdp.probabilities[0, 0, 0] > 0).sum() == 2
     assert sorted(mdp.probabilities[0, 0, 0])[-2:] == pytest.approx([1 / 3, 2 / 3], rel=1e-15)
     assert mdp.probabilities.sum(axis=-1) == pytest.approx(1, abs=1e-15)
+
+
+def test_rounded_probabilities_are_normalised(monkeypatch):
+    table = {0: {0: [(0.333, 0, 0.0, False), (0.333, 1, 1.0, True), (0.333, 1, 0.5, True)]}, 1: {0: [(1, 1, 0, True)]}}
+    model = SimpleNamespace(P=table, initial_state_distrib=[0.999, 0.0])
+    monkeypatch.setattr(gymnasium, "make", lambda _: SimpleNamespace(unwrapped=model, close=lambda: None))
+    mdp = from_gymnasium("Rounded-v0", 1)
+    np.testing.assert_allclose(mdp.probabilities[0, 0, 0], 1 / 3, rtol=1e-15)
+    np.testing.assert_array_equal(mdp.initial, [1, 0])
+    assert optimal_value(mdp) == pytest.approx(0.5, rel=1e-15)
 
 
 @pytest.mark.parametrize(("env_id", "n_states"), [("CliffWalking-v1", 49), ("Taxi-v4", 501)])

@@ -168,10 +168,9 @@ def test_garnet_laws():
     """
     n = 20_000
     rng = np.random.default_rng(2024)
-    parts = [garnet(3, n // 3 + 1, 2, horizon=1, rng=rng, lattice=2)]
-    law = np.concatenate([part.probabilities.reshape(-1, 2) for part in parts])
-    successors = np.concatenate([part.next_states.reshape(-1, 2) for part in parts])
-    rewards = np.concatenate([part.rewards.reshape(-1, 2) for part in parts])[:, 0]
+    mdp = garnet(3, n // 3 + 1, 2, horizon=1, rng=rng, lattice=2)
+    law, successors = mdp.probabilities.reshape(-1, 2), mdp.next_states.reshape(-1, 2)
+    rewards = mdp.rewards[..., 0].ravel()
     assert len(law) >= n
     assert abs((law[:, 0] ** 2).mean() - 1 / 3) < 5.3 * math.sqrt(4 / 45 / n)
     for value in (0.0, 0.5, 1.0):

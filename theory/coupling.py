@@ -1,0 +1,114 @@
+"""Two policies driven by the same uniform numbers: the exact law of the difference of their returns.
+
+Under common random numbers a pair of trajectories is itself one trajectory of a product MDP, whose state is the pair of
+states, whose action is the pair of actions, and whose reward is (r1 - r0 + 1) / 2. The return law of that product, by
+the same recursion as any other, is the law of the difference.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.batching import columns, rows
+from theory.errors import InputError
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+from theory.return_law import return_law_columns
+from theory.values import parameters
+
+FloatArray = NDArray[np.float64]
+
+LARGEST_PRODUCT = 5_000_000
+
+
+def coupled_difference_law(
+    mdp: TabularMDP, policy: Policy, first: NDArray[Any], second: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Law of R1 - R0 when both policies use the same uniforms for start, actions and outcomes (by inversion).
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+        Its rewards must lie on a lattice.
+    policy : Policy
+    first, second : arrays (..., dim)
+
+    Returns
+    -------
+    array (..., 2 K - 1)
+        On the same grid of differences as `theory.return_law.difference_law`.
+
+    Raises
+    ------
+    InputError
+        If the rewards lie on no lattice or the product MDP is too large.
+    """
+    first, second = np.broadcast_arrays(parameters(mdp, policy, first), parameters(mdp, policy, second))
+    batch = first.shape[:-1]
+    product = _product(mdp)
+    pi = [columns(policy.probabilities(theta), 3) for theta in (first, second)]
+    law = return_law_columns(product, _joint_actions(*pi))
+    lattice, n_steps = mdp.require_lattice(), mdp.largest_return_steps[-1]
+    # The product's return is (delta + H) / 2.
+    delta = 2 * np.arange(len(law)) / product.require_lattice() - mdp.horizon
+    index = np.rint(delta * lattice).astype(np.int64) + n_steps
+    possible = (index >= 0) & (index <= 2 * n_steps)
+    spread = np.zeros((2 * n_steps + 1, law.shape[-1]))
+    # Two steps of a finer product lattice never share a difference that has mass.
+    np.add.at(spread, index[possible], law[possible])
+    return rows(spread, batch)
+
+
+@lru_cache(maxsize=16)
+def _product(mdp: TabularMDP) -> TabularMDP:
+    """The product MDP: states (s1, s0), actions (a1, a0), outcomes drawn with one uniform number."""
+    n_pairs = (mdp.n_states * mdp.n_actions) ** 2
+    if n_pairs > LARGEST_PRODUCT:
+        raise InputError(
+            f"common random numbers need (S A)^2 = {n_pairs} pairs for their exact law, more than {LARGEST_PRODUCT}; "
+            "use sampler='rollout' for estimates, or independent trajectories"
+        )
+    n_stages, n_states, n_actions, n_outcomes = mdp.probabilities.shape
+    overlap = _overlap(mdp.probabilities.reshape(n_stages, -1, n_outcomes))
+    successors = mdp.next_states.reshape(n_stages, -1, n_outcomes)
+    rewards = mdp.rewards.reshape(n_stages, -1, n_outcomes)
+    pair_successors = successors[:, :, None, :, None] * n_states + successors[:, None, :, None, :]
+    pair_rewards = (rewards[:, :, None, :, None] - rewards[:, None, :, None, :] + 1) / 2
+    arrays = [
+        _by_state_pair(a, n_states, n_actions)
+        for a in (overlap, np.broadcast_to(pair_successors, overlap.shape), np.broadcast_to(pair_rewards, overlap.shape))
+    ]
+    initial = _overlap(mdp.initial[None, None])[0, 0, 0].ravel()
+    return TabularMDP.from_outcomes(*arrays, initial, mdp.horizon)
+
+
+def _overlap(laws: FloatArray) -> FloatArray:
+    """Joint law of two indices drawn by inversion with one uniform: (n, R, O) -> (n, R, R, O, O)."""
+    ends = np.cumsum(laws, axis=-1)
+    ends = ends / ends[..., -1:]
+    starts = np.concatenate([np.zeros_like(ends[..., :1]), ends[..., :-1]], axis=-1)
+    upper = np.minimum(ends[:, :, None, :, None], ends[:, None, :, None, :])
+    lower = np.maximum(starts[:, :, None, :, None], starts[:, None, :, None, :])
+    return np.maximum(upper - lower, 0.0)
+
+
+def _by_state_pair(array: NDArray[Any], n_states: int, n_actions: int) -> NDArray[Any]:
+    """(n, S A, S A, O, O) -> (n, S S, A A, O O)."""
+    n, n_outcomes = len(array), array.shape[-1]
+    split = array.reshape(n, n_states, n_actions, n_states, n_actions, n_outcomes**2)
+    return split.transpose(0, 1, 3, 2, 4, 5).reshape(n, n_states**2, n_actions**2, n_outcomes**2)
+
+
+def _joint_actions(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    """Joint action probabilities by inversion: twice (1 or H, S, A, B) -> (1 or H, S S, A A, B)."""
+    ends = [np.cumsum(pi, axis=2) for pi in (first, second)]
+    ends = [end / end[:, :, -1:] for end in ends]
+    starts = [np.concatenate([np.zeros_like(end[:, :, :1]), end[:, :, :-1]], axis=2) for end in ends]
+    upper = np.minimum(ends[0][:, :, None, :, None], ends[1][:, None, :, None, :])
+    lower = np.maximum(starts[0][:, :, None, :, None], starts[1][:, None, :, None, :])
+    n, n_states, n_actions, n_batch = first.shape
+    return np.maximum(upper - lower, 0.0).reshape(n, n_states**2, n_actions**2, n_batch)

@@ -1,0 +1,145 @@
+"""Exact first and second moments of REINFORCE and GPOMDP, by recursions over the state.
+
+A trajectory enters REINFORCE through its return R and its score S = sum_h grad log pi(a_h|s_h). The recursion carries,
+for each state, E[R^i], E[R^i S] and E[R^i |S|^2] for i = 0, 1, 2: polynomials in what has been collected so far, so no
+lattice of rewards is needed. GPOMDP's estimate G = sum_h r_h S_h needs E[S], E|S|^2, E[G], E[G.S] and E|G|^2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScoreMoments:
+    """Joint moments of the return R and the score S of one trajectory.
+
+    Attributes
+    ----------
+    returns : array (3,)
+        E[R^i], i = 0, 1, 2.
+    scores : array (3, dim)
+        E[R^i S]; the second is the gradient of V.
+    norms : array (3,)
+        E[R^i |S|^2].
+    """
+
+    returns: FloatArray
+    scores: FloatArray
+    norms: FloatArray
+
+    @property
+    def best_baseline(self) -> float:
+        """The constant that minimises E|(R - b) S|^2: E[R |S|^2] / E|S|^2."""
+        return float(self.norms[1] / self.norms[0])
+
+    def second_moment(self, baseline: float) -> float:
+        """E|(R - b) S|^2."""
+        return float(self.norms[2] - 2 * baseline * self.norms[1] + baseline**2 * self.norms[0])
+
+
+def reinforce_moments(mdp: TabularMDP, policy: Policy, theta: FloatArray) -> ScoreMoments:
+    """Joint moments of return and score under one policy, theta of shape (dim,)."""
+    scores, pi = _scores(policy, theta)
+    n_states, dim = mdp.n_states, policy.dim
+    returns = np.zeros((3, n_states))
+    returns[0] = mdp.initial
+    vectors = np.zeros((3, n_states, dim))
+    norms = np.zeros((3, n_states))
+    for h in range(mdp.horizon):
+        score, weight = scores[h % len(scores)], pi[h % len(pi)]
+        # Taking the action adds its score ...
+        tilted = vectors[:, :, None, :] + returns[:, :, None, None] * score
+        squared = (
+            norms[:, :, None]
+            + 2 * np.einsum("isd,sad->isa", vectors, score)
+            + returns[:, :, None] * (score**2).sum(axis=-1)
+        )
+        taken = returns[:, :, None] * weight, tilted * weight[:, :, None], squared * weight
+        # ... and the outcome moves on and adds its reward.
+        returns, vectors, norms = (_advance(mdp, h, x) for x in taken)
+    return ScoreMoments(returns.sum(axis=1), vectors.sum(axis=1), norms.sum(axis=1))
+
+
+def gpomdp_moments(mdp: TabularMDP, policy: Policy, theta: FloatArray, baselines: FloatArray) -> tuple[FloatArray, float]:
+    """Mean vector and second moment E|G|^2 of G = sum_h (r_h - b_h) sum_{k <= h} score_k, theta of shape (dim,).
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+    policy : Policy
+    theta : array (dim,)
+    baselines : array (H,)
+        b_h, subtracted from the reward of each step.
+    """
+    scores, pi = _scores(policy, theta)
+    n_states, dim = mdp.n_states, policy.dim
+    mass = mdp.initial.copy()
+    score_sum, estimate = np.zeros((n_states, dim)), np.zeros((n_states, dim))
+    score_norm, product, second = np.zeros(n_states), np.zeros(n_states), np.zeros(n_states)
+    for h in range(mdp.horizon):
+        score, weight = scores[h % len(scores)], pi[h % len(pi)]
+        squared = (score**2).sum(axis=-1)
+        new_score = (score_sum[:, None] + mass[:, None, None] * score) * weight[..., None]
+        new_norm = (
+            score_norm[:, None] + 2 * np.einsum("sd,sad->sa", score_sum, score) + mass[:, None] * squared
+        ) * weight
+        new_product = (product[:, None] + np.einsum("sd,sad->sa", estimate, score)) * weight
+        old_estimate = estimate[:, None] * weight[..., None]
+        old_second = second[:, None] * weight
+        p, r = _outcomes(mdp, h, baselines[h])
+        mass = _arrive(mdp, h, p * (mass[:, None] * weight)[..., None])
+        score_sum = _arrive(mdp, h, p[..., None] * new_score[:, :, None])
+        score_norm = _arrive(mdp, h, p * new_norm[..., None])
+        estimate = _arrive(mdp, h, p[..., None] * (old_estimate[:, :, None] + r[..., None] * new_score[:, :, None]))
+        product = _arrive(mdp, h, p * (new_product[..., None] + r * new_norm[..., None]))
+        second = _arrive(
+            mdp, h, p * (old_second[..., None] + 2 * r * new_product[..., None] + r**2 * new_norm[..., None])
+        )
+    return estimate.sum(axis=0), float(second.sum())
+
+
+def _scores(policy: Policy, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Scores (1 or H, S, A, dim) and probabilities (1 or H, S, A) at one theta."""
+    probabilities = policy.probabilities(theta)
+    size = probabilities.size
+    one_hot = np.eye(size).reshape(size, *probabilities.shape)
+    repeated = np.broadcast_to(theta, (size, policy.dim))
+    many = np.broadcast_to(probabilities, one_hot.shape)
+    return policy.score_product(repeated, many, one_hot).reshape(*probabilities.shape, policy.dim), probabilities
+
+
+def _outcomes(mdp: TabularMDP, h: int, baseline: float) -> tuple[FloatArray, FloatArray]:
+    stage = h % len(mdp.probabilities)
+    return mdp.probabilities[stage], mdp.rewards[stage] - baseline
+
+
+def _arrive(mdp: TabularMDP, h: int, carried: NDArray[Any]) -> FloatArray:
+    """Sum what outcomes (S, A, O, ...) carry by their next state, (S, ...)."""
+    successors = mdp.next_states[h % len(mdp.next_states)]
+    total = np.zeros((mdp.n_states, *carried.shape[3:]))
+    np.add.at(total, successors, carried)
+    return total
+
+
+def _advance(mdp: TabularMDP, h: int, taken: NDArray[Any]) -> FloatArray:
+    """Moments (3, S, A, ...) of powers of R to (3, S, ...) after the reward: R^i -> (R + r)^i."""
+    p, r = _outcomes(mdp, h, 0.0)
+    tail = (1,) * (taken.ndim - 3)
+    moved = []
+    for i in range(3):
+        grown = sum(
+            math.comb(i, j) * (p * r ** (i - j)).reshape(*p.shape, *tail) * taken[j][:, :, None] for j in range(i + 1)
+        )
+        moved.append(_arrive(mdp, h, np.asarray(grown)))
+    return np.stack(moved)
