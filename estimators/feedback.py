@@ -9,8 +9,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from estimators.moments import DifferenceMoments
 from estimators.rollouts import sample_returns
 from estimators.streams import Streams
+from theory.coupling import coupled_difference_law
 from theory.errors import InputError
 from theory.inversions import Inversion, MajoritySign, Trimmed
 from theory.links import Link, Logistic
@@ -25,7 +27,7 @@ Sampler = Literal["law", "rollout"]
 
 
 class Feedback(Protocol):
-    """Estimates V(first) - V(second)."""
+    """Estimates V(first) - V(second), and knows the moments of its estimate."""
 
     @property
     def n_pairs(self) -> FloatArray:
@@ -39,6 +41,9 @@ class Feedback(Protocol):
         self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
     ) -> FloatArray:
         """Estimate of V(first) - V(second), (..., dim) and (..., dim) -> (...,)."""
+
+    def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
+        """Exact moments of that estimate, each (...,)."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +65,26 @@ class ExactFeedback:
         first_value, second_value = policy_value(mdp, policy, np.stack([first, second]))
         return np.asarray(first_value - second_value)
 
+    def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
+        """Moments of a difference that is known: no bias, no variance."""
+        first_value, second_value = policy_value(mdp, policy, np.stack([first, second]))
+        exact = np.asarray(first_value - second_value)
+        zero = np.zeros_like(exact)
+        return DifferenceMoments(exact, exact, zero, zero, zero)
+
 
 @dataclass(frozen=True, eq=False)
 class _PairFeedback:
     """N independent pairs, each read as one number f; the estimate is the mean of f.
 
     Under ``sampler="law"`` the N numbers are one multinomial draw from their exact law, at a cost that does not grow
-    with N; infinitely many pairs need no draw. Under ``sampler="rollout"`` every trajectory is simulated.
+    with N; infinitely many pairs need no draw. Under ``sampler="rollout"`` every trajectory is simulated. With
+    ``common_random_numbers`` both trajectories of a pair use the same uniforms for start, actions and outcomes.
     """
 
     n_pairs: FloatArray
     sampler: Sampler
+    common_random_numbers: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         pairs = np.asarray(self.n_pairs, dtype=np.float64)
@@ -103,13 +117,41 @@ class _PairFeedback:
             If the law sampler meets rewards on no lattice, or the votes cannot be inverted on this MDP.
         """
         if self.sampler == "rollout":
-            n = int(self.n_pairs)
-            rng = streams.trajectories
-            gaps = sample_returns(mdp, policy, first, n, rng) - sample_returns(mdp, policy, second, n, rng)
+            gaps = self._sample_gaps(mdp, policy, np.stack([first, second]), streams.trajectories)
             mean: FloatArray = self.read(mdp, gaps, streams.votes).mean(axis=-1)
             return mean
-        law = return_distribution(mdp, policy, np.stack([first, second])).probabilities
-        return self._draw(self.table(mdp), difference_law(law[0], law[1]), streams.votes)
+        return self._draw(self.table(mdp), self._law(mdp, policy, first, second), streams.votes)
+
+    def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
+        """Exact moments of the estimate, finite sums over the law of the difference.
+
+        Raises
+        ------
+        InputError
+            If the rewards lie on no lattice, or the votes cannot be inverted on this MDP.
+        """
+        table, law = self.table(mdp), self._law(mdp, policy, first, second)
+        mean = law @ table.mean
+        return DifferenceMoments(
+            exact=law @ table.differences,
+            mean=mean,
+            # About the mean: raw second moments would lose the digits of a small variance.
+            variance_trajectory=(law * (table.mean - mean[..., None]) ** 2).sum(axis=-1) / self.n_pairs,
+            variance_query=law @ table.variance / self.n_pairs,
+            clip_rate=law @ table.clipped,
+        )
+
+    def _law(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Law of the difference of the two returns of a pair, (..., n_differences)."""
+        if self.common_random_numbers:
+            return coupled_difference_law(mdp, policy, first, second)
+        laws = return_distribution(mdp, policy, np.stack(np.broadcast_arrays(first, second))).probabilities
+        return difference_law(laws[0], laws[1])
+
+    def _sample_gaps(self, mdp: TabularMDP, policy: Policy, both: FloatArray, rng: Generator) -> FloatArray:
+        """Differences of returns of N simulated pairs, (..., N)."""
+        returns = sample_returns(mdp, policy, both, int(self.n_pairs), rng, shared=self.common_random_numbers)
+        return np.asarray(returns[0] - returns[1])
 
     def _draw(self, table: VoteTable, differences: NDArray[Any], rng: Generator) -> FloatArray:
         """Mean of N readings under the law of the differences, (..., n_differences) -> (...,)."""
@@ -134,6 +176,8 @@ class PreferenceFeedback(_PairFeedback):
     sampler : {"law", "rollout"}
     votes : VoteModel
         Link, votes a pair M, and how they are read.
+    common_random_numbers : bool, default False
+        Whether the two trajectories of a pair share their uniforms.
     """
 
     votes: VoteModel
@@ -198,6 +242,8 @@ def preferences(
     trim: float | None = None,
     sampler: Sampler = "law",
     inversion: Inversion | None = None,
+    common_random_numbers: bool = False,
 ) -> PreferenceFeedback:
     """Preference feedback from plain numbers: see `PreferenceFeedback` and `theory.votes.VoteModel`."""
-    return PreferenceFeedback(np.asarray(n_pairs), sampler, VoteModel(link, n_queries, inversion or Trimmed(trim)))
+    votes = VoteModel(link, n_queries, inversion or Trimmed(trim))
+    return PreferenceFeedback(np.asarray(n_pairs), sampler, votes, common_random_numbers=common_random_numbers)

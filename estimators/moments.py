@@ -55,6 +55,24 @@ class GradientMoments:
         return self.variance_direction + self.variance_trajectory + self.variance_query
 
     @property
+    def alignment(self) -> FloatArray:
+        """Root-mean-square cosine of an estimate to the gradient, E[g.grad V] / (|grad V| sqrt(E|g|^2)), shape (...,).
+
+        Steps along c g gain, for the best c and to second order, in proportion to its square: what a step size can not
+        mend. nan at a stationary point.
+        """
+        gradient = self.gradient
+        size = np.sqrt(((self.mean**2).sum(axis=-1) + self.variance) * (gradient**2).sum(axis=-1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray((self.mean * gradient).sum(axis=-1) / size)
+
+    @property
+    def rescaled_mse(self) -> FloatArray:
+        """Least E|c g_hat - grad V|^2 = |grad V|^2 (1 - alignment^2) over c >= 0, shape (...,)."""
+        gradient_sq = (self.gradient**2).sum(axis=-1)
+        return np.asarray(gradient_sq * (1 - np.maximum(np.nan_to_num(self.alignment), 0) ** 2))
+
+    @property
     def gradient(self) -> FloatArray:
         """The true gradient, shape (..., dim)."""
         return self.mean - self.bias_smoothing - self.bias_inversion
@@ -81,3 +99,74 @@ class DifferenceMoments:
     variance_trajectory: FloatArray
     variance_query: FloatArray
     clip_rate: FloatArray
+
+
+def summarise(
+    *,
+    gradient: FloatArray,
+    directions: FloatArray,
+    given: DifferenceMoments,
+    scale: FloatArray,
+    n_directions: int,
+    enumerated: bool,
+) -> GradientMoments:
+    """Average moments given the direction over equally likely directions.
+
+    Parameters
+    ----------
+    gradient : array (..., dim)
+        The true gradient.
+    directions : array (n, dim)
+        All of them when `enumerated`; otherwise a sample whose second half is the negative of the first.
+    given : DifferenceMoments
+        Arrays (n, ...).
+    scale : array (...,)
+        d / mu (d / (2 mu) for symmetric pairs).
+    n_directions : int
+        Directions averaged in one estimate.
+    enumerated : bool
+    """
+    n, scale_sq = len(directions), scale**2
+    exact = scale[..., None] * np.einsum("n...,nd->...d", given.exact, directions) / n
+    mean = scale[..., None] * np.einsum("n...,nd->...d", given.mean, directions) / n
+    # |v| = 1, so the second moment of the mean given v is that of its length.
+    direction = scale_sq * (given.mean**2).mean(axis=0) - (mean**2).sum(axis=-1)
+    trajectory, query = (scale_sq * v.mean(axis=0) for v in (given.variance_trajectory, given.variance_query))
+    variance = [np.asarray(part) / n_directions for part in (direction, trajectory, query)]
+    bias_sq = ((mean - gradient) ** 2).sum(axis=-1)
+    return GradientMoments(
+        mean=mean,
+        bias_smoothing=exact - gradient,
+        bias_inversion=mean - exact,
+        variance_direction=variance[0],
+        variance_trajectory=variance[1],
+        variance_query=variance[2],
+        mse=np.asarray(bias_sq + sum(variance)),
+        standard_error=np.zeros_like(bias_sq)
+        if enumerated
+        else paired_standard_error(error_influence(gradient, directions, given, scale, n_directions)),
+        clip_rate=np.asarray(given.clip_rate.mean(axis=0)),
+    )
+
+
+def error_influence(
+    gradient: FloatArray, directions: FloatArray, given: DifferenceMoments, scale: FloatArray, n_directions: int
+) -> FloatArray:
+    """What each direction adds to the mean squared error, less the average over directions, (n, ...).
+
+    The error is |m - grad V|^2 + (A - |m|^2 + B) / k, with m, A and B means over directions of the conditional mean,
+    its square and the conditional variance, and k directions averaged; this is its derivative in those means.
+    """
+    length = scale * given.mean
+    mean = np.einsum("n...,nd->...d", length, directions) / len(directions)
+    pull = 2 * (mean - gradient) - 2 * mean / n_directions
+    noise = scale**2 * (given.variance_trajectory + given.variance_query)
+    added = length * np.einsum("...d,nd->n...", pull, directions) + (length**2 + noise) / n_directions
+    return np.asarray(added - added.mean(axis=0))
+
+
+def paired_standard_error(influence: FloatArray) -> FloatArray:
+    """Standard error of a mean over opposite pairs of directions: the second half is the negative of the first."""
+    half = len(influence) // 2
+    pairs = (influence[:half] + influence[half:]) / 2
+    return np.asarray(pairs.std(axis=0, ddof=1) / np.sqrt(half))

@@ -11,20 +11,31 @@ from numpy.typing import ArrayLike, NDArray
 
 from estimators.directions import Blocks, Directions, Sphere
 from estimators.feedback import Feedback, Sampler, preferences
+from estimators.moments import DifferenceMoments, GradientMoments, summarise
 from estimators.streams import Streams
 from theory.errors import InputError
 from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.values import policy_gradient
+from theory.votes import require_count
 
 FloatArray = NDArray[np.float64]
 
+# Directions averaged over when they cannot be enumerated; used in opposite pairs.
+N_SAMPLED_DIRECTIONS = 2048
+
 
 class GradientEstimator(Protocol):
-    """What the ascent loop needs of an estimator."""
+    """What the ascent loop and the comparison of variances need of an estimator."""
 
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         """Estimate of the gradient of V at theta, (..., dim)."""
+
+    def moments(
+        self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
+    ) -> GradientMoments:
+        """First and second moments of the estimate."""
 
     @property
     def n_trajectories(self) -> FloatArray:
@@ -45,41 +56,114 @@ class ZerothOrder:
     feedback : Feedback
     radius : float or array
         Perturbation radius mu > 0; an array broadcasts against the batch.
+    symmetric : bool, default False
+        Whether the pair is theta + mu v against theta - mu v, scaled by d / (2 mu): even smoothing terms cancel.
+    n_directions : int, default 1
+        Independent directions averaged in one estimate, each with pairs of its own.
 
     Raises
     ------
     InputError
-        If the radius is not positive and finite.
+        If the radius is not positive and finite, or n_directions is not a whole number of at least 1.
     """
 
     directions: Directions
     feedback: Feedback
     radius: ArrayLike
+    symmetric: bool = False
+    n_directions: int = 1
 
     def __post_init__(self) -> None:
         radius = np.asarray(self.radius, dtype=np.float64)
         if not (np.isfinite(radius) & (radius > 0)).all():
             raise InputError(f"radius must be positive and finite, got {radius}")
+        require_count("n_directions", self.n_directions)
         object.__setattr__(self, "radius", radius)
 
     @property
     def n_trajectories(self) -> FloatArray:
-        """2 N."""
-        return 2 * self.feedback.n_pairs
+        """2 N, times the directions."""
+        return np.asarray(2 * self.n_directions * self.feedback.n_pairs)
 
     @property
     def n_votes(self) -> FloatArray:
-        """N M."""
+        """N M, times the directions."""
         # Nobody votes on returns: 0 votes a pair, even when the pairs are infinitely many.
-        return self.feedback.n_pairs * self.feedback.n_queries if self.feedback.n_queries else np.array(0.0)
+        if not self.feedback.n_queries:
+            return np.array(0.0)
+        return np.asarray(self.n_directions * self.feedback.n_pairs * self.feedback.n_queries)
 
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         """Estimate of the gradient of V at theta, (..., dim) -> (..., dim): steps 1 to 4 of ZPG and ZBCPG."""
         streams = Streams.of(rng)
-        radius = np.asarray(self.radius)[..., None]
-        direction = self.directions.sample(policy.dim, theta.shape[:-1], streams.directions)
-        difference = self.feedback.difference(mdp, policy, theta + radius * direction, theta, streams)
-        return policy.dim / radius * difference[..., None] * direction
+        batch = theta.shape[:-1]
+        if self.n_directions == 1:
+            direction = self.directions.sample(policy.dim, batch, streams.directions)
+            return self._along(mdp, policy, theta, direction, streams)
+        many = self.directions.sample(policy.dim, (self.n_directions, *batch), streams.directions)
+        return np.asarray(self._along(mdp, policy, theta, many, streams).mean(axis=0))
+
+    def moments(
+        self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
+    ) -> GradientMoments:
+        """First and second moments of the estimate, split by their causes.
+
+        Exact where the directions can be enumerated. Otherwise the exact moments given the direction are averaged over
+        2,048 sampled directions, in opposite pairs; `standard_error` is what remains.
+
+        Parameters
+        ----------
+        mdp : TabularMDP
+        policy : Policy
+        theta : array (..., dim)
+        rng : Generator, optional
+            Needed only where directions are sampled.
+
+        Raises
+        ------
+        InputError
+            If directions must be sampled and no generator is given, or the law of the votes is not exactly known.
+        """
+        directions, given = self.moments_given_directions(mdp, policy, theta, rng)
+        return summarise(
+            gradient=policy_gradient(mdp, policy, theta),
+            directions=directions,
+            given=given,
+            scale=self.scale(policy),
+            n_directions=self.n_directions,
+            enumerated=self.directions.support(policy.dim) is not None,
+        )
+
+    def moments_given_directions(
+        self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
+    ) -> tuple[FloatArray, DifferenceMoments]:
+        """Directions (n, dim), and the moments of the value difference along each, arrays (n, ...)."""
+        directions = self.directions.support(policy.dim)
+        if directions is None:
+            if rng is None:
+                raise InputError("rng must be given to average over directions that cannot be enumerated, got None")
+            half = self.directions.sample(policy.dim, (N_SAMPLED_DIRECTIONS // 2,), rng)
+            directions = np.concatenate([half, -half])
+        theta = np.asarray(theta, dtype=np.float64)
+        spread = directions.reshape(len(directions), *(1,) * (theta.ndim - 1), policy.dim)
+        return directions, self.feedback.moments(mdp, policy, *self._ends(theta, spread))
+
+    def scale(self, policy: Policy) -> FloatArray:
+        """What multiplies D v: d / mu, or d / (2 mu) for symmetric pairs."""
+        return policy.dim / (np.asarray(self.radius) * (2 if self.symmetric else 1))
+
+    def _ends(self, theta: FloatArray, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
+        step = np.asarray(self.radius)[..., None] * direction
+        return theta + step, theta - step if self.symmetric else theta
+
+    def _along(
+        self, mdp: TabularMDP, policy: Policy, theta: FloatArray, direction: FloatArray, streams: Streams
+    ) -> FloatArray:
+        first, second = self._ends(theta, direction)
+        if second.shape != first.shape:
+            second = np.broadcast_to(second, first.shape)
+        difference = self.feedback.difference(mdp, policy, first, second, streams)
+        return (self.scale(policy) * difference)[..., None] * direction
 
 
 def zpg(

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.exceptions import TyperException
 
-from experiments.output import console, prepare_folder, progress_bar, write_csv, write_json
+from experiments.output import prepare_folder, progress_bar, write_csv, write_json
+from experiments.tables import print_rates, print_variance
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from experiments.rates import RateResults
 
 app = typer.Typer(
@@ -97,8 +96,41 @@ def rates(
     write_csv(folder / "rates_verdicts.csv", results.verdicts)
     if json is not None:
         write_json(json, _provenance(seed, wall, preset=preset) | _frames(results))
-    _print_rates(results, seed, wall, folder)
+    print_rates(results, f"seed {seed}, zpg {_version()}, {wall:.0f} s; rows in {folder}/rates_*.csv")
     raise typer.Exit(0 if results.passed else 1)
+
+
+@app.command()
+def variance(
+    instance: Annotated[
+        str, typer.Option("--instance", help="A name from `zpg list`, or module:attribute.")
+    ] = "circular",
+    theta: Annotated[
+        Literal["uniform", "random", "optimum"], typer.Option("--theta", help="Parameters to compare at.")
+    ] = "uniform",
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Trajectory pairs a gradient, N.")] = 100,
+    queries: Annotated[int, typer.Option("--queries", min=1, help="Votes a pair, M.")] = 20,
+    out: Out = Path("results"),
+    seed: Seed = 0,
+    json: Json = None,
+) -> None:
+    """Compare estimators at equal trajectories and votes: error budget of each at its best radius."""
+    import numpy as np
+
+    from experiments.instances import get_instance
+    from experiments.variance import compare_variance, parameters_at
+
+    began = time.perf_counter()
+    chosen = get_instance(instance)
+    folder = prepare_folder(out)
+    where = parameters_at(chosen, theta, np.random.default_rng([seed, 3]))
+    frame = compare_variance(chosen, where, n_pairs=pairs, n_queries=queries, seed=seed)
+    wall = time.perf_counter() - began
+    write_csv(folder / "variance.csv", frame)
+    if json is not None:
+        settings = _provenance(seed, wall, instance=instance, theta=theta, pairs=pairs, queries=queries)
+        write_json(json, settings | {"estimators": frame.to_dict(orient="records")})
+    print_variance(frame, f"{chosen.name}, theta {theta}, N = {pairs}, M = {queries}; seed {seed}, {wall:.0f} s")
 
 
 @app.command()
@@ -117,8 +149,12 @@ def solve(
         print(f"{name:<36} {value!r}" if isinstance(value, float) else f"{name:<36} {value}")
 
 
+def _version() -> str:
+    return importlib.metadata.version("zpg")
+
+
 def _provenance(seed: int, wall: float, **settings: Any) -> dict[str, Any]:
-    return {"version": importlib.metadata.version("zpg"), "seed": seed, "wall_seconds": round(wall, 1)} | settings
+    return {"version": _version(), "seed": seed, "wall_seconds": round(wall, 1)} | settings
 
 
 def _frames(results: RateResults) -> dict[str, Any]:
@@ -126,40 +162,3 @@ def _frames(results: RateResults) -> dict[str, Any]:
         "verdicts": results.verdicts.to_dict(orient="records"),
         "points": results.points.to_dict(orient="records"),
     }
-
-
-def _print_rates(results: RateResults, seed: int, wall: float, folder: Path) -> None:
-    from rich.table import Table
-
-    screen = console()
-    table = Table("claim", "slope", "95% interval", "stated", "verdict", "measured / bound", "window", "replicates")
-    for row in results.verdicts.to_dict(orient="records"):
-        table.add_row(
-            row["claim"],
-            f"{row['slope']:+.3f}",
-            f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]",
-            f"{row['exponent']:+.2f}",
-            f"{row['outcome']}{', TIGHT' if row['tight'] else ''}",
-            f"{row['ratio']:.2g}",
-            row["window"],
-            str(row["replicates"]),
-        )
-    screen.print(table)
-    screen.print(_certificate_line(results.certificates))
-    clipped = results.verdicts["clip_rate"].max()
-    version = importlib.metadata.version("zpg")
-    screen.print(
-        f"largest clip rate {clipped:.2g}; seed {seed}, zpg {version}, {wall:.0f} s; rows in {folder}/rates_*.csv"
-    )
-
-
-def _certificate_line(certificates: pd.DataFrame) -> str:
-    if certificates.empty:
-        return "no certified cells were run"
-    worst = certificates.loc[certificates["ratio"].idxmax()]
-    exceeded = int((certificates["ratio"] > 1).sum())
-    return (
-        f"certificates (L proved, alpha = 1/(4Ld)): {len(certificates)} cells on "
-        f"{certificates['instance'].nunique()} instances, {exceeded} exceeded; "
-        f"largest measured / certificate {worst['ratio']:.3g} ({worst['algorithm']} on {worst['instance']})"
-    )

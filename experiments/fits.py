@@ -143,6 +143,33 @@ def fit_power_law(
     )
 
 
+def fit_slopes(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Slopes and standard errors of `fit_power_law` for a batch of tables, in closed form.
+
+    Parameters
+    ----------
+    x : array (n_points,)
+        Positive and distinct.
+    y : array (..., n_points, n_replicates)
+        Positive, at least two replicates; not checked.
+
+    Returns
+    -------
+    slope, standard_error : array (...,)
+    """
+    log_x = np.log(np.asarray(x, dtype=float))
+    values = np.asarray(y, dtype=float)
+    n_points, n_replicates = values.shape[-2:]
+    centred = log_x - log_x.mean()
+    weights = centred / (centred @ centred)
+    means = values.mean(axis=-1)
+    influence = np.einsum("...p,...pr->...r", weights / means, values)
+    small_sample = (n_points * n_replicates - 1) / (n_points * n_replicates - 2)
+    slopes: FloatArray = np.log(means) @ weights
+    errors: FloatArray = influence.std(axis=-1, ddof=1) * math.sqrt(small_sample / n_replicates)
+    return slopes, errors
+
+
 def _checked(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Log x in increasing order and y as (n_points, n_replicates) in the same order."""
     points = np.asarray(x, dtype=float)

@@ -71,8 +71,8 @@ def _circular(name: str, summary: str, mdp: TabularMDP) -> Instance:
     return _instance(name, summary, mdp, CircularPolicy(mdp.n_states, mdp.n_actions, concentration=1.0))
 
 
-def _at_optimum(instance: Instance) -> Instance:
-    """Start where exact ascent ends: noise floors are then reached without a long transient."""
+def at_optimum(instance: Instance) -> Instance:
+    """The instance, started where exact ascent from its start ends: noise floors are then reached at once."""
 
     def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         value, gradient = value_and_gradient(instance.mdp, instance.policy, theta)
@@ -97,7 +97,7 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
     ),
     "circular-frozenlake": (
         "FrozenLake 4x4, slippery, H = 20, circular policy, started at its optimum",
-        lambda n, s: _at_optimum(_circular(n, s, from_gymnasium("FrozenLake-v1", 20))),
+        lambda n, s: at_optimum(_circular(n, s, from_gymnasium("FrozenLake-v1", 20))),
     ),
     "garnet": (
         "garnet (5 states, 3 actions, 3 successors, H = 5), tabular softmax",

@@ -7,7 +7,7 @@ axes of `theta`.
 from theory.bounds import Bound, certificate, hessian_norm, prediction, smoothness_bound
 from theory.errors import InputError
 from theory.gymnasium_tables import from_gymnasium
-from theory.inversions import Inversion, MajoritySign, Trimmed
+from theory.inversions import HaldaneAnscombe, Inversion, Jackknife, MajoritySign, Trimmed
 from theory.links import LINKS, Cauchit, ComplementaryLogLog, Linear, Link, Logistic, Probit
 from theory.makers import bandit, chain, garnet, gridworld
 from theory.mdp import TabularMDP
@@ -32,8 +32,10 @@ __all__ = [
     "Cauchit",
     "CircularPolicy",
     "ComplementaryLogLog",
+    "HaldaneAnscombe",
     "InputError",
     "Inversion",
+    "Jackknife",
     "Linear",
     "Link",
     "LogLinearSoftmax",

@@ -78,22 +78,27 @@ def _product(mdp: TabularMDP) -> TabularMDP:
     rewards = mdp.rewards.reshape(n_stages, -1, n_outcomes)
     pair_successors = successors[:, :, None, :, None] * n_states + successors[:, None, :, None, :]
     pair_rewards = (rewards[:, :, None, :, None] - rewards[:, None, :, None, :] + 1) / 2
-    arrays = [
-        _by_state_pair(a, n_states, n_actions)
-        for a in (overlap, np.broadcast_to(pair_successors, overlap.shape), np.broadcast_to(pair_rewards, overlap.shape))
-    ]
+    law, successors, rewards = (
+        _by_state_pair(np.broadcast_to(a, overlap.shape), n_states, n_actions)
+        for a in (overlap, pair_successors, pair_rewards)
+    )
     initial = _overlap(mdp.initial[None, None])[0, 0, 0].ravel()
-    return TabularMDP.from_outcomes(*arrays, initial, mdp.horizon)
+    return TabularMDP.from_outcomes(law, successors, rewards, initial, mdp.horizon)
 
 
 def _overlap(laws: FloatArray) -> FloatArray:
     """Joint law of two indices drawn by inversion with one uniform: (n, R, O) -> (n, R, R, O, O)."""
-    ends = np.cumsum(laws, axis=-1)
-    ends = ends / ends[..., -1:]
-    starts = np.concatenate([np.zeros_like(ends[..., :1]), ends[..., :-1]], axis=-1)
+    ends, starts = _intervals(laws)
     upper = np.minimum(ends[:, :, None, :, None], ends[:, None, :, None, :])
     lower = np.maximum(starts[:, :, None, :, None], starts[:, None, :, None, :])
-    return np.maximum(upper - lower, 0.0)
+    return np.asarray(np.maximum(upper - lower, 0.0))
+
+
+def _intervals(laws: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Upper and lower ends of the intervals of [0, 1] that inversion gives to each index of the last axis."""
+    ends = np.cumsum(laws, axis=-1)
+    ends = ends / ends[..., -1:]
+    return ends, np.concatenate([np.zeros_like(ends[..., :1]), ends[..., :-1]], axis=-1)
 
 
 def _by_state_pair(array: NDArray[Any], n_states: int, n_actions: int) -> NDArray[Any]:
@@ -105,10 +110,10 @@ def _by_state_pair(array: NDArray[Any], n_states: int, n_actions: int) -> NDArra
 
 def _joint_actions(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     """Joint action probabilities by inversion: twice (1 or H, S, A, B) -> (1 or H, S S, A A, B)."""
-    ends = [np.cumsum(pi, axis=2) for pi in (first, second)]
-    ends = [end / end[:, :, -1:] for end in ends]
-    starts = [np.concatenate([np.zeros_like(end[:, :, :1]), end[:, :, :-1]], axis=2) for end in ends]
-    upper = np.minimum(ends[0][:, :, None, :, None], ends[1][:, None, :, None, :])
-    lower = np.maximum(starts[0][:, :, None, :, None], starts[1][:, None, :, None, :])
     n, n_states, n_actions, n_batch = first.shape
-    return np.maximum(upper - lower, 0.0).reshape(n, n_states**2, n_actions**2, n_batch)
+    ends, starts = zip(*(_intervals(np.moveaxis(pi, 2, -1)) for pi in (first, second)), strict=True)
+    # Axes of the intervals: (1 or H, S, B, A).
+    upper = np.minimum(ends[0][:, :, None, :, :, None], ends[1][:, None, :, :, None, :])
+    lower = np.maximum(starts[0][:, :, None, :, :, None], starts[1][:, None, :, :, None, :])
+    joint = np.maximum(upper - lower, 0.0).reshape(n, n_states**2, n_batch, n_actions**2)
+    return np.ascontiguousarray(np.moveaxis(joint, 2, -1))

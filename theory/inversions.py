@@ -159,7 +159,9 @@ class Jackknife:
         if n_queries == 1:
             return plain
         # Left out is a vote for the first trajectory in a share b / M of the cases.
-        left = [self.trimmed.values(link, np.clip(counts - k, 0, n_queries - 1), n_queries - 1, horizon) for k in (1, 0)]
+        left = [
+            self.trimmed.values(link, np.clip(counts - k, 0, n_queries - 1), n_queries - 1, horizon) for k in (1, 0)
+        ]
         without_one = (counts * left[0] + (n_queries - counts) * left[1]) / n_queries
         return n_queries * plain - (n_queries - 1) * without_one
 

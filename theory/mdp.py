@@ -34,7 +34,8 @@ class TabularMDP:
     transitions : array (S, A, S) or (H, S, A, S)
         Probability of each next state; every row sums to 1.
     rewards : array (S, A), (S, A, S), or either with a leading H
-        Reward of (state, action) or of (state, action, next state); an (n, n, n) array is read as (S, A, S). When one state-action-successor can pay several
+        Reward of (state, action) or of (state, action, next state); an (n, n, n) array is read as (S, A, S). When one
+        state-action-successor can pay several
         rewards use `from_outcomes`: averaging them keeps the value but not the law of the return.
     initial : array (S,)
         Law of the first state.

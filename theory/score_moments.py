@@ -71,7 +71,9 @@ def reinforce_moments(mdp: TabularMDP, policy: Policy, theta: FloatArray) -> Sco
     return ScoreMoments(returns.sum(axis=1), vectors.sum(axis=1), norms.sum(axis=1))
 
 
-def gpomdp_moments(mdp: TabularMDP, policy: Policy, theta: FloatArray, baselines: FloatArray) -> tuple[FloatArray, float]:
+def gpomdp_moments(
+    mdp: TabularMDP, policy: Policy, theta: FloatArray, baselines: FloatArray
+) -> tuple[FloatArray, float]:
     """Mean vector and second moment E|G|^2 of G = sum_h (r_h - b_h) sum_{k <= h} score_k, theta of shape (dim,).
 
     Parameters

@@ -74,6 +74,15 @@ def occupancy(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]
     return rows(visits, theta.shape[:-1])
 
 
+def expected_rewards(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
+    """Expected reward of every step, shape (..., H); their sum is the value."""
+    theta = parameters(mdp, policy, theta)
+    pi = columns(policy.probabilities(theta), 3)
+    rewards = mdp.expected_reward
+    means = [(flow * rewards[h % len(rewards)][:, :, None]).sum(axis=(0, 1)) for h, flow in _flows(mdp, pi)]
+    return rows(np.stack(means), theta.shape[:-1])
+
+
 def optimal_value(mdp: TabularMDP) -> float:
     """Best expected return over all non-stationary policies, by backward induction: an upper bound of V*."""
     value = np.zeros(mdp.n_states)

@@ -138,6 +138,21 @@ def return_table(mdp: TabularMDP) -> VoteTable:
     return _identity_table(mdp.require_lattice(), mdp.largest_return_steps[-1])
 
 
+def bias_at(model: VoteModel, difference: float, horizon: int) -> float:
+    """Link-inversion bias E[f | delta] - delta at one difference of returns, an exact finite sum.
+
+    Parameters
+    ----------
+    model : VoteModel
+    difference : float
+        delta, in [-H, H].
+    horizon : int
+        H, for the trim's range.
+    """
+    values, law = _reading(model, np.array([difference]), horizon)
+    return float(law[0] @ values - difference)
+
+
 def require_count(name: str, value: float) -> None:
     """Require a whole number of at least 1, or infinity.
 
@@ -159,23 +174,28 @@ def _identity_table(lattice: int, n_steps: int) -> VoteTable:
 @lru_cache(maxsize=64)
 def _vote_table(model: VoteModel, lattice: int, n_steps: int, horizon: int) -> VoteTable:
     differences = _differences(lattice, n_steps)
-    preferred = np.asarray(model.raters.probability(differences))
     if math.isinf(model.n_queries):
         if model.repeated:
             raise InputError("n_queries must be finite when one rater's vote is repeated, got inf")
         read = model.read_limit(differences, horizon)
         zero = np.zeros_like(differences)
         return VoteTable(differences, read, None, read, zero, zero)
-    n = int(model.n_queries)
-    counts = np.array([0, n]) if model.repeated else np.arange(n + 1)
-    count_law = _binomial(1 if model.repeated else n, preferred)
+    values, count_law = _reading(model, differences, horizon)
     # Counts that are read alike (at the trim) are one outcome.
-    outcomes, group = np.unique(model.read(counts.astype(np.float64), horizon), return_inverse=True)
+    outcomes, group = np.unique(values, return_inverse=True)
     law = np.zeros((differences.size, outcomes.size))
     np.add.at(law.T, group, count_law.T)
     mean = law @ outcomes
     variance = (law * (outcomes - mean[:, None]) ** 2).sum(axis=1)
     return VoteTable(differences, outcomes, law, mean, variance, law[:, 0] + law[:, -1])
+
+
+def _reading(model: VoteModel, differences: FloatArray, horizon: int) -> tuple[FloatArray, FloatArray]:
+    """Values read from each vote count, and the law of the count at each difference, (n_differences, counts)."""
+    n = int(model.n_queries)
+    counts = np.array([0.0, n]) if model.repeated else np.arange(n + 1.0)
+    law = _binomial(1 if model.repeated else n, np.asarray(model.raters.probability(differences)))
+    return model.read(counts, horizon), law
 
 
 def _differences(lattice: int, n_steps: int) -> FloatArray:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc, stdtr, stdtrit
 
-from experiments.fits import fit_power_law
+from experiments.fits import fit_power_law, fit_slopes
 from theory.errors import InputError
 
 FALSE_ALARM = 1e-6
@@ -76,6 +76,19 @@ def test_standard_error_is_the_delta_method(draw) -> None:  # type: ignore[no-un
     steps = np.diff(np.eye(X.size), axis=0) / np.diff(np.log(X))[:, None]
     assert fit.local_slopes == pytest.approx(steps @ np.log(means), rel=1e-9)
     assert np.square(fit.local_slope_standard_errors) == pytest.approx(np.diag(steps @ sigma @ steps.T), rel=1e-9)
+
+
+@DESIGNS
+def test_batch_in_closed_form_is_the_regression(draw) -> None:  # type: ignore[no-untyped-def]
+    """The slopes and standard errors that fill a calibration are those of the clustered regression."""
+    rng = np.random.default_rng(13)
+    tables = np.array([[draw(rng, slope, 7) for slope in (-1.0, 0.5)] for _ in range(3)])
+    slopes, errors = fit_slopes(X, tables)
+    assert slopes.shape == errors.shape == (3, 2)
+    for index in np.ndindex(3, 2):
+        fit = fit_power_law(X, tables[index])
+        assert slopes[index] == pytest.approx(fit.slope, rel=1e-10)
+        assert errors[index] == pytest.approx(fit.standard_error, rel=1e-9)
 
 
 def test_curvature_is_tested_by_the_delta_method() -> None:

@@ -1,0 +1,181 @@
+"""REINFORCE and GPOMDP: policy gradients from the true returns, the yardsticks that see the reward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from estimators.moments import GradientMoments
+from estimators.rollouts import Trajectories, sample_trajectories
+from estimators.streams import Streams
+from theory.errors import InputError
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+from theory.score_moments import gpomdp_moments, reinforce_moments
+from theory.values import expected_rewards, policy_gradient
+from theory.votes import require_count
+
+FloatArray = NDArray[np.float64]
+
+
+class Baseline(StrEnum):
+    """What is subtracted from the return; all are exact, so they change the variance and not the mean."""
+
+    NONE = "none"
+    VALUE = "value"
+    BEST = "best"
+
+
+@dataclass(frozen=True)
+class _ScoreFunction:
+    n_per_estimate: int
+    baseline: Baseline = Baseline.NONE
+
+    def __post_init__(self) -> None:
+        require_count("n_per_estimate", self.n_per_estimate)
+        object.__setattr__(self, "baseline", Baseline(self.baseline))
+
+    @property
+    def n_trajectories(self) -> FloatArray:
+        """Trajectories an estimate costs."""
+        return np.array(float(self.n_per_estimate))
+
+    @property
+    def n_votes(self) -> FloatArray:
+        """0: the returns are seen."""
+        return np.array(0.0)
+
+    def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
+        """Estimate of the gradient of V at theta, (..., dim) -> (..., dim)."""
+        streams = Streams.of(rng)
+        batch = theta.shape[:-1]
+        sampled = sample_trajectories(mdp, policy, theta, self.n_per_estimate, streams.trajectories)
+        probabilities = policy.probabilities(theta)
+        # Credit of each (step, trajectory), added up by (stage, state, action): one pull-back for all trajectories.
+        credit = self._credit(mdp, policy, theta, sampled) / self.n_per_estimate
+        weights = np.zeros((int(np.prod(batch)), *probabilities.shape[-3:]))
+        row = np.arange(len(weights))[:, None]
+        for h in range(mdp.horizon):
+            flat = (x[h].reshape(len(weights), -1) for x in (sampled.states, sampled.actions, credit))
+            states, actions, credits = flat
+            np.add.at(weights, (row, h % weights.shape[1], states, actions), credits)
+        return policy.score_product(theta, probabilities, weights.reshape(probabilities.shape))
+
+    def moments(
+        self,
+        mdp: TabularMDP,
+        policy: Policy,
+        theta: FloatArray,
+        rng: Generator | None = None,  # noqa: ARG002  (nothing is sampled)
+    ) -> GradientMoments:
+        """Exact moments: unbiased, and all variance comes from the trajectories.
+
+        Parameters
+        ----------
+        mdp : TabularMDP
+        policy : Policy
+        theta : array (..., dim)
+        rng : unused
+        """
+        theta = np.asarray(theta, dtype=np.float64)
+        gradient = policy_gradient(mdp, policy, theta)
+        second = np.array([self._second_moment(mdp, policy, row) for row in theta.reshape(-1, policy.dim)])
+        variance = (second.reshape(theta.shape[:-1]) - (gradient**2).sum(axis=-1)) / self.n_per_estimate
+        zero = np.zeros_like(variance)
+        return GradientMoments(
+            mean=gradient,
+            bias_smoothing=np.zeros_like(gradient),
+            bias_inversion=np.zeros_like(gradient),
+            variance_direction=zero,
+            variance_trajectory=variance,
+            variance_query=zero,
+            mse=variance,
+            standard_error=zero,
+            clip_rate=zero,
+        )
+
+    def _credit(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, sampled: Trajectories) -> FloatArray:
+        """What multiplies the score of each step, (H, ..., n)."""
+        raise NotImplementedError
+
+    def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
+        """E|g|^2 of one trajectory's estimate, theta of shape (dim,)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Reinforce(_ScoreFunction):
+    """Mean over trajectories of (R - b) sum_h grad log pi(a_h|s_h).
+
+    Parameters
+    ----------
+    n_per_estimate : int
+        Trajectories an estimate.
+    baseline : Baseline
+        ``none``: b = 0; ``value``: b = V(theta); ``best``: the constant of least variance, E[R |S|^2] / E|S|^2.
+
+    References
+    ----------
+    R. J. Williams, "Simple Statistical Gradient-Following Algorithms", Machine Learning 8 (1992).
+    """
+
+    def _constant(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
+        moments = reinforce_moments(mdp, policy, theta)
+        constants = {
+            Baseline.NONE: 0.0,
+            Baseline.VALUE: float(moments.returns[1]),
+            Baseline.BEST: moments.best_baseline,
+        }
+        return constants[self.baseline]
+
+    def _credit(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, sampled: Trajectories) -> FloatArray:
+        rows = theta.reshape(-1, policy.dim)
+        constants = np.array([self._constant(mdp, policy, row) for row in rows]).reshape(theta.shape[:-1])
+        centred = sampled.rewards.sum(axis=0) - constants[..., None]
+        return np.broadcast_to(centred, sampled.rewards.shape)
+
+    def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
+        return reinforce_moments(mdp, policy, theta).second_moment(self._constant(mdp, policy, theta))
+
+
+@dataclass(frozen=True)
+class Gpomdp(_ScoreFunction):
+    """Mean over trajectories of sum_h (r_h - b_h) sum_{k <= h} grad log pi(a_k|s_k).
+
+    Parameters
+    ----------
+    n_per_estimate : int
+        Trajectories an estimate.
+    baseline : Baseline
+        ``none``: b_h = 0; ``value``: b_h = E r_h.
+
+    Raises
+    ------
+    InputError
+        If the baseline is ``best``: no closed form is known here.
+
+    References
+    ----------
+    J. Baxter and P. L. Bartlett, "Infinite-Horizon Policy-Gradient Estimation", JAIR 15 (2001).
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.baseline is Baseline.BEST:
+            raise InputError("baseline must be 'none' or 'value' for GPOMDP, got 'best'; REINFORCE has a best constant")
+
+    def _constants(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> FloatArray:
+        rewards = expected_rewards(mdp, policy, theta)
+        return np.zeros_like(rewards) if self.baseline is Baseline.NONE else rewards
+
+    def _credit(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, sampled: Trajectories) -> FloatArray:
+        constants = np.moveaxis(self._constants(mdp, policy, theta), -1, 0)[..., None]
+        # A step's score is credited with the rewards from it on.
+        return np.cumsum((sampled.rewards - constants)[::-1], axis=0)[::-1]
+
+    def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
+        return gpomdp_moments(mdp, policy, theta, self._constants(mdp, policy, theta))[1]

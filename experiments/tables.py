@@ -1,0 +1,75 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from experiments.output import console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from experiments.rates import RateResults
+
+
+def print_rates(results: RateResults, footer: str) -> None:
+    """One row a claim, the certificates in a line, and what the run was."""
+    from rich.table import Table
+
+    table = Table("claim", "slope", "95% interval", "stated", "verdict", "measured / bound", "window", "replicates")
+    for row in results.verdicts.to_dict(orient="records"):
+        table.add_row(
+            str(row["claim"]),
+            f"{row['slope']:+.3f}",
+            f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]",
+            f"{row['exponent']:+.2f}",
+            f"{row['outcome']}{', TIGHT' if row['tight'] else ''}",
+            f"{row['ratio']:.2g}",
+            str(row["window"]),
+            str(row["replicates"]),
+        )
+    screen = console()
+    screen.print(table)
+    screen.print(_certificate_line(results.certificates))
+    screen.print(f"largest clip rate {results.points['clip_rate'].max():.2g}; {footer}")
+
+
+def print_variance(frame: pd.DataFrame, footer: str) -> None:
+    """One row an estimator: its error budget, relative to the squared gradient norm."""
+    from rich.table import Table
+
+    columns = ("bias²", "direction", "trajectories", "votes", "mse", "± s.e.", "rescaled", "cosine", "clipped")
+    table = Table("estimator", "radius", *columns, "cost", "excess mse ± 95%")
+    for column in table.columns:
+        column.no_wrap = True
+    for row in frame.to_dict(orient="records"):
+        parts = ("bias_squared", "variance_direction", "variance_trajectory", "variance_query", "mse", "standard_error")
+        table.add_row(
+            str(row["title"]),
+            "" if row["radius"] != row["radius"] else f"{row['radius']:.3g}",
+            *(f"{row[part]:.3g}" for part in parts),
+            f"{row['rescaled_mse']:.3f}",
+            f"{row['cosine']:.4f}",
+            f"{row['clip_rate']:.2g}",
+            f"{row['trajectories']:.0f} + {row['votes']:.0f}",
+            f"{row['excess']:+.3f} ± {(row['excess_high'] - row['excess_low']) / 2:.3f}",
+        )
+    screen = console()
+    screen.print(table)
+    screen.print(
+        "bias² to mse: squared error and its parts, exact given the direction; rescaled: error over |grad V|² after the "
+        "best rescaling,\nwhich the radius minimises; cost: trajectories + votes; excess: over the first row"
+    )
+    screen.print(footer)
+
+
+def _certificate_line(certificates: pd.DataFrame) -> str:
+    if certificates.empty:
+        return "no certified cells were run"
+    worst = certificates.loc[certificates["ratio"].idxmax()]
+    exceeded = int((certificates["ratio"] > 1).sum())
+    return (
+        f"certificates (L proved, alpha = 1/(4Ld)): {len(certificates)} cells on "
+        f"{certificates['instance'].nunique()} instances, {exceeded} exceeded; "
+        f"largest measured / certificate {worst['ratio']:.3g} ({worst['algorithm']} on {worst['instance']})"
+    )

@@ -1,0 +1,258 @@
+"""The law of the votes on a pair, and what reading them makes of a difference of returns."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import bdtr
+
+from theory import (
+    LINKS,
+    Cauchit,
+    ComplementaryLogLog,
+    InputError,
+    Linear,
+    Link,
+    Logistic,
+    MajoritySign,
+    Probit,
+    Trimmed,
+    VoteModel,
+    VoteTable,
+    bandit,
+)
+from theory.links import inverse_curvature, largest_trim
+from theory.votes import return_table
+
+H = 4
+MDP = bandit([0.5], horizon=H)  # differences of returns are -4, -3, ..., 4
+DELTA = np.arange(-H, H + 1.0)
+ALL_LINKS: dict[str, Link] = {name: link(2.0 * H if link is Linear else H / 2) for name, link in LINKS.items()}
+BY_LINK = pytest.mark.parametrize("link", ALL_LINKS.values(), ids=ALL_LINKS)
+BY_CURVED_LINK = pytest.mark.parametrize("name", ["logistic", "probit", "cauchit", "cloglog"])
+
+
+def count_law(n: int, p: float) -> NDArray[np.float64]:
+    """Differences of the binomial distribution function: an incomplete beta function, not factorials."""
+    return np.diff([0.0, *(float(bdtr(b, n, p)) for b in range(n + 1))])
+
+
+def direct_moments(link: Link, raters: Link, n: int, trim: float, delta: float) -> tuple[float, float]:
+    """Mean and variance of sigma^{-1}(trim(B / n)), term by term."""
+    law = count_law(n, float(raters.probability(delta)))
+    read = [float(link.inverse(min(max(b / n, trim), 1 - trim))) for b in range(n + 1)]
+    mean = sum(p * f for p, f in zip(law, read, strict=True))
+    return mean, sum(p * (f - mean) ** 2 for p, f in zip(law, read, strict=True))
+
+
+def assert_law(table: VoteTable) -> None:
+    assert table.probabilities is not None
+    assert (table.probabilities >= 0).all()
+    np.testing.assert_allclose(table.probabilities.sum(axis=1), 1, rtol=0, atol=1e-13)
+    assert (np.diff(table.outcomes) > 0).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 60])
+@BY_LINK
+def test_moments_are_binomial_sums(link: Link, n: int) -> None:
+    trim = largest_trim(link, H) / 3
+    table = VoteModel(link, n, Trimmed(trim)).table(MDP)
+    assert_law(table)
+    np.testing.assert_array_equal(table.differences, DELTA)
+    expected = np.array([direct_moments(link, link, n, trim, delta) for delta in DELTA])
+    np.testing.assert_allclose(table.mean, expected[:, 0], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(table.variance, expected[:, 1], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(table.bias, expected[:, 0] - DELTA, rtol=0, atol=1e-11)
+    assert table.largest_bias == pytest.approx(np.abs(expected[:, 0] - DELTA).max(), rel=1e-10)
+    assert table.largest_second_moment == pytest.approx((expected[:, 1] + expected[:, 0] ** 2).max(), rel=1e-10)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 40])
+def test_clip_rate_is_the_probability_of_the_trim(n: int) -> None:
+    link = Logistic(H / 2)
+    trim = largest_trim(link, H) / 2
+    table = VoteModel(link, n).table(MDP)
+    shares = np.arange(n + 1) / n
+    at_trim = (shares <= trim) | (shares >= 1 - trim)
+    expected = [count_law(n, float(link.probability(delta)))[at_trim].sum() for delta in DELTA]
+    np.testing.assert_allclose(table.clipped, expected, rtol=0, atol=1e-13)
+
+
+def test_law_of_what_is_read_is_a_mixture() -> None:
+    table = VoteModel(Probit(2.0), 6).table(MDP)
+    differences = np.random.default_rng(0).dirichlet(np.ones(DELTA.size), (2, 3))
+    law = table.outcome_law(differences)
+    assert law.shape == (2, 3, table.outcomes.size)
+    np.testing.assert_allclose(law.sum(axis=-1), 1, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(law @ table.outcomes, differences @ table.mean, rtol=0, atol=1e-13)
+
+
+def test_simulated_votes_have_the_moments_of_the_table() -> None:
+    """Hoeffding on 200,000 simulated panels a difference, 9 differences: false-alarm rate below 1e-6.
+
+    Sees an error of the mean of 0.05 with probability 0.999.
+    """
+    link, n, panels = ComplementaryLogLog(3.0), 9, 200_000
+    model = VoteModel(link, n)
+    table = model.table(MDP)
+    rng = np.random.default_rng(7)
+    votes = rng.random((n, panels))
+    bound = (table.outcomes[-1] - table.outcomes[0]) * math.sqrt(math.log(2 * 9 / 1e-6) / (2 * panels))
+    assert bound < 0.15
+    for delta, mean in zip(DELTA, table.mean, strict=True):
+        counts = (votes < link.probability(delta)).sum(axis=0).astype(np.float64)
+        assert abs(model.read(counts, H).mean() - mean) <= bound
+
+
+@BY_CURVED_LINK
+def test_interior_bias_has_the_delta_method_constant(name: str) -> None:
+    """M b_M(delta) -> (sigma^{-1})''(p) p (1 - p) / 2, and what is left falls like 1/M."""
+    link = LINKS[name](float(H))
+    p = link.probability(DELTA)
+    constant = inverse_curvature(link, DELTA) * p * (1 - p) / 2
+    assert np.abs(constant).max() > 0.3
+    scaled = [n * VoteModel(link, n).table(MDP).bias for n in (500, 1000, 2000)]
+    errors = [np.abs(found - constant).max() for found in scaled]
+    assert errors[2] < 0.03 * np.abs(constant).max()
+    assert errors[1] / errors[2] == pytest.approx(2, abs=0.15)
+    assert errors[0] / errors[1] == pytest.approx(2, abs=0.3)
+
+
+def test_linear_link_has_no_interior_bias() -> None:
+    table = VoteModel(Linear(4.0 * H), 4000).table(MDP)
+    np.testing.assert_allclose(table.bias, 0, atol=1e-10)
+
+
+@BY_CURVED_LINK
+def test_trim_at_the_boundary_costs_half_an_order(name: str) -> None:
+    """The largest bias falls like M^-1/2 with the trim exactly at its limit, like 1/M below it."""
+    link = LINKS[name](float(H))
+    counts = np.array([1000, 4000])
+
+    def slope(inversion: Trimmed) -> float:
+        biases = [VoteModel(link, int(n), inversion).table(MDP).largest_bias for n in counts]
+        return float(np.diff(np.log(biases))[0] / np.diff(np.log(counts))[0])
+
+    assert slope(Trimmed(largest_trim(link, H))) == pytest.approx(-0.5, abs=0.03)
+    assert slope(Trimmed()) == pytest.approx(-1, abs=0.03)
+
+
+def test_trim_far_inside_leaves_a_bias_that_no_votes_cure() -> None:
+    link = Logistic(H / 2)
+    fault = Trimmed(0.3, enforce=False)
+    limit = VoteModel(link, math.inf, fault).table(MDP)
+    np.testing.assert_allclose(limit.mean, np.clip(DELTA, -1, 1) * np.where(np.abs(DELTA) < 1.7, 1, 1.69459572), atol=1e-8)
+    many = VoteModel(link, 10_000, fault).table(MDP)
+    np.testing.assert_allclose(many.mean, limit.mean, atol=0.01)
+    assert many.largest_bias > 2
+
+
+@pytest.mark.parametrize("trim", [0.0, -0.1, 0.5, 0.7, math.nan])
+def test_trim_must_be_a_probability_below_one_half(trim: float) -> None:
+    with pytest.raises(InputError, match=r"trim must lie strictly between 0 and 1/2, got .*; None chooses a safe one"):
+        Trimmed(trim)
+
+
+@BY_LINK
+def test_trim_above_its_limit_is_refused_unless_it_is_a_deliberate_fault(link: Link) -> None:
+    limit = largest_trim(link, H)
+    VoteModel(link, 3, Trimmed(limit)).table(MDP)
+    with pytest.raises(InputError, match=r"trim must be at most min\(sigma\(-H\), 1 - sigma\(H\)\) = .*; lower it or pass"):
+        VoteModel(link, 3, Trimmed(limit * 1.001)).table(MDP)
+    VoteModel(link, 3, Trimmed(limit * 1.001, enforce=False)).table(MDP)
+
+
+@BY_LINK
+def test_repeated_votes_are_one_vote(link: Link) -> None:
+    inversion = Trimmed(largest_trim(link, H) / 2)
+    once = VoteModel(link, 1, inversion).table(MDP)
+    repeated = VoteModel(link, 50, inversion, repeated=True).table(MDP)
+    for name in ("differences", "outcomes", "probabilities", "mean", "variance", "clipped"):
+        np.testing.assert_allclose(getattr(repeated, name), getattr(once, name), rtol=0, atol=1e-12, err_msg=name)
+    assert repeated.variance.max() > 5 * VoteModel(link, 50, inversion).table(MDP).variance.max()
+
+
+def test_raters_with_another_link_are_read_through_the_one_inverted() -> None:
+    link, raters = Logistic(2.0), Probit(3.0)
+    trim = largest_trim(link, H) / 2
+    table = VoteModel(link, 12, rater_link=raters).table(MDP)
+    expected = np.array([direct_moments(link, raters, 12, trim, delta) for delta in DELTA])
+    np.testing.assert_allclose(table.mean, expected[:, 0], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(table.variance, expected[:, 1], rtol=0, atol=1e-11)
+    limit = VoteModel(link, math.inf, rater_link=raters).table(MDP)
+    np.testing.assert_allclose(limit.mean, link.inverse(raters.probability(DELTA)), rtol=0, atol=1e-12)
+    assert limit.largest_bias > 0.1
+    same = VoteModel(link, math.inf, rater_link=link).table(MDP)
+    np.testing.assert_allclose(same.mean, DELTA, rtol=0, atol=1e-12)
+
+
+@BY_LINK
+def test_infinitely_many_votes_give_the_difference_itself(link: Link) -> None:
+    table = VoteModel(link, math.inf).table(MDP)
+    for array in (table.differences, table.outcomes, table.mean):
+        np.testing.assert_array_equal(array, DELTA)
+    np.testing.assert_array_equal(table.variance, 0)
+    np.testing.assert_array_equal(table.outcome_law(np.eye(DELTA.size)), np.eye(DELTA.size))
+    assert (table.largest_bias, table.largest_second_moment) == (0.0, H**2)
+    many = VoteModel(link, 20_000).table(MDP)
+    np.testing.assert_allclose(many.mean, DELTA, rtol=0, atol=0.02)
+    assert many.variance.max() < 0.1
+
+
+def test_returns_shown_are_the_identity() -> None:
+    table = return_table(bandit([0.5], horizon=2))
+    np.testing.assert_array_equal(table.mean, [-2, -1, 0, 1, 2])
+    np.testing.assert_array_equal(table.variance, 0)
+    assert table.probabilities is None
+
+
+@pytest.mark.parametrize("n", [1, 4, 5])
+def test_majority_sign_is_the_difference_of_two_tails(n: int) -> None:
+    link = Cauchit(1.0)
+    table = VoteModel(link, n, MajoritySign()).table(MDP)
+    half = (n - 1) // 2
+    expected = []
+    for p in np.asarray(link.probability(DELTA)):
+        expected.append(float(bdtr(half, n, 1 - p) - bdtr(half, n, p)))
+    np.testing.assert_allclose(table.mean, expected, rtol=0, atol=1e-13)
+    assert table.outcomes.tolist() == ([-1, 1] if n % 2 else [-1, 0, 1])
+    np.testing.assert_array_equal(VoteModel(link, math.inf, MajoritySign()).table(MDP).mean, np.sign(DELTA))
+
+
+@BY_LINK
+def test_symmetric_links_have_odd_bias(link: Link) -> None:
+    table = VoteModel(link, 8).table(MDP)
+    odd = bool(np.abs(table.mean + table.mean[::-1]).max() < 1e-11)
+    even = bool(np.abs(table.variance - table.variance[::-1]).max() < 1e-11)
+    assert odd == even == link.symmetric
+
+
+@pytest.mark.parametrize("n", [1, 8, math.inf])
+def test_a_link_that_saturates_is_refused(n: float) -> None:
+    with pytest.raises(InputError, match=r"must not saturate on \[-H, H\], got sigma\(-H\) = .*; use a larger scale"):
+        VoteModel(Logistic(0.1), n).table(MDP)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, math.nan, -math.inf])
+def test_votes_must_be_a_whole_number(n: float) -> None:
+    with pytest.raises(InputError, match=r"n_queries must be a whole number of at least 1 or math.inf, got "):
+        VoteModel(Logistic(), n)
+
+
+def test_infinitely_many_repeated_votes_are_refused() -> None:
+    with pytest.raises(InputError, match=r"n_queries must be finite when one rater's vote is repeated, got inf"):
+        VoteModel(Logistic(2.0), math.inf, repeated=True).table(MDP)
+
+
+def test_a_table_depends_on_the_lattice_and_the_reach_alone() -> None:
+    """Rewards in thirds: differences are thirds, up to the largest return that can be reached."""
+    thirds = bandit([0.5], horizon=2)
+    assert VoteModel(Logistic(2.0), 3).table(thirds).differences.tolist() == [-2, -1, 0, 1, 2]
+    model = VoteModel(Logistic(2.0), 3)
+    np.testing.assert_allclose(
+        model.table(thirds).mean[2], direct_moments(Logistic(2.0), Logistic(2.0), 3, largest_trim(Logistic(2.0), 2) / 2, 0.0)[0],
+        atol=1e-14,
+    )
