@@ -21,7 +21,7 @@ INTERIOR = 0.5
 
 
 def bias_constant(link: Link, difference: float) -> float:
-    """Constant c of the delta method, b_M = c / M + O(M^-2): (sigma^{-1})''(p) p (1 - p) / 2 at p = sigma(difference)."""
+    """Constant c of the delta method, b_M = c / M + O(M^-2): (sigma^{-1})''(p) p (1 - p) / 2, p = sigma(difference)."""
     p = float(link.probability(difference))
     return float(inverse_curvature(link, difference)) * p * (1 - p) / 2
 
@@ -39,9 +39,9 @@ def inversion_bias(horizon: int = HORIZON, n_queries: Sequence[int] = VOTES) -> 
     Returns
     -------
     DataFrame
-        Columns ``link``, ``n_queries``, ``case`` (``interior``: at H / 2 with the default trim; ``boundary``: at -H with
-        the trim at exactly sigma(-H), or at H where 1 - sigma(H) is smaller), ``bias`` (absolute) and ``delta_method``
-        (absolute constant over M; nan at the boundary).
+        Columns ``link``, ``n_queries``, ``case`` (``interior``: at H / 2 with the default trim; ``boundary``: at -H
+        with the trim at exactly sigma(-H), or at H where 1 - sigma(H) is smaller), ``bias`` (absolute) and
+        ``delta_method`` (absolute constant over M; nan at the boundary).
     """
     rows = []
     for name, kind in LINKS.items():

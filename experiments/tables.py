@@ -35,11 +35,12 @@ def print_rates(results: RateResults, footer: str) -> None:
 
 
 def print_variance(frame: pd.DataFrame, footer: str) -> None:
-    """One row an estimator: its error budget, relative to the squared gradient norm."""
+    """One row an estimator: its error budget at its best radius."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    columns = ("bias²", "direction", "trajectories", "votes", "mse", "± s.e.", "rescaled", "cosine", "clipped")
-    table = Table("estimator", "radius", *columns, "cost", "excess mse ± 95%")
+    columns = ("bias²", "var dir", "var traj", "var vote", "mse", "s.e.", "rescaled", "cosine", "clip", "cost")
+    table = Table("estimator", "radius", *columns, "excess ± 95%", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in table.columns:
         column.no_wrap = True
     for row in frame.to_dict(orient="records"):
@@ -57,8 +58,9 @@ def print_variance(frame: pd.DataFrame, footer: str) -> None:
     screen = console()
     screen.print(table)
     screen.print(
-        "bias² to mse: squared error and its parts, exact given the direction; rescaled: error over |grad V|² after the "
-        "best rescaling,\nwhich the radius minimises; cost: trajectories + votes; excess: over the first row"
+        "mse = bias² + variances of direction, trajectories and votes, exact given the direction (s.e.: its sampling)\n"
+        "rescaled: error over |grad V|² after the best rescaling, which the radius minimises\n"
+        "cost: trajectories + votes; excess: of mse over the first row"
     )
     screen.print(footer)
 

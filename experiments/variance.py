@@ -108,8 +108,9 @@ def compare_variance(
     -------
     DataFrame
         One row an estimator: its best radius, the squared biases and their cross term, the three variances, ``mse`` and
-        its standard error, ``relative_mse`` and ``rescaled_mse`` (both over |grad V|^2), ``cosine`` of the mean to the gradient, ``alignment`` (root-mean-square cosine of single estimates), ``clip_rate``, costs, and
-        ``excess`` of the mse over the first estimator with 95% limits.
+        its standard error, ``relative_mse`` and ``rescaled_mse`` (both over |grad V|^2), ``cosine`` of the mean to the
+        gradient, ``alignment`` (root-mean-square cosine of single estimates), ``clip_rate``, costs, and ``excess`` of
+        the mse over the first estimator with 95% limits.
     """
     if n_pairs < 1:
         raise InputError(f"n_pairs must be at least 1, got {n_pairs}")

@@ -19,6 +19,7 @@ from theory import (
     Logistic,
     MajoritySign,
     Probit,
+    TabularMDP,
     Trimmed,
     VoteModel,
     VoteTable,
@@ -247,12 +248,12 @@ def test_infinitely_many_repeated_votes_are_refused() -> None:
         VoteModel(Logistic(2.0), math.inf, repeated=True).table(MDP)
 
 
-def test_a_table_depends_on_the_lattice_and_the_reach_alone() -> None:
-    """Rewards in thirds: differences are thirds, up to the largest return that can be reached."""
-    thirds = bandit([0.5], horizon=2)
-    assert VoteModel(Logistic(2.0), 3).table(thirds).differences.tolist() == [-2, -1, 0, 1, 2]
-    model = VoteModel(Logistic(2.0), 3)
-    np.testing.assert_allclose(
-        model.table(thirds).mean[2], direct_moments(Logistic(2.0), Logistic(2.0), 3, largest_trim(Logistic(2.0), 2) / 2, 0.0)[0],
-        atol=1e-14,
-    )
+def test_differences_follow_the_lattice_and_the_reach() -> None:
+    """Rewards 0 and 2/3 over two steps: thirds from -4/3 to 4/3, each read as if the horizon's range were possible."""
+    mdp = TabularMDP.from_outcomes([[[0.5, 0.5]]], [[[0, 0]]], [[[0.0, 2 / 3]]], [1.0], 2)
+    link = Logistic(2.0)
+    table = VoteModel(link, 3).table(mdp)
+    np.testing.assert_allclose(table.differences, np.arange(-4, 5) / 3, rtol=1e-15)
+    trim = largest_trim(link, 2) / 2
+    for delta, mean in zip(table.differences, table.mean, strict=True):
+        assert mean == pytest.approx(direct_moments(link, link, 3, trim, float(delta))[0], abs=1e-13)
