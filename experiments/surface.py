@@ -1,32 +1,31 @@
-"""Joint fit of the whole bound: transient, vote and pair terms over a full factorial grid, and which one is the floor."""
+"""Joint fit of the whole bound over a full factorial grid: transient, vote and pair term, and which is the floor."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, nnls
+from scipy.special import stdtrit
 
 from theory.errors import InputError
 
 FloatArray = NDArray[np.float64]
 Term = Literal["T", "M", "N"]
+V = TypeVar("V")
 
 TERMS: tuple[Term, ...] = ("T", "M", "N")
 TITLES: dict[Term, str] = {"T": "transient T", "M": "vote M", "N": "pair N"}
-# Exponents (T, M, N) to start from: as stated, and with the sharpened order in M.
+# Exponents of T, M, N to start from: as stated, and with the sharpened order in M.
 STARTS = ((1.0, 0.5, 0.5), (1.0, 1.0, 0.5))
-# A term is seen only if it makes up this share of the fit somewhere.
+# A term that is nowhere this share of the fit cannot be told from the errors of the others.
 VISIBLE = 0.05
-# Largest acceptable condition number of the scaled Jacobian.
-CONDITION = 1e4
-EXPONENT_BOUND = 10.0
+# Largest condition number of the Jacobian, its columns scaled to length 1, that counts as identified.
+CONDITION = 1e3
 MIN_BOOTSTRAP = 20
 
 
@@ -37,19 +36,17 @@ class SurfaceFit:
     Attributes
     ----------
     exponents : dict
-        p, q and r under ``"T"``, ``"M"`` and ``"N"``; nan for a term that is absent (its axis infinite throughout).
+        p, q and r under ``"T"``, ``"M"`` and ``"N"``; nan for an absent term, whose axis is infinite throughout.
     intervals : dict
-        95% percentile limits of each, replicates resampled jointly over the grid; nan without a bootstrap.
+        Two-sided 95% limits of each: bootstrap standard error, Student's t with ``n_replicates - 1`` degrees of
+        freedom; nan without a bootstrap.
     coefficients : dict
-        a, b and c; 0 for a term that is absent.
+        a, b and c; 0 for an absent term.
     residual_log_error : float
         Root-mean-square of log(mean / fit) over the grid points.
     n_points, n_replicates : int
-    n_failed : int
-        Bootstrap fits that did not converge, left out of the intervals.
     converged : bool
-        Whether exponents and coefficients can be trusted: the solver stopped, the data identify every term present,
-        and at least 95% of the bootstrap fits converged.
+        Whether the numbers can be trusted: the solver stopped and the data identify every term present.
     reason : str
         One line; what is wrong, and what to do, when not converged.
     """
@@ -60,18 +57,18 @@ class SurfaceFit:
     residual_log_error: float
     n_points: int
     n_replicates: int
-    n_failed: int
     converged: bool
     reason: str
 
     def terms(self, n_iterations: ArrayLike, n_queries: ArrayLike, n_pairs: ArrayLike) -> FloatArray:
-        """The three terms T, M, N along a last axis of length 3, at settings that broadcast."""
-        settings = np.stack(np.broadcast_arrays(*map(_floats, (n_iterations, n_queries, n_pairs))), axis=-1)
-        present = [term for term in TERMS if self.coefficients[term] > 0]
-        values = np.zeros(settings.shape)
+        """The terms of T, M and N along a last axis of length 3, at settings that broadcast."""
+        axes = [np.asarray(axis, dtype=float) for axis in (n_iterations, n_queries, n_pairs)]
+        values = np.zeros((*np.broadcast_shapes(*(axis.shape for axis in axes)), len(TERMS)))
         for k, term in enumerate(TERMS):
-            if term in present:
-                values[..., k] = self.coefficients[term] * settings[..., k] ** -self.exponents[term]
+            if self.coefficients[term] > 0:
+                values[..., k] = self.coefficients[term] * np.where(
+                    np.isfinite(axes[k]), axes[k] ** -self.exponents[term], 0.0
+                )
         return values
 
     def predict(self, n_iterations: ArrayLike, n_queries: ArrayLike, n_pairs: ArrayLike) -> FloatArray:
@@ -94,11 +91,11 @@ def fit_surface(
     Parameters
     ----------
     n_iterations, n_queries, n_pairs : array (n_points,)
-        T, M and N of every grid point, positive; infinity makes a term vanish.
+        T, M and N of every grid point, positive; infinity makes a term vanish, but not all three at a point.
     y : array (n_points, n_replicates) or (n_points,)
         Positive. Replicates are independent; within one, points may depend on each other in any way.
     n_bootstrap : int, default 0
-        At least 20 for intervals; 400 make the limits steady to a tenth of the interval.
+        Resamples of whole replicates, at least 20; 400 put the width of an interval within 7%.
     rng : numpy.random.Generator, optional
         Required when ``n_bootstrap > 0``.
 
@@ -113,39 +110,36 @@ def fit_surface(
         If an argument is not as described, or there are fewer points than parameters.
     """
     settings, values = _checked(n_iterations, n_queries, n_pairs, y)
-    n_replicates = values.shape[1]
-    present = np.isfinite(settings).any(axis=0)
-    if settings.shape[0] < 2 * present.sum() or not present.any():
+    if n_bootstrap and (n_bootstrap < MIN_BOOTSTRAP or rng is None or values.shape[1] < 2):
         raise InputError(
-            f"the grid must have at least {max(2 * int(present.sum()), 2)} points with a finite axis for "
-            f"{int(present.sum())} terms, got {settings.shape[0]}; add points"
+            f"n_bootstrap must be 0, or at least {MIN_BOOTSTRAP} with an rng and 2 replicates, got {n_bootstrap} with "
+            f"{'no rng' if rng is None else 'an rng'} and {values.shape[1]} replicates; 400 is usual"
         )
-    if n_bootstrap and (n_bootstrap < MIN_BOOTSTRAP or rng is None):
-        raise InputError(
-            f"n_bootstrap must be 0, or at least {MIN_BOOTSTRAP} with a Generator as rng, "
-            f"got {n_bootstrap} with rng {rng}; 400 is usual"
-        )
-    model = _Model(np.log(settings[:, present]))
-    log_means = np.log(values.mean(axis=1))
-    best, stopped = model.fit(log_means, model.starts(log_means, [start for start in STARTS]))
-    problems = [] if stopped else ["the solver did not stop at a minimum; check the data for outliers"]
-    problems += model.problems(best, [term for term, there in zip(TERMS, present, strict=True) if there])
-    resampled, n_failed = np.empty((0, best.size)), 0
+    present = np.asarray(np.isfinite(settings).any(axis=0))
+    if settings.shape[0] < 2 * present.sum():
+        raise InputError(f"the grid must have at least {2 * present.sum()} points, got {settings.shape[0]}; add points")
+    model = _Model.of(settings[:, present])
+    means = values.mean(axis=1)
+    starts = [model.start(means, np.array(start)[present]) for start in STARTS]
+    fits = [model.solve(means, start) for start in starts]
+    best, stopped = min(fits, key=lambda fit: float(np.sum(model.residuals(fit[0], means) ** 2)))
+    problems = model.problems(best, [term for term, there in zip(TERMS, present, strict=True) if there])
+    if not stopped:
+        problems.insert(0, "the solver did not stop at a minimum; look for outliers")
+    half_widths = np.full(best.size // 2, math.nan)
     if n_bootstrap and rng is not None:
-        resampled = np.array(list(_resampled(model, best, values, n_bootstrap, rng))).reshape(-1, best.size)
-        n_failed = n_bootstrap - len(resampled)
-        if n_failed > 0.05 * n_bootstrap:
-            problems.append(f"{n_failed} of {n_bootstrap} bootstrap fits failed; add replicates or spread the grid")
+        half_widths = _half_widths(model, best, values, n_bootstrap, rng)
+    exponents = best[1::2]
+    limits = zip((exponents - half_widths).tolist(), (exponents + half_widths).tolist(), strict=True)
     return SurfaceFit(
-        exponents=_by_term(present, best[1::2], math.nan),
-        intervals=_intervals(present, resampled[:, 1::2]),
-        coefficients=_by_term(present, np.exp(best[0::2] + best[1::2] * model.centre), 0.0),
-        residual_log_error=float(np.sqrt(np.mean(model.residuals(best, log_means) ** 2))),
+        exponents=_by_term(present, exponents.tolist(), math.nan),
+        intervals=_by_term(present, list(limits), (math.nan, math.nan)),
+        coefficients=_by_term(present, np.exp(best[0::2] + exponents * model.centre).tolist(), 0.0),
+        residual_log_error=float(np.sqrt(np.mean(model.residuals(best, means) ** 2))),
         n_points=values.shape[0],
-        n_replicates=n_replicates,
-        n_failed=n_failed,
+        n_replicates=values.shape[1],
         converged=not problems,
-        reason="; ".join(problems) or "every term is identified",
+        reason="; ".join(problems) or "every term present is identified",
     )
 
 
@@ -163,7 +157,7 @@ def dominant_terms(fit: SurfaceFit, points: pd.DataFrame, axis: Term) -> pd.Data
     Returns
     -------
     DataFrame
-        A row a point: ``share_T, share_M, share_N``, ``floor`` (the largest other term; None if the others vanish) and
+        A row a point: ``share_T, share_M, share_N``, ``floor`` (the largest other term; empty if the others vanish) and
         ``floor_share``.
 
     Raises
@@ -174,54 +168,127 @@ def dominant_terms(fit: SurfaceFit, points: pd.DataFrame, axis: Term) -> pd.Data
     if axis not in TERMS:
         raise InputError(f"axis must be one of {', '.join(TERMS)}, got {axis!r}")
     terms = fit.terms(points["n_iterations"], points["n_queries"], points["n_pairs"])
-    total = terms.sum(axis=-1, keepdims=True)
-    shares = np.divide(terms, total, out=np.zeros_like(terms), where=total > 0)
-    others = shares.copy()
-    others[:, TERMS.index(axis)] = -1.0
-    floor, floor_share = others.argmax(axis=-1), others.max(axis=-1)
-    return pd.DataFrame(
-        {f"share_{term}": shares[:, k] for k, term in enumerate(TERMS)}
-        | {"floor": [TERMS[k] if s > 0 else None for k, s in zip(floor, floor_share, strict=True)]}
-        | {"floor_share": floor_share},
-        index=points.index,
-    )
+    shares = terms / terms.sum(axis=-1, keepdims=True)
+    others = shares * [term != axis for term in TERMS]
+    largest = others.max(axis=-1)
+    floor = np.where(largest > 0, np.array(TERMS)[others.argmax(axis=-1)], "")
+    columns = {f"share_{term}": shares[:, k] for k, term in enumerate(TERMS)}
+    return pd.DataFrame(columns | {"floor": floor, "floor_share": largest}, index=points.index)
 
 
 def explain_floor(fit: SurfaceFit, points: pd.DataFrame, axis: Term) -> str:
-    """One line on the floor at the last point of a sweep, such as why it is flat."""
-    if not fit.converged:
-        return f"{axis} sweep: the floor is not known, {fit.reason}"
+    """One line on the floor at the last point of a sweep: why it is flat, if it is."""
     last = dominant_terms(fit, points, axis).iloc[-1]
-    if last["floor"] is None:
+    if not fit.converged:
+        return f"{axis} sweep: the floor is not known: {fit.reason}"
+    if not last["floor"]:
         return f"{axis} sweep: no floor, the other terms vanish"
     return f"{axis} sweep: floor is the {TITLES[last['floor']]} term, {last['floor_share']:.0%} of the last point"
 
 
+@dataclass(frozen=True, eq=False)
 class _Model:
-    """Least squares on the log scale, parameters (log coefficient at the centre of the grid, exponent) a term."""
+    """Log of the sum; parameters are, a term, its log at the centre of the grid and its exponent.
 
-    def __init__(self, log_settings: FloatArray) -> None:
-        finite = np.where(np.isfinite(log_settings), log_settings, np.nan)
-        self.log_settings = log_settings
-        self.centre = np.nanmean(finite, axis=0)
-        self.offsets = np.where(np.isfinite(log_settings), log_settings - self.centre, 0.0)
-        self.absent = ~np.isfinite(log_settings)
+    `offsets` (n_points, n_terms) are logs of the settings from their centre (n_terms,), 0 where a term is `absent`.
+    """
+
+    offsets: FloatArray
+    centre: FloatArray
+    absent: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, settings: FloatArray) -> _Model:
+        absent = np.isinf(settings)
+        logs = np.log(settings, where=~absent, out=np.zeros_like(settings))
+        centre = logs.sum(axis=0) / (~absent).sum(axis=0)
+        return cls(np.where(absent, 0.0, logs - centre), centre, absent)
 
     def log_terms(self, parameters: FloatArray) -> FloatArray:
         return np.where(self.absent, -np.inf, parameters[0::2] - parameters[1::2] * self.offsets)
 
-    def residuals(self, parameters: FloatArray, log_means: FloatArray) -> FloatArray:
-        residuals: FloatArray = np.logaddexp.reduce(self.log_terms(parameters), axis=1) - log_means
+    def residuals(self, parameters: FloatArray, means: FloatArray) -> FloatArray:
+        residuals: FloatArray = np.logaddexp.reduce(self.log_terms(parameters), axis=1) - np.log(means)
         return residuals
 
-    def jacobian(self, parameters: FloatArray) -> FloatArray:
-        """The share of a term, and minus the share times its offset."""
+    def shares(self, parameters: FloatArray) -> FloatArray:
         log_terms = self.log_terms(parameters)
-        shares = np.exp(log_terms - np.logaddexp.reduce(log_terms, axis=1)[:, None])
+        return np.exp(log_terms - np.logaddexp.reduce(log_terms, axis=1, keepdims=True))
+
+    def jacobian(self, parameters: FloatArray) -> FloatArray:
+        shares = self.shares(parameters)
         return np.stack([shares, -shares * self.offsets], axis=-1).reshape(len(shares), -1)
 
-    def starts(self, log_means: FloatArray, exponents: list[tuple[float, ...]]) -> list[FloatArray]:
-        raise NotImplementedError
+    def start(self, means: FloatArray, exponents: FloatArray) -> FloatArray:
+        """Coefficients of given exponents that bring the ratio to the means nearest to 1, kept positive."""
+        powers = np.where(self.absent, 0.0, np.exp(-exponents * self.offsets)) / means[:, None]
+        coefficients = nnls(powers, np.ones(len(means)))[0]
+        smallest = 1e-3 / powers.max(axis=0)
+        return np.stack([np.log(np.maximum(coefficients, smallest)), exponents], axis=-1).ravel()
 
-    def fit(self, log_means: FloatArray, starts: list[FloatArray]) -> tuple[FloatArray, bool]:
-        raise NotImplementedError
+    def solve(self, means: FloatArray, start: FloatArray) -> tuple[FloatArray, bool]:
+        solution = least_squares(self.residuals, start, self.jacobian_of, method="lm", args=(means,))
+        return solution.x, solution.status > 0
+
+    def jacobian_of(self, parameters: FloatArray, means: FloatArray) -> FloatArray:  # noqa: ARG002  (the solver's form)
+        return self.jacobian(parameters)
+
+    def problems(self, parameters: FloatArray, names: list[Term]) -> list[str]:
+        """What the data do not identify, one line each."""
+        found = []
+        for k, name in enumerate(names):
+            share = float(self.shares(parameters)[:, k].max())
+            if np.unique(self.offsets[~self.absent[:, k], k]).size < 2:
+                found.append(f"{name} takes one finite value, so its exponent is not identified; vary {name}")
+            elif share < VISIBLE:
+                found.append(f"the {name} term is at most {share:.1%} of the fit; add points of small {name}")
+        jacobian = self.jacobian(parameters)
+        lengths = np.linalg.norm(jacobian, axis=0)
+        if not found and np.linalg.cond(jacobian / lengths) > CONDITION:
+            found.append("the terms cannot be told apart; vary T, M and N independently and over a wider range")
+        return found
+
+
+def _half_widths(
+    model: _Model, best: FloatArray, values: FloatArray, n_bootstrap: int, rng: np.random.Generator
+) -> FloatArray:
+    """Half widths of the intervals of the exponents; a resample is a vector of multinomial counts of replicates."""
+    n_replicates = values.shape[1]
+    counts = rng.multinomial(n_replicates, np.full(n_replicates, 1 / n_replicates), size=n_bootstrap)
+    resampled = np.array([model.solve(values @ count / n_replicates, best)[0][1::2] for count in counts])
+    # A bootstrap variance is short by the factor (R - 1) / R.
+    errors = resampled.std(axis=0, ddof=1) * math.sqrt(n_replicates / (n_replicates - 1))
+    half_widths: FloatArray = stdtrit(n_replicates - 1, 0.975) * errors
+    return half_widths
+
+
+def _by_term(present: NDArray[np.bool_], values: list[V], missing: V) -> dict[Term, V]:
+    given = iter(values)
+    return {term: next(given) if there else missing for term, there in zip(TERMS, present, strict=True)}
+
+
+def _checked(
+    n_iterations: ArrayLike, n_queries: ArrayLike, n_pairs: ArrayLike, y: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Settings (n_points, 3) in the order of TERMS, and y as (n_points, n_replicates)."""
+    columns = {}
+    for name, given in (("n_iterations", n_iterations), ("n_queries", n_queries), ("n_pairs", n_pairs)):
+        column = np.asarray(given, dtype=float)
+        if column.ndim != 1 or column.size == 0 or not np.all(column > 0):
+            raise InputError(f"{name} must be one number above 0, or infinity, a grid point; check the grid")
+        columns[name] = column
+    values = np.asarray(y, dtype=float)
+    values = values[:, None] if values.ndim == 1 else values
+    sizes = {column.size for column in columns.values()}
+    if values.ndim != 2 or values.shape[1] == 0 or sizes != {values.shape[0]}:
+        raise InputError(
+            f"y must have shape (n_points, n_replicates) with a row for each of n_iterations, n_queries and n_pairs, "
+            f"got {np.shape(y)} with {', '.join(str(column.size) for column in columns.values())} settings; match them"
+        )
+    if not np.all(np.isfinite(values) & (values > 0)):
+        raise InputError("y must be positive and finite, got a value that is not; fit a quantity that has a logarithm")
+    settings = np.stack(list(columns.values()), axis=1)
+    if np.isinf(settings).all(axis=1).any():
+        row = int(np.isinf(settings).all(axis=1).argmax())
+        raise InputError(f"T, M and N must not all be infinite at a point, got point {row}; leave it out")
+    return settings, values

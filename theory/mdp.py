@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory import kernels
 from theory.errors import InputError
+from theory.validation import check_rows, check_stages, dense_rewards, finite_array, frozen, index_text, staged
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-ROW_TOLERANCE = 1e-9
 LATTICE_TOLERANCE = 1e-9
 LARGEST_LATTICE = 10_000
 
@@ -73,13 +73,13 @@ class TabularMDP:
         *,
         reward_range: tuple[float, float] = (0.0, 1.0),
     ) -> None:
-        dense = _finite("transitions", transitions)
+        dense = finite_array("transitions", transitions)
         if dense.ndim not in (3, 4) or dense.shape[-3] != dense.shape[-1]:
             raise InputError(f"transitions must have shape (S, A, S) or (H, S, A, S), got {dense.shape}")
-        _check_rows("transitions", dense)
-        paid = _dense_rewards(_finite("rewards", rewards), dense.shape)
-        _check_stages(dense.shape[:-3], horizon)
-        _check_stages(paid.shape[:-3], horizon)
+        check_rows("transitions", dense)
+        paid = dense_rewards(finite_array("rewards", rewards), dense.shape)
+        check_stages(dense.shape[:-3], horizon)
+        check_stages(paid.shape[:-3], horizon)
         stages = np.broadcast_shapes(dense.shape[:-3], paid.shape[:-3])
         dense = np.broadcast_to(dense, stages + dense.shape[-3:])
         paid = np.broadcast_to(paid, dense.shape)
@@ -122,15 +122,15 @@ class TabularMDP:
             As the constructor, and if a next state is not one of ``0 .. S - 1``.
         """
         mdp = object.__new__(cls)
-        law = _finite("probabilities", probabilities)
+        law = finite_array("probabilities", probabilities)
         if law.ndim not in (3, 4):
             raise InputError(f"probabilities must have shape (S, A, O) or (H, S, A, O), got {law.shape}")
         successors = np.asarray(next_states)
-        paid = _finite("rewards", rewards)
+        paid = finite_array("rewards", rewards)
         for name, array in (("next_states", successors), ("rewards", paid)):
             if array.shape != law.shape:
                 raise InputError(f"{name} must have the shape of probabilities, {law.shape}, got {array.shape}")
-        _check_rows("probabilities", law)
+        check_rows("probabilities", law)
         mdp._store(law, successors, paid, initial, horizon, reward_range)
         return mdp
 
@@ -147,16 +147,16 @@ class TabularMDP:
         n_states = probabilities.shape[-3]
         if not isinstance(horizon, int | np.integer) or isinstance(horizon, bool) or horizon < 1:
             raise InputError(f"horizon must be an integer of at least 1, got {horizon!r}")
-        _check_stages(probabilities.shape[:-3], horizon)
+        check_stages(probabilities.shape[:-3], horizon)
         if (
             not np.issubdtype(next_states.dtype, np.integer)
             or not ((next_states >= 0) & (next_states < n_states)).all()
         ):
             raise InputError(f"next_states must be integers from 0 to {n_states - 1}")
-        start = _finite("initial", initial)
+        start = finite_array("initial", initial)
         if start.shape != (n_states,):
             raise InputError(f"initial must have shape ({n_states},), got {start.shape}")
-        _check_rows("initial", start)
+        check_rows("initial", start)
         low, high = map(float, reward_range)
         if not -math.inf < low < high < math.inf:
             raise InputError(f"reward_range must be (low, high) with low < high, got {reward_range}")
@@ -165,15 +165,15 @@ class TabularMDP:
         if outside.any():
             where = tuple(int(i) for i in np.argwhere(outside)[0])
             raise InputError(
-                f"rewards must lie in [{low:g}, {high:g}], got {rewards[where]:g} at {_index(where)}; "
+                f"rewards must lie in [{low:g}, {high:g}], got {rewards[where]:g} at {index_text(where)}; "
                 "pass reward_range=(lowest, highest) to have them mapped to [0, 1]"
             )
         unit = np.where(live, (rewards - low) / (high - low), 0.0)
         fields: dict[str, Any] = {
-            "probabilities": _frozen(_staged(probabilities)),
-            "next_states": _frozen(_staged(np.where(live, next_states, 0)).astype(np.int64)),
-            "rewards": _frozen(_staged(unit)),
-            "initial": _frozen(start),
+            "probabilities": frozen(staged(probabilities)),
+            "next_states": frozen(staged(np.where(live, next_states, 0)).astype(np.int64)),
+            "rewards": frozen(staged(unit)),
+            "initial": frozen(start),
             "horizon": int(horizon),
             "reward_range": (low, high),
         }
@@ -230,7 +230,7 @@ class TabularMDP:
             where = tuple(int(i) for i in np.argwhere(live)[int(np.argmax(error))])
             raise InputError(
                 f"rewards must be multiples of 1/m with m <= {LARGEST_LATTICE} for the exact law of the return, "
-                f"got {float(self.rewards[where])!r} at {_index(where)}; round the rewards or use sampler='rollout'"
+                f"got {float(self.rewards[where])!r} at {index_text(where)}; round the rewards or use sampler='rollout'"
             )
         return lattice
 
@@ -257,7 +257,7 @@ class TabularMDP:
     @cached_property
     def expected_reward(self) -> FloatArray:
         """Mean reward of (stage, state, action), shape (1 or H, S, A)."""
-        return _frozen((self.probabilities * self.rewards).sum(axis=-1))
+        return frozen((self.probabilities * self.rewards).sum(axis=-1))
 
     @cached_property
     def successor_kernels(self) -> tuple[kernels.Kernel, ...]:
@@ -285,58 +285,3 @@ class TabularMDP:
         """
         steps = np.rint(self.rewards * self.require_lattice()).astype(np.int64)
         return tuple(kernels.branch(*law) for law in zip(self.probabilities, self.next_states, steps, strict=True))
-
-
-def _finite(name: str, value: ArrayLike) -> FloatArray:
-    array = np.array(value, dtype=np.float64)
-    if not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0]
-        raise InputError(f"{name} must be finite, got {array[tuple(where)]} at {_index(where)}")
-    return array
-
-
-def _check_rows(name: str, array: FloatArray) -> None:
-    """Require non-negative rows that sum to 1 along the last axis."""
-    if (array < 0).any():
-        where = np.argwhere(array < 0)[0]
-        raise InputError(f"{name}{_index(where)} must not be negative, got {array[tuple(where)]:g}")
-    if not array.size:
-        raise InputError(f"{name} must not be empty, got shape {array.shape}")
-    total = array.sum(axis=-1)
-    wrong = np.abs(total - 1) > ROW_TOLERANCE
-    if wrong.any():
-        row = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise InputError(f"{name}{_index(row) if row else ''} must sum to 1, got {total[row]:.12g}; normalise this row")
-
-
-def _check_stages(stages: tuple[int, ...], horizon: int) -> None:
-    if stages and stages[0] not in (1, horizon):
-        raise InputError(f"a leading stage axis must have length horizon = {horizon}, got {stages[0]}")
-
-
-def _dense_rewards(rewards: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Give rewards a successor axis: (S, A) and (H, S, A) are told from (S, A, S) by their shape."""
-    n_states, n_actions = shape[-3], shape[-2]
-    stage = shape[:-3]
-    if rewards.shape[-3:] == (n_states, n_actions, n_states) and rewards.ndim in (3, 4):
-        return rewards
-    if rewards.shape[-2:] == (n_states, n_actions) and rewards.ndim in (2, 3):
-        return np.broadcast_to(rewards[..., None], (*rewards.shape, n_states))
-    raise InputError(
-        f"rewards must have shape ({n_states}, {n_actions}), ({n_states}, {n_actions}, {n_states}) or either with a "
-        f"leading horizon to fit transitions of shape {(*stage, n_states, n_actions, n_states)}, got {rewards.shape}"
-    )
-
-
-def _staged(array: NDArray[Any]) -> NDArray[Any]:
-    return array if array.ndim == 4 else array[None]
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array = np.ascontiguousarray(array)
-    array.setflags(write=False)
-    return array
-
-
-def _index(where: Any) -> str:
-    return "[" + ", ".join(str(int(i)) for i in where) + "]"

@@ -1,0 +1,204 @@
+"""Where the error of each estimator comes from, and how it depends on the radius."""
+
+from __future__ import annotations
+
+from string import ascii_lowercase
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.instances import Instance, get_instance
+from experiments.variance import compare_variance, sweep_radius
+from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, new_figure, print_style, series_of
+from theory import policy_gradient
+from theory.errors import InputError
+
+MAIN_INSTANCE = "circular"
+N_PAIRS, N_QUERIES = 100, 20
+NORMAL_95 = 1.96
+
+# From where every estimate drowns in noise to where the raw error nears that of the estimate 0; beyond, the circular
+# policy has turned more than once and the curves repeat.
+RADII = np.geomspace(0.2, 12.0, 25)
+
+Measure = Literal["rescaled_mse", "mse"]
+MEASURES: dict[Measure, str] = {
+    "rescaled_mse": r"error at best scale / $|\nabla V|^2$",
+    "mse": r"raw error / $|\nabla V|^2$",
+}
+
+# Two rows with ZPG in both: more curves than this could not be told apart.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "directions": ("zpg", "zbcpg-1", "zbcpg-3", "zbcpg-d", "value-sphere", "value-1"),
+    "variants of ZPG": ("zpg", "zpg-symmetric", "zpg-common", "zpg-averaged", "zpg-haldane", "zpg-jackknife"),
+}
+
+# Luminances and hatches differ as well as colours.
+_PARTS: dict[str, tuple[str, str, str]] = {
+    "bias_squared": ("bias²", "#000000", ""),
+    "variance_direction": ("variance of the direction", "#56B4E9", ""),
+    "variance_trajectory": ("of the trajectories", "#E69F00", "////"),
+    "variance_query": ("of the votes", "#F0E442", "...."),
+}
+
+
+def draw_budget(budget: pd.DataFrame, ax: Axes) -> Axes:
+    """Error of each estimator as a stack of its parts, first row on top; linear, since only then do parts add up.
+
+    Parameters
+    ----------
+    budget : DataFrame
+        Rows of `compare_variance`. Where directions were sampled a whisker shows the 95% interval of the error; the
+        error at the best scale stands on the right, because it is what the radius was chosen for.
+    ax : Axes
+
+    Returns
+    -------
+    Axes
+        The same.
+
+    Raises
+    ------
+    InputError
+        If there are no rows.
+    """
+    if budget.empty:
+        raise InputError("budget must have at least one estimator, got none; select the rows first")
+    unit = (budget["mse"] / budget["relative_mse"]).to_numpy()
+    place = np.arange(len(budget))
+    left = np.zeros(len(budget))
+    for column, (label, color, hatch) in _PARTS.items():
+        width = budget[column].to_numpy() / unit
+        # A white rim keeps thin parts apart and draws the hatch.
+        ax.barh(place, width, 0.72, left, color=color, hatch=hatch, edgecolor="0.3", linewidth=0.3, label=label)
+        left = left + width
+    half_width = NORMAL_95 * budget["standard_error"].to_numpy() / unit
+    sampled = half_width > 0
+    if sampled.any():
+        ax.errorbar(left[sampled], place[sampled], xerr=half_width[sampled], color="black", linestyle="none", linewidth=0.8)
+    for row, value in zip(place, budget["rescaled_mse"], strict=True):
+        ax.text(1.01, row, f"{value:.3f}", transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL)
+    ax.set_yticks(place, list(budget["title"]))
+    ax.tick_params(axis="y", length=0)
+    ax.set(ylim=(len(budget) - 0.4, -0.6), xlim=(0, 1.02 * float((left + half_width).max())))
+    return ax
+
+
+def draw_error_budget(budget: pd.DataFrame) -> Figure:
+    """All estimators, two columns wide: those with a radius over those that see the reward, on a scale of their own.
+
+    Parameters
+    ----------
+    budget : DataFrame
+        Of `compare_variance`.
+    """
+    perturbing = budget["radius"].notna()
+    panels = [rows for rows in (budget[perturbing], budget[~perturbing]) if len(rows)]
+    with print_style():
+        figure = new_figure(DOUBLE_COLUMN, 0.75 + 0.19 * len(budget) + 0.3 * len(panels))
+        axes = figure.subplots(len(panels), squeeze=False, height_ratios=[len(rows) for rows in panels])[:, 0]
+        for rows, ax in zip(panels, axes, strict=True):
+            draw_budget(rows, ax)
+        axes[0].text(1.01, -1.0, "at best scale", transform=axes[0].get_yaxis_transform(), ha="left", fontsize=SMALL)
+        axes[-1].set_xlabel(r"mean squared error / $|\nabla V|^2$" + (" (the scales differ)" if len(panels) > 1 else ""))
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(_PARTS))
+    return figure
+
+
+def draw_radius(sweep: pd.DataFrame, measure: Measure, ax: Axes) -> Axes:
+    """One measure of error against the radius, a curve an estimator, its radius of least rescaled error marked.
+
+    Parameters
+    ----------
+    sweep : DataFrame
+        Columns ``name``, ``title``, ``radius``, ``rescaled_mse`` and ``mse``, both over |grad V|^2.
+    measure : {"rescaled_mse", "mse"}
+    ax : Axes
+
+    Returns
+    -------
+    Axes
+        The same. The grey line is the error of the estimate 0.
+    """
+    ax.set_xscale("log")
+    ax.set_yscale("linear" if measure == "rescaled_mse" else "log")
+    ax.axhline(1, color=GREY, linewidth=1.6, zorder=1)
+    series = series_of(sweep["name"])
+    for name, rows in sweep.groupby("name", sort=False):
+        look = series[str(name)]
+        title = str(rows["title"].iloc[0])
+        best = rows.loc[[rows["rescaled_mse"].idxmin()]]
+        ax.plot(rows["radius"], rows[measure], **look.line, zorder=2)
+        ax.plot(best["radius"], best[measure], **look.markers, zorder=3)
+        ax.plot([], [], **(look.markers | look.line), label=title)  # the key shows marker and line together
+    ax.set(xlabel=r"radius $\mu$", ylabel=MEASURES[measure])
+    return ax
+
+
+def draw_error_radius(sweep: pd.DataFrame) -> Figure:
+    """Both measures side by side, a row for the laws of directions and one for the variants of ZPG.
+
+    Parameters
+    ----------
+    sweep : DataFrame
+        See `draw_radius`.
+
+    Raises
+    ------
+    InputError
+        If no estimator of any group is there.
+    """
+    groups = {title: sweep[sweep["name"].isin(names)] for title, names in GROUPS.items()}
+    panels = [(title, rows) for title, rows in groups.items() if len(rows)]
+    if not panels:
+        raise InputError("sweep must hold an estimator with a radius, got none; take the frame of sweep_radius")
+    with print_style():
+        figure = new_figure(DOUBLE_COLUMN, 2.35 * len(panels))
+        axes: Any = figure.subplots(len(panels), len(MEASURES), squeeze=False, sharex=True)
+        for number, (line, (title, rows)) in enumerate(zip(axes, panels, strict=True)):
+            for ax, measure in zip(line, MEASURES, strict=True):
+                draw_radius(rows, measure, ax)
+                ax.label_outer()
+            line[0].set_title(f"({ascii_lowercase[number]}) {title}", loc="left")
+            line[0].legend(loc="lower left")
+            line[1].text(0.985, 1.1, "the estimate 0", transform=line[1].get_yaxis_transform(), ha="right", fontsize=SMALL)
+    return figure
+
+
+def _setting() -> tuple[Instance, dict[str, int]]:
+    return get_instance(MAIN_INSTANCE), {"n_pairs": N_PAIRS, "n_queries": N_QUERIES}
+
+
+def _compute_budget(context: FigureContext) -> Frames:
+    instance, cost = _setting()
+    return {"budget": compare_variance(instance, instance.start, **cost, seed=context.seed)}
+
+
+def _compute_radius(context: FigureContext) -> Frames:
+    """Errors in units of the squared length of the gradient."""
+    instance, cost = _setting()
+    sweep = sweep_radius(instance, instance.start, RADII, **cost, seed=context.seed)
+    unit = float((policy_gradient(instance.mdp, instance.policy, instance.start) ** 2).sum())
+    return {"sweep": sweep.assign(**{measure: sweep[measure] / unit for measure in MEASURES})}
+
+
+register(
+    PaperFigure(
+        name="error-budget",
+        title="Bias and variances of every estimator at equal cost and its best radius",
+        compute=_compute_budget,
+        draw=lambda frames: draw_error_budget(frames["budget"]),
+    )
+)
+register(
+    PaperFigure(
+        name="error-radius",
+        title="Error against the radius, at the best scale and raw",
+        compute=_compute_radius,
+        draw=lambda frames: draw_error_radius(frames["sweep"]),
+    )
+)
