@@ -34,7 +34,7 @@ class Feedback(Protocol):
         """Pairs of trajectories a difference, N; broadcasts against the batch."""
 
     @property
-    def n_queries(self) -> float:
+    def n_queries(self) -> float | FloatArray:
         """Votes a pair, M; 0 when nobody votes."""
 
     def difference(
@@ -120,7 +120,7 @@ class _PairFeedback:
             gaps = self._sample_gaps(mdp, policy, np.stack([first, second]), streams.trajectories)
             mean: FloatArray = self.read(mdp, gaps, streams.votes).mean(axis=-1)
             return mean
-        return self._draw(self.table(mdp), self._law(mdp, policy, first, second), streams.votes)
+        return self.draw(mdp, self.law(mdp, policy, first, second), streams.votes)
 
     def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
         """Exact moments of the estimate, finite sums over the law of the difference.
@@ -130,7 +130,11 @@ class _PairFeedback:
         InputError
             If the rewards lie on no lattice, or the votes cannot be inverted on this MDP.
         """
-        table, law = self.table(mdp), self._law(mdp, policy, first, second)
+        return self.moments_under(mdp, self.law(mdp, policy, first, second))
+
+    def moments_under(self, mdp: TabularMDP, law: FloatArray) -> DifferenceMoments:
+        """Exact moments of the estimate under a law of the difference, (..., n_differences)."""
+        table = self.table(mdp)
         mean = law @ table.mean
         return DifferenceMoments(
             exact=law @ table.differences,
@@ -141,7 +145,7 @@ class _PairFeedback:
             clip_rate=law @ table.clipped,
         )
 
-    def _law(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+    def law(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
         """Law of the difference of the two returns of a pair, (..., n_differences)."""
         if self.common_random_numbers:
             return coupled_difference_law(mdp, policy, first, second)
@@ -153,8 +157,9 @@ class _PairFeedback:
         returns = sample_returns(mdp, policy, both, int(self.n_pairs), rng, shared=self.common_random_numbers)
         return np.asarray(returns[0] - returns[1])
 
-    def _draw(self, table: VoteTable, differences: NDArray[Any], rng: Generator) -> FloatArray:
-        """Mean of N readings under the law of the differences, (..., n_differences) -> (...,)."""
+    def draw(self, mdp: TabularMDP, differences: NDArray[Any], rng: Generator) -> FloatArray:
+        """Mean of N readings under a law of the difference, (..., n_differences) -> (...,)."""
+        table = self.table(mdp)
         infinite = np.isinf(self.n_pairs)
         exact: FloatArray = differences @ table.mean
         if infinite.all():
@@ -200,6 +205,56 @@ class PreferenceFeedback(_PairFeedback):
         n = int(votes.n_queries)
         counts = rng.binomial(1, preferred) * n if votes.repeated else rng.binomial(n, preferred)
         return votes.read(counts.astype(np.float64), mdp.horizon)
+
+
+@dataclass(frozen=True, eq=False)
+class Panels:
+    """Preference feedbacks side by side: the k-th one answers for leading index k of the batch.
+
+    The laws of the returns are computed once for all, so runs with different numbers of votes make one batch.
+
+    Parameters
+    ----------
+    members : tuple of PreferenceFeedback
+        All with the law sampler.
+    n_axes : int, default 1
+        Axes of the batch behind the leading one.
+    """
+
+    members: tuple[PreferenceFeedback, ...]
+    n_axes: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.members or any(member.sampler != "law" for member in self.members):
+            raise InputError("members must be one or more preference feedbacks with sampler='law'")
+
+    @property
+    def n_pairs(self) -> FloatArray:
+        """Pairs of each member, along the leading axis."""
+        return self._leading([float(member.n_pairs) for member in self.members])
+
+    @property
+    def n_queries(self) -> FloatArray:
+        """Votes a pair of each member, along the leading axis."""
+        return self._leading([member.n_queries for member in self.members])
+
+    def difference(
+        self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
+    ) -> FloatArray:
+        """Estimate of V(first) - V(second), (...,)."""
+        law = self.members[0].law(mdp, policy, first, second)
+        drawn = [member.draw(mdp, part, streams.votes) for member, part in zip(self.members, law, strict=True)]
+        return np.stack(drawn)
+
+    def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
+        """Exact moments of that estimate, each (...,)."""
+        law = self.members[0].law(mdp, policy, first, second)
+        parts = [member.moments_under(mdp, part) for member, part in zip(self.members, law, strict=True)]
+        names = ("exact", "mean", "variance_trajectory", "variance_query", "clip_rate")
+        return DifferenceMoments(**{name: np.stack([getattr(part, name) for part in parts]) for name in names})
+
+    def _leading(self, values: list[float]) -> FloatArray:
+        return np.array(values).reshape(-1, *(1,) * self.n_axes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,9 +89,10 @@ class ZerothOrder:
     def n_votes(self) -> FloatArray:
         """N M, times the directions."""
         # Nobody votes on returns: 0 votes a pair, even when the pairs are infinitely many.
-        if not self.feedback.n_queries:
+        queries = np.asarray(self.feedback.n_queries)
+        if (queries == 0).all():
             return np.array(0.0)
-        return np.asarray(self.n_directions * self.feedback.n_pairs * self.feedback.n_queries)
+        return np.asarray(self.n_directions * self.feedback.n_pairs * queries)
 
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         """Estimate of the gradient of V at theta, (..., dim) -> (..., dim): steps 1 to 4 of ZPG and ZBCPG."""

@@ -155,10 +155,10 @@ def calibrate(
     detection: list[dict[str, Any]] = []
     for preset in presets:
         family = [replace(claim, replicates=REPLICATES[preset] * claim.replicates) for claim in quick]
-        noise = _Noise.draw(family, n_families, plan, rng)
-        for row in _scenarios(family, noise, plan):
+        errors = _Errors.draw(family, n_families, plan, rng)
+        for row in _scenarios(family, errors, plan):
             (families if "error" in row else rates).append({"preset": preset} | row)
-        detection += [{"preset": preset} | row for row in _detection(family, noise, plan)]
+        detection += [{"preset": preset} | row for row in _detection(family, errors, plan)]
     return CalibrationReport(pd.DataFrame(families), pd.DataFrame(rates), pd.DataFrame(detection))
 
 
@@ -192,15 +192,15 @@ def slope_p_values(
 
 
 @dataclass(frozen=True, eq=False)
-class _Noise:
+class _Errors:
     """Errors of the slope, their standard errors (n_looks, n_families, n_claims), degrees (n_looks, 1, n_claims)."""
 
-    error: FloatArray
-    standard_error: FloatArray
+    slope: FloatArray
+    standard: FloatArray
     df: FloatArray
 
     @classmethod
-    def draw(cls, claims: Sequence[Claim], n_families: int, plan: SequentialPlan, rng: np.random.Generator) -> _Noise:
+    def draw(cls, claims: Sequence[Claim], n_families: int, plan: SequentialPlan, rng: np.random.Generator) -> _Errors:
         fits = np.empty((2, len(plan.looks), n_families, len(claims)))
         looks = np.array([plan.scaled(claim.replicates) for claim in claims]).T
         for column, claim in enumerate(claims):
@@ -213,7 +213,7 @@ class _Noise:
         return cls(fits[0], fits[1], looks[:, None, :] - 1.0)
 
 
-def _scenarios(claims: Sequence[Claim], noise: _Noise, plan: SequentialPlan) -> Iterator[dict[str, Any]]:
+def _scenarios(claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan) -> Iterator[dict[str, Any]]:
     """Rows of the families table, which have an ``error``, and of the claims table."""
     sign = _signs(claims)
     exponent, margin = np.array([(claim.exponent, claim.margin) for claim in claims]).T
@@ -231,18 +231,18 @@ def _scenarios(claims: Sequence[Claim], noise: _Noise, plan: SequentialPlan) -> 
     ]
     for scenario, excess, wrong, promised in table:
         truth = exponent + sign * excess
-        raw = slope_p_values(truth + noise.error, noise.standard_error, noise.df, claims)
+        raw = slope_p_values(truth + errors.slope, errors.standard, errors.df, claims)
         called, n_looks = judge_batch(np.moveaxis(raw, 0, 1), asked, plan)
         mistaken = (called & np.array(wrong)[:, None, :]).any(axis=(0, 2))
         names = [name for name, mask in zip(("HOLDS", "VIOLATED", "TIGHT"), wrong, strict=True) if mask.any()]
         yield {"scenario": scenario, "error": " or ".join(names)} | _rate(mistaken) | {"promised": promised}
-        yield from _claim_rows(scenario, claims, called, n_looks, noise)
+        yield from _claim_rows(scenario, claims, called, n_looks, errors)
 
 
 def _claim_rows(
-    scenario: str, claims: Sequence[Claim], called: BoolArray, n_looks: NDArray[np.intp], noise: _Noise
+    scenario: str, claims: Sequence[Claim], called: BoolArray, n_looks: NDArray[np.intp], errors: _Errors
 ) -> Iterator[dict[str, Any]]:
-    covered = np.abs(noise.error) <= stdtrit(noise.df, 0.975) * noise.standard_error
+    covered = np.abs(errors.slope) <= stdtrit(errors.df, 0.975) * errors.standard
     holds, violated, tight = called
     measures = {
         "HOLDS": holds,
@@ -260,10 +260,10 @@ def _claim_rows(
             )
 
 
-def _detection(claims: Sequence[Claim], noise: _Noise, plan: SequentialPlan) -> Iterator[dict[str, Any]]:
+def _detection(claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan) -> Iterator[dict[str, Any]]:
     """Excess over the boundary that the 80th percentile of the families asks for, beside claims that hold."""
     levels = np.array(plan.levels)[:, None, None] / (2 * len(claims))
-    needed = (stdtrit(noise.df, 1 - levels) * noise.standard_error - _signs(claims) * noise.error).min(axis=0)
+    needed = (stdtrit(errors.df, 1 - levels) * errors.standard - _signs(claims) * errors.slope).min(axis=0)
     for kind, columns in _columns(claims).items():
         claim = claims[columns[0]]
         looks = plan.scaled(claim.replicates)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from estimators import Ascent, ZerothOrder, ascend
-from estimators.feedback import preferences
+from estimators.feedback import Panels, preferences
 from experiments.algorithms import get_algorithm
 from experiments.instances import Instance, get_instance
 from theory import difference_law, return_distribution
@@ -45,6 +44,11 @@ class Point:
     step_size: float
     n_iterations: int
     window: float = 0.0
+
+    @property
+    def settings(self) -> tuple[float, float, float, float]:
+        """N, M, mu and alpha: all that the law of a run depends on."""
+        return self.n_pairs, self.n_queries, self.radius, self.step_size
 
     @property
     def first(self) -> int:
@@ -95,28 +99,38 @@ def run_cell(cell: Cell) -> pd.DataFrame:
     rows: list[pd.DataFrame] = []
     # Sums inside a matrix product depend on the number of threads; one makes the bytes the same everywhere.
     with threadpool_limits(limits=1):
-        for n_queries, group in groupby(sorted(cell.points), key=lambda point: point.n_queries):
-            rows += _run_batch(cell, instance, n_queries, list(group), rng)
+        for points in _batches(cell.points):
+            rows += _run_batch(cell, instance, points, rng)
     frame = pd.concat(rows, ignore_index=True)
     return frame.sort_values(["point", "replicate"], ignore_index=True)
 
 
+def _batches(points: Sequence[Point]) -> list[list[Point]]:
+    """Points by the length of the run they need: prefixes of one run stay together, and equal lengths make a batch."""
+    longest: dict[tuple[float, ...], int] = {}
+    for point in points:
+        longest[point.settings] = max(longest.get(point.settings, 0), point.n_iterations)
+    lengths = sorted(set(longest.values()))
+    return [[point for point in points if longest[point.settings] == length] for length in lengths]
+
+
 def _run_batch(
-    cell: Cell, instance: Instance, n_queries: float, points: Sequence[Point], rng: np.random.Generator
+    cell: Cell, instance: Instance, points: Sequence[Point], rng: np.random.Generator
 ) -> Iterator[pd.DataFrame]:
-    """Run all points that share the number of votes as one batch (settings, replicates)."""
-    settings = sorted({(p.n_pairs, p.radius, p.step_size) for p in points})
-    n_pairs, radius, step_size = (np.array(column)[:, None] for column in zip(*settings, strict=True))
+    """Run points of one length as one batch (settings, replicates)."""
+    settings = sorted({p.settings for p in points})
+    radius, step_size = (np.array([s[k] for s in settings])[:, None] for k in (2, 3))
     start = np.broadcast_to(instance.start, (len(settings), len(cell.replicates), instance.policy.dim))
-    feedback = preferences(n_pairs, n_queries, instance.link)
+    feedback = Panels(tuple(preferences(n_pairs, n_queries, instance.link) for n_pairs, n_queries, _, _ in settings))
     estimator = ZerothOrder(get_algorithm(cell.algorithm).directions, feedback, radius)
     longest = max(p.n_iterations for p in points)
     ascent = ascend(instance.mdp, instance.policy, estimator, start, longest, step_size, rng)
     # Share of pairs read at the trim, at the parameters where the runs end.
     law = return_distribution(instance.mdp, instance.policy, ascent.theta).probabilities
-    clipped = difference_law(law, law) @ feedback.table(instance.mdp).clipped
+    gaps = difference_law(law, law)
+    clipped = [gaps[k] @ member.table(instance.mdp).clipped for k, member in enumerate(feedback.members)]
     for point in points:
-        run = settings.index((point.n_pairs, point.radius, point.step_size))
+        run = settings.index(point.settings)
         yield _rows(cell, point, ascent, run).assign(clip_rate=clipped[run])
 
 

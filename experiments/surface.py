@@ -227,11 +227,8 @@ class _Model:
         return np.stack([np.log(np.maximum(coefficients, smallest)), exponents], axis=-1).ravel()
 
     def solve(self, means: FloatArray, start: FloatArray) -> tuple[FloatArray, bool]:
-        solution = least_squares(self.residuals, start, self.jacobian_of, method="lm", args=(means,))
+        solution = least_squares(lambda trial: self.residuals(trial, means), start, self.jacobian, method="lm")
         return solution.x, solution.status > 0
-
-    def jacobian_of(self, parameters: FloatArray, means: FloatArray) -> FloatArray:  # noqa: ARG002  (the solver's form)
-        return self.jacobian(parameters)
 
     def problems(self, parameters: FloatArray, names: list[Term]) -> list[str]:
         """What the data do not identify, one line each."""
@@ -271,24 +268,21 @@ def _checked(
     n_iterations: ArrayLike, n_queries: ArrayLike, n_pairs: ArrayLike, y: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
     """Settings (n_points, 3) in the order of TERMS, and y as (n_points, n_replicates)."""
-    columns = {}
-    for name, given in (("n_iterations", n_iterations), ("n_queries", n_queries), ("n_pairs", n_pairs)):
-        column = np.asarray(given, dtype=float)
-        if column.ndim != 1 or column.size == 0 or not np.all(column > 0):
-            raise InputError(f"{name} must be one number above 0, or infinity, a grid point; check the grid")
-        columns[name] = column
+    settings = [np.asarray(axis, dtype=float) for axis in (n_iterations, n_queries, n_pairs)]
     values = np.asarray(y, dtype=float)
     values = values[:, None] if values.ndim == 1 else values
-    sizes = {column.size for column in columns.values()}
-    if values.ndim != 2 or values.shape[1] == 0 or sizes != {values.shape[0]}:
+    if values.ndim != 2 or values.size == 0 or any(axis.shape != values.shape[:1] for axis in settings):
+        shapes = ", ".join(str(axis.shape) for axis in settings)
         raise InputError(
-            f"y must have shape (n_points, n_replicates) with a row for each of n_iterations, n_queries and n_pairs, "
-            f"got {np.shape(y)} with {', '.join(str(column.size) for column in columns.values())} settings; match them"
+            "n_iterations, n_queries, n_pairs and the rows of y must match one to one, "
+            f"got {shapes} and {np.shape(y)}; give one of each a grid point"
         )
     if not np.all(np.isfinite(values) & (values > 0)):
         raise InputError("y must be positive and finite, got a value that is not; fit a quantity that has a logarithm")
-    settings = np.stack(list(columns.values()), axis=1)
-    if np.isinf(settings).all(axis=1).any():
-        row = int(np.isinf(settings).all(axis=1).argmax())
-        raise InputError(f"T, M and N must not all be infinite at a point, got point {row}; leave it out")
-    return settings, values
+    grid = np.stack(settings, axis=1)
+    bad = np.flatnonzero(~(grid > 0).all(axis=1) | np.isinf(grid).all(axis=1))
+    if bad.size:
+        raise InputError(
+            f"T, M and N must be positive and not all infinite, got {grid[bad[0]]} at point {bad[0]}; leave it out"
+        )
+    return grid, values

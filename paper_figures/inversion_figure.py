@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.inversion import inversion_bias
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register
-from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, new_figure, print_style, series_of
+from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError
 
 # Below it a sum over vote counts is rounding error.
 ROUNDING = 1e-12
-# The frame ends this factor below the smallest delta-method value: a bias without a 1/M term would stretch it.
-_MARGIN = 0.4
+# The frame ends, and the line of slope -1/2 runs, this factor below what is drawn.
+_MARGIN = 0.5
 
 
 def draw_interior(bias: pd.DataFrame, ax: Axes) -> Axes:
-    """Bias where the trim never acts at the mean, over the delta-method lines c / M.
+    """Bias where the trim does not act at the mean, over the delta-method lines c / M.
 
     Parameters
     ----------
     bias : DataFrame
-        Of `inversion_bias`; rows of the other case are left out. A link whose constant c is 0 has no line, and the key
-        says from where its bias lies below the frame; what is below `ROUNDING` is not drawn at all.
+        Of `inversion_bias`; rows of the other case are left out. A link without curvature has c = 0 and no line: the
+        frame ends below the others and the key says from where its bias is lower. Nothing below `ROUNDING` is drawn.
     ax : Axes
 
     Returns
     -------
     Axes
         The same.
+
+    Raises
+    ------
+    InputError
+        If no row is of this case.
     """
     chosen = _case(bias, "interior")
-    lines = chosen.loc[chosen["delta_method"] > 0, "delta_method"]
-    floor = _MARGIN * float(lines.min() if len(lines) else chosen["bias"].max())
-    for name, rows in chosen.groupby("link", sort=False):
-        curved = rows[rows["delta_method"] > 0]
-        ax.plot(curved["n_queries"], curved["delta_method"], color=GREY, linewidth=1.4, zorder=1)
-        _points(rows, str(name), floor, bias["link"], ax)
-    _finish(ax, r"$|b_M|$ inside the range")
+    curved = chosen[chosen["delta_method"] > 0]
+    for _, rows in curved.groupby("link", sort=False):
+        ax.plot(rows["n_queries"], rows["delta_method"], color=GREY, linewidth=1.6, zorder=1)
+    floor = _MARGIN * float((curved["delta_method"] if len(curved) else chosen["bias"]).min())
+    _points(chosen, max(floor, ROUNDING), ax)
+    if len(curved):
+        ax.plot([], [], color=GREY, linewidth=1.6, label="delta method $c/M$")
     ax.set_ylim(bottom=max(floor, ROUNDING))
-    _mark(ax, chosen[chosen["delta_method"] > 0].groupby("link")["delta_method"].first(), "delta method $c/M$")
+    ax.set(ylabel="$|b_M|$ inside the range")
+    ax.legend(loc="upper right")
     return ax
 
 
@@ -54,20 +61,63 @@ def draw_boundary(bias: pd.DataFrame, ax: Axes) -> Axes:
         See `draw_interior`.
     """
     chosen = _case(bias, "boundary")
-    for name, rows in chosen.groupby("link", sort=False):
-        _points(rows, str(name), ROUNDING, bias["link"], ax)
-    x = chosen["n_queries"].to_numpy()
-    lowest = float((chosen["bias"] * chosen["n_queries"] ** 0.5).groupby(chosen["link"]).last().min())
-    ends = [x.min(), x.max()]
-    # Below the lowest of the curves, which it must not hide.
-    ax.plot(ends, [0.6 * lowest * end**-0.5 for end in ends], color=GREY, linewidth=1.6, linestyle=(0, (2.5, 1.2)))
-    ax.annotate(
-        "slope \N{MINUS SIGN}1/2",
-        (ends[0], 0.6 * lowest * ends[0] ** -0.5),
-        xytext=(14, -14),
-        textcoords="offset points",
-        color="0.35",
-        fontsize=SMALL,
-    )
-    _finish(ax, r"$|b_M|$ with the trim at $\sigma(\pm H)$")
+    _points(chosen, ROUNDING, ax)
+    last = chosen[chosen["n_queries"] == chosen["n_queries"].max()]
+    x = np.array([chosen["n_queries"].min(), chosen["n_queries"].max()])
+    y = _MARGIN * float(last["bias"].min()) * (x / x[-1]) ** -0.5
+    ax.plot(x, y, color=GREY, linewidth=1.6, linestyle=(0, (2.5, 1.2)), label="slope \N{MINUS SIGN}1/2")
+    ax.set(ylabel="$|b_M|$ with the trim at the mean")
+    ax.legend(loc="lower left")
     return ax
+
+
+def draw_inversion_bias(bias: pd.DataFrame) -> Figure:
+    """Both cases side by side, two columns wide.
+
+    Parameters
+    ----------
+    bias : DataFrame
+        Of `inversion_bias`.
+    """
+    with print_style():
+        figure = new_figure(DOUBLE_COLUMN, 2.8)
+        left, right = figure.subplots(1, 2)
+        draw_interior(bias, left).set_title("(a)", loc="left")
+        draw_boundary(bias, right).set_title("(b)", loc="left")
+    return figure
+
+
+def _case(bias: pd.DataFrame, case: str) -> pd.DataFrame:
+    chosen = bias[bias["case"] == case]
+    if chosen.empty:
+        raise InputError(f"bias must hold rows of the case {case!r}, got none; take the frame of inversion_bias")
+    return chosen
+
+
+def _points(chosen: pd.DataFrame, floor: float, ax: Axes) -> None:
+    """Log-log markers joined by lines; the key tells from which M on a link lies below the frame."""
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    series = series_of(chosen["link"])
+    for name, rows in chosen.groupby("link", sort=False):
+        look = series[str(name)]
+        drawn = rows[rows["bias"] >= ROUNDING]
+        low = rows.loc[rows["bias"] < floor, "n_queries"]
+        note = rf" (lower for $M\geq {low.min()}$)" if len(low) else ""
+        ax.plot(drawn["n_queries"], drawn["bias"], **(look.markers | look.line), label=f"{name}{note}")
+    ax.set_xlabel("votes per trajectory pair $M$")
+
+
+def _compute(_: FigureContext) -> Frames:
+    """Exact sums: no setting changes them."""
+    return {"bias": inversion_bias()}
+
+
+register(
+    PaperFigure(
+        name="inversion-bias",
+        title="Link-inversion bias of every link against the number of votes",
+        compute=_compute,
+        draw=lambda frames: draw_inversion_bias(frames["bias"]),
+    )
+)

@@ -40,9 +40,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
 # Luminances and hatches differ as well as colours.
 _PARTS: dict[str, tuple[str, str, str]] = {
     "bias_squared": ("bias²", "#000000", ""),
-    "variance_direction": ("variance of the direction", "#56B4E9", ""),
-    "variance_trajectory": ("of the trajectories", "#E69F00", "////"),
-    "variance_query": ("of the votes", "#F0E442", "...."),
+    "variance_direction": ("variance: direction", "#56B4E9", ""),
+    "variance_trajectory": ("trajectories", "#E69F00", "////"),
+    "variance_query": ("votes", "#F0E442", "...."),
 }
 
 
@@ -79,8 +79,14 @@ def draw_budget(budget: pd.DataFrame, ax: Axes) -> Axes:
     half_width = NORMAL_95 * budget["standard_error"].to_numpy() / unit
     sampled = half_width > 0
     if sampled.any():
-        ax.errorbar(left[sampled], place[sampled], xerr=half_width[sampled], color="black", linestyle="none", linewidth=0.8)
-    for row, value in zip(place, budget["rescaled_mse"], strict=True):
+        bars: dict[str, Any] = {
+            "color": "black",
+            "linestyle": "none",
+            "elinewidth": 0.8,
+            "label": "95% interval (sampled directions)",
+        }
+        ax.errorbar(left[sampled], place[sampled], xerr=half_width[sampled], **bars)
+    for row, value in enumerate(budget["rescaled_mse"]):
         ax.text(1.01, row, f"{value:.3f}", transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL)
     ax.set_yticks(place, list(budget["title"]))
     ax.tick_params(axis="y", length=0)
@@ -104,8 +110,10 @@ def draw_error_budget(budget: pd.DataFrame) -> Figure:
         for rows, ax in zip(panels, axes, strict=True):
             draw_budget(rows, ax)
         axes[0].text(1.01, -1.0, "at best scale", transform=axes[0].get_yaxis_transform(), ha="left", fontsize=SMALL)
-        axes[-1].set_xlabel(r"mean squared error / $|\nabla V|^2$" + (" (the scales differ)" if len(panels) > 1 else ""))
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(_PARTS))
+        axes[-1].set_xlabel(
+            r"mean squared error / $|\nabla V|^2$" + (" (the scales differ)" if len(panels) > 1 else "")
+        )
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(_PARTS) + 1)
     return figure
 
 
@@ -162,10 +170,9 @@ def draw_error_radius(sweep: pd.DataFrame) -> Figure:
         for number, (line, (title, rows)) in enumerate(zip(axes, panels, strict=True)):
             for ax, measure in zip(line, MEASURES, strict=True):
                 draw_radius(rows, measure, ax)
-                ax.label_outer()
             line[0].set_title(f"({ascii_lowercase[number]}) {title}", loc="left")
-            line[0].legend(loc="lower left")
-            line[1].text(0.985, 1.1, "the estimate 0", transform=line[1].get_yaxis_transform(), ha="right", fontsize=SMALL)
+            line[1].legend(loc="upper right")
+            line[1].text(0.02, 1.12, "estimate 0", transform=line[1].get_yaxis_transform(), fontsize=SMALL)
     return figure
 
 

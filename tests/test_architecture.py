@@ -85,7 +85,9 @@ def drawing(source: str, file: str) -> list[str]:
             if not allowed:
                 found.append(f"{receiver}.{node.attr}")
     drawers = ("random", "secrets", "numpy.random")
-    return found + [name for name, _ in imports(source) if name.startswith(drawers) and name != "numpy.random.Generator"]
+    return found + [
+        name for name, _ in imports(source) if name.startswith(drawers) and name != "numpy.random.Generator"
+    ]
 
 
 def test_there_is_something_to_walk() -> None:
@@ -135,7 +137,13 @@ def test_a_forbidden_arrow_is_seen(source: str, layer: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["import pandas", "from scipy import stats", "import scipy.stats", "import gymnasium", "from scipy.linalg import expm"],
+    [
+        "import pandas",
+        "from scipy import stats",
+        "import scipy.stats",
+        "import gymnasium",
+        "from scipy.linalg import expm",
+    ],
 )
 def test_a_forbidden_import_is_seen(source: str) -> None:
     assert len(heavy(source, "gymnasium_tables.py")) == 1

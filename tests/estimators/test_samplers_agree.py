@@ -25,6 +25,7 @@ from estimators import (
     Sphere,
     Streams,
     ZerothOrder,
+    rollouts,
 )
 from estimators.feedback import Sampler
 from theory import (
@@ -117,9 +118,12 @@ BY_SAMPLER = pytest.mark.parametrize("sampler", SAMPLERS)
 
 
 def test_the_number_of_checks_is_within_the_false_alarm_budget() -> None:
-    """DKW and the two moments by setting, feedback and sampler; then the components of the gradients."""
+    """DKW and the two moments by setting, feedback and sampler; then the components of the gradients, and the rest."""
     components = sum(chosen.policy.dim for chosen in SETTINGS.values())
-    assert len(SETTINGS) * len(FEEDBACKS) * len(SAMPLERS) * 3 + 2 * 2 * components + 2 * components + 8 < 500
+    assert (
+        len(SETTINGS) * len(FEEDBACKS) * len(SAMPLERS) * 3 + 2 * 2 * components + 2 * components + len(SETTINGS) + 4
+        < 500
+    )
 
 
 def exact_reading(chosen: Setting, make: AnyFeedback, first: FloatArray, second: FloatArray) -> tuple[FloatArray, ...]:
@@ -181,6 +185,23 @@ def test_mean_and_variance_of_several_pairs_are_exact(name: str, feedback: str, 
     allowed = bernstein(fourth_of_mean - (variance / n) ** 2, bound**2, DRAWS)
     assert abs(squares.mean() - variance / n) <= allowed
     assert allowed < 0.12 * variance / n
+
+
+@BY_SETTING
+def test_trajectories_simulated_in_pieces_have_the_exact_law(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DKW on the returns of one of three policies, 20,000 trajectories in pieces of at most 1,000.
+
+    Sees a difference of distribution functions of 0.04 with probability 0.999.
+    """
+    chosen = SETTINGS[name]
+    monkeypatch.setattr(rollouts, "WORKING_SET", 9_000)
+    theta = np.stack([chosen.theta, chosen.other, -chosen.theta])
+    drawn = rollouts.sample_returns(chosen.mdp, chosen.policy, theta, DRAWS, np.random.default_rng(103))
+    assert drawn.shape == (3, DRAWS)
+    law = return_distribution(chosen.mdp, chosen.policy, chosen.other)
+    count = np.searchsorted(np.sort(drawn[1]), law.values + 1e-9)
+    distance = np.abs(count / DRAWS - np.cumsum(law.probabilities)).max()
+    assert distance <= math.sqrt(math.log(2 / FALSE_ALARM) / (2 * DRAWS))
 
 
 @pytest.mark.parametrize("name", ["joint-rewards", "staged"])

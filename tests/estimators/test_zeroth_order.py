@@ -168,7 +168,9 @@ def test_unknown_samplers_are_refused() -> None:
 
 @pytest.mark.parametrize("n", [math.inf, [10, 20]])
 def test_rollouts_need_one_finite_number_of_pairs(n: object) -> None:
-    with pytest.raises(InputError, match=r"n_pairs must be one finite number under sampler='rollout', got .*; use 'law'"):
+    with pytest.raises(
+        InputError, match=r"n_pairs must be one finite number under sampler='rollout', got .*; use 'law'"
+    ):
         zpg(**{**SETTINGS, "n_pairs": n}, sampler="rollout")
 
 
@@ -215,7 +217,7 @@ def test_other_votes_or_pairs_leave_the_directions(sampler: Any, changes: dict[s
 
 
 def test_other_votes_leave_the_trajectories() -> None:
-    """Rollouts: the more votes on the same 20 trajectories, the nearer to their returns, which no votes would change."""
+    """Rollouts: the more votes on the same 20 pairs, the nearer to their returns, which no votes change."""
     returns = estimate(ZerothOrder(Sphere(), ReturnFeedback(np.array(20), "rollout"), 0.3))
     limit = estimate(zpg(**{**SETTINGS, "n_queries": math.inf}, sampler="rollout"))
     np.testing.assert_allclose(limit, returns, rtol=0, atol=1e-12)

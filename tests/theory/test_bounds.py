@@ -144,7 +144,7 @@ def test_an_axis_at_infinity_leaves_the_other_one(schedule: Callable[..., Schedu
 
 @pytest.mark.parametrize("rate", [STATED_RATE, SHARPENED_RATE], ids=["stated", "sharpened"])
 def test_exponents_are_those_of_the_certificate_under_the_schedule(rate: Rate) -> None:
-    """With beta_M of the assumed order (M^-1/2 stated, M^-1 sharpened) each axis and the balanced path have their slope."""
+    """Each axis and the balanced path have their slope when beta_M is of order M^-1/2 (stated) or M^-1 (sharpened)."""
     inversion = {"stated": 0.5, "sharpened": 1.0}["stated" if rate is STATED_RATE else "sharpened"]
 
     def total(n_iterations: float, n_pairs: float, n_queries: float) -> float:

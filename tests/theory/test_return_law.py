@@ -76,7 +76,9 @@ def test_law_mean_and_variance_by_enumeration(mdp: TabularMDP, policy: Policy) -
     theta = np.random.default_rng(0).normal(size=policy.dim)
     law = return_distribution(mdp, policy, theta)
     expected = enumerate_returns(mdp, policy, theta)
-    found = dict(zip((Fraction(v).limit_denominator(1000) for v in law.values.tolist()), law.probabilities, strict=True))
+    found = dict(
+        zip((Fraction(v).limit_denominator(1000) for v in law.values.tolist()), law.probabilities, strict=True)
+    )
     for value, probability in expected.items():
         if probability > 0:
             assert found.pop(value) == pytest.approx(probability, abs=1e-14)
@@ -173,7 +175,9 @@ def test_reach_is_the_maximum_over_policies_not_over_states() -> None:
 def test_an_off_lattice_reward_is_named_with_its_place(reward: float) -> None:
     mdp = TabularMDP([[[0.5, 0.5]], [[1.0, 0.0]]], [[[0.25, 1.0]], [[reward, 0.0]]], [1.0, 0.0], 2)
     assert mdp.reward_lattice is None
-    with pytest.raises(InputError, match=r"rewards must be multiples of 1/m with m <= 10000 .*; round the rewards") as e:
+    with pytest.raises(
+        InputError, match=r"rewards must be multiples of 1/m with m <= 10000 .*; round the rewards"
+    ) as e:
         return_distribution(mdp, TabularSoftmax(2, 1), np.zeros(2))
     assert repr(reward) in str(e.value)
     assert "[0, 1, 0, 0]" in str(e.value)

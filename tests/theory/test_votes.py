@@ -145,7 +145,9 @@ def test_trim_far_inside_leaves_a_bias_that_no_votes_cure() -> None:
     link = Logistic(H / 2)
     fault = Trimmed(0.3, enforce=False)
     limit = VoteModel(link, math.inf, fault).table(MDP)
-    np.testing.assert_allclose(limit.mean, np.clip(DELTA, -1, 1) * np.where(np.abs(DELTA) < 1.7, 1, 1.69459572), atol=1e-8)
+    np.testing.assert_allclose(
+        limit.mean, np.clip(DELTA, -1, 1) * np.where(np.abs(DELTA) < 1.7, 1, 1.69459572), atol=1e-8
+    )
     many = VoteModel(link, 10_000, fault).table(MDP)
     np.testing.assert_allclose(many.mean, limit.mean, atol=0.01)
     assert many.largest_bias > 2
@@ -161,7 +163,9 @@ def test_trim_must_be_a_probability_below_one_half(trim: float) -> None:
 def test_trim_above_its_limit_is_refused_unless_it_is_a_deliberate_fault(link: Link) -> None:
     limit = largest_trim(link, H)
     VoteModel(link, 3, Trimmed(limit)).table(MDP)
-    with pytest.raises(InputError, match=r"trim must be at most min\(sigma\(-H\), 1 - sigma\(H\)\) = .*; lower it or pass"):
+    with pytest.raises(
+        InputError, match=r"trim must be at most min\(sigma\(-H\), 1 - sigma\(H\)\) = .*; lower it or pass"
+    ):
         VoteModel(link, 3, Trimmed(limit * 1.001)).table(MDP)
     VoteModel(link, 3, Trimmed(limit * 1.001, enforce=False)).table(MDP)
 
@@ -215,9 +219,7 @@ def test_majority_sign_is_the_difference_of_two_tails(n: int) -> None:
     link = Cauchit(1.0)
     table = VoteModel(link, n, MajoritySign()).table(MDP)
     half = (n - 1) // 2
-    expected = []
-    for p in np.asarray(link.probability(DELTA)):
-        expected.append(float(bdtr(half, n, 1 - p) - bdtr(half, n, p)))
+    expected = [float(bdtr(half, n, 1 - p) - bdtr(half, n, p)) for p in np.asarray(link.probability(DELTA))]
     np.testing.assert_allclose(table.mean, expected, rtol=0, atol=1e-13)
     assert table.outcomes.tolist() == ([-1, 1] if n % 2 else [-1, 0, 1])
     np.testing.assert_array_equal(VoteModel(link, math.inf, MajoritySign()).table(MDP).mean, np.sign(DELTA))
