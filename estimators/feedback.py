@@ -149,7 +149,7 @@ class _PairFeedback:
         """Law of the difference of the two returns of a pair, (..., n_differences)."""
         if self.common_random_numbers:
             return coupled_difference_law(mdp, policy, first, second)
-        laws = return_distribution(mdp, policy, np.stack(np.broadcast_arrays(first, second))).probabilities
+        laws = return_distribution(mdp, policy, np.stack([first, second])).probabilities
         return difference_law(laws[0], laws[1])
 
     def _sample_gaps(self, mdp: TabularMDP, policy: Policy, both: FloatArray, rng: Generator) -> FloatArray:

@@ -155,14 +155,13 @@ class ZerothOrder:
 
     def _ends(self, theta: FloatArray, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
         step = np.asarray(self.radius)[..., None] * direction
-        return theta + step, theta - step if self.symmetric else theta
+        first = theta + step
+        return first, np.broadcast_to(theta - step if self.symmetric else theta, first.shape)
 
     def _along(
         self, mdp: TabularMDP, policy: Policy, theta: FloatArray, direction: FloatArray, streams: Streams
     ) -> FloatArray:
         first, second = self._ends(theta, direction)
-        if second.shape != first.shape:
-            second = np.broadcast_to(second, first.shape)
         difference = self.feedback.difference(mdp, policy, first, second, streams)
         return (self.scale(policy) * difference)[..., None] * direction
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from estimators import Blocks, Directions, Sphere
@@ -18,20 +19,21 @@ class Algorithm:
         Short name, as used in tables and on the command line.
     title : str
         Name in figures.
-    directions : Directions
+    directions : function of the number of parameters -> Directions
     """
 
     name: str
     title: str
-    directions: Directions
+    directions: Callable[[int], Directions]
 
 
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
-        Algorithm("zpg", "ZPG", Sphere()),
-        Algorithm("zbcpg-1", "ZBCPG, K = 1", Blocks(1)),
-        Algorithm("zbcpg-3", "ZBCPG, K = 3", Blocks(3)),
+        Algorithm("zpg", "ZPG", lambda dim: Sphere()),  # noqa: ARG005
+        Algorithm("zbcpg-1", "ZBCPG, K = 1", lambda dim: Blocks(1)),  # noqa: ARG005
+        Algorithm("zbcpg-3", "ZBCPG, K = 3", lambda dim: Blocks(3)),  # noqa: ARG005
+        Algorithm("zbcpg-d", "ZBCPG, K = d", Blocks),
     )
 }
 

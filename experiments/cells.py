@@ -122,7 +122,7 @@ def _run_batch(
     radius, step_size = (np.array([s[k] for s in settings])[:, None] for k in (2, 3))
     start = np.broadcast_to(instance.start, (len(settings), len(cell.replicates), instance.policy.dim))
     feedback = Panels(tuple(preferences(n_pairs, n_queries, instance.link) for n_pairs, n_queries, _, _ in settings))
-    estimator = ZerothOrder(get_algorithm(cell.algorithm).directions, feedback, radius)
+    estimator = ZerothOrder(get_algorithm(cell.algorithm).directions(instance.policy.dim), feedback, radius)
     longest = max(p.n_iterations for p in points)
     ascent = ascend(instance.mdp, instance.policy, estimator, start, longest, step_size, rng)
     # Share of pairs read at the trim, at the parameters where the runs end.

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theory import LINKS, Link, Trimmed, VoteModel
-from theory.links import inverse_curvature, largest_trim
+from theory.links import ScaledLink, inverse_curvature, largest_trim
 from theory.votes import bias_at
 
 FloatArray = NDArray[np.float64]
@@ -24,6 +24,19 @@ def bias_constant(link: Link, difference: float) -> float:
     """Constant c of the delta method, b_M = c / M + O(M^-2): (sigma^{-1})''(p) p (1 - p) / 2, p = sigma(difference)."""
     p = float(link.probability(difference))
     return float(inverse_curvature(link, difference)) * p * (1 - p) / 2
+
+
+def scaled_link(name: str, horizon: int = HORIZON) -> ScaledLink:
+    """Link scaled to H / 2; the linear one to 2 H, which it needs to be invertible."""
+    return LINKS[name](scale=2.0 * horizon if name == "linear" else horizon / 2)
+
+
+def boundary_model(name: str, n_queries: int, horizon: int = HORIZON) -> tuple[VoteModel, float]:
+    """Votes read with the trim on its boundary, and the difference where it then acts at the mean."""
+    link = scaled_link(name, horizon)
+    low, high = float(link.probability(-horizon)), float(link.probability(horizon))
+    model = VoteModel(link, n_queries, Trimmed(largest_trim(link, horizon)))
+    return model, float(-horizon if low <= 1 - high else horizon)
 
 
 def inversion_bias(horizon: int = HORIZON, n_queries: Sequence[int] = VOTES) -> pd.DataFrame:
@@ -44,15 +57,16 @@ def inversion_bias(horizon: int = HORIZON, n_queries: Sequence[int] = VOTES) -> 
         ``delta_method`` (absolute constant over M; nan at the boundary).
     """
     rows = []
-    for name, kind in LINKS.items():
-        link = kind(scale=2.0 * horizon if name == "linear" else horizon / 2)
-        inside = INTERIOR * horizon
-        trim = largest_trim(link, horizon)
-        edge = -horizon if float(link.probability(-horizon)) <= 1 - float(link.probability(horizon)) else horizon
+    for name in LINKS:
+        link, inside = scaled_link(name, horizon), INTERIOR * horizon
         for m in n_queries:
-            interior = bias_at(VoteModel(link, m), inside, horizon)
-            boundary = bias_at(VoteModel(link, m, Trimmed(trim)), edge, horizon)
-            constant = abs(bias_constant(link, inside)) / m
-            for case, bias, delta in (("interior", interior, constant), ("boundary", boundary, np.nan)):
-                rows.append({"link": name, "n_queries": m, "case": case, "bias": abs(bias), "delta_method": delta})
+            model, edge = boundary_model(name, m, horizon)
+            cases = (
+                ("interior", bias_at(VoteModel(link, m), inside, horizon), abs(bias_constant(link, inside)) / m),
+                ("boundary", bias_at(model, edge, horizon), np.nan),
+            )
+            for case, bias, delta in cases:
+                rows.append(
+                    {"link": name, "n_queries": m, "case": case, "bias": float(np.abs(bias)), "delta_method": delta}
+                )
     return pd.DataFrame(rows)

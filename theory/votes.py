@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
 from theory.errors import InputError
@@ -138,19 +138,20 @@ def return_table(mdp: TabularMDP) -> VoteTable:
     return _identity_table(mdp.require_lattice(), mdp.largest_return_steps[-1])
 
 
-def bias_at(model: VoteModel, difference: float, horizon: int) -> float:
-    """Link-inversion bias E[f | delta] - delta at one difference of returns, an exact finite sum.
+def bias_at(model: VoteModel, difference: ArrayLike, horizon: int) -> FloatArray:
+    """Link-inversion bias E[f | delta] - delta at differences of returns, an exact finite sum.
 
     Parameters
     ----------
     model : VoteModel
-    difference : float
+    difference : array (...,)
         delta, in [-H, H].
     horizon : int
         H, for the trim's range.
     """
-    values, law = _reading(model, np.array([difference]), horizon)
-    return float(law[0] @ values - difference)
+    differences = np.asarray(difference, dtype=np.float64)
+    values, law = _reading(model, differences.ravel(), horizon)
+    return np.asarray((law @ values).reshape(differences.shape) - differences)
 
 
 def require_count(name: str, value: float) -> None:

@@ -38,6 +38,7 @@ class Recorder:
         self.estimator = estimator
         self.thetas: list[FloatArray] = []
         self.estimates: list[FloatArray] = []
+        self.streams: list[Generator | Streams] = []
 
     @property
     def n_trajectories(self) -> FloatArray:
@@ -49,6 +50,7 @@ class Recorder:
 
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         self.thetas.append(theta.copy())
+        self.streams.append(rng)
         self.estimates.append(self.estimator.estimate(mdp, policy, theta, rng))
         return self.estimates[-1]
 
@@ -81,6 +83,13 @@ def test_records_are_exact_along_the_path(batch: tuple[int, ...]) -> None:
     np.testing.assert_allclose(found.gradient_norm_sq, np.moveaxis(norms, 0, -1), rtol=0, atol=1e-13)
     following = np.concatenate([path[1:], found.theta[None]])
     np.testing.assert_allclose(following, path + step * np.stack(recorder.estimates), rtol=0, atol=1e-14)
+
+
+def test_streams_are_spawned_once_a_run() -> None:
+    recorder = Recorder(zpg(**SETTINGS))
+    ascend(MDP, POLICY, recorder, start(2), 5, 0.2, np.random.default_rng(0))
+    assert isinstance(recorder.streams[0], Streams)
+    assert all(streams is recorder.streams[0] for streams in recorder.streams)
 
 
 def test_a_prefix_of_a_run_is_the_shorter_run() -> None:

@@ -153,15 +153,15 @@ def test_averaging_joint_rewards_keeps_the_value_but_not_the_law() -> None:
 
 
 def test_largest_rewards_that_no_policy_reaches() -> None:
-    """State 2 pays most but cannot be entered; state 1 pays 1/2 and is entered after the first step at the earliest."""
+    """State 2 pays far beyond the reach but is never entered; state 1 pays 1/5, from the second step on."""
     transitions = np.zeros((3, 1, 3))
     transitions[0, 0] = [0.5, 0.5, 0.0]
     transitions[1, 0, 1] = transitions[2, 0, 2] = 1.0
-    mdp = TabularMDP(transitions, [[0.0], [0.5], [1.0]], [1.0, 0.0, 0.0], 4)
-    assert mdp.reward_lattice == 2
+    mdp = TabularMDP(transitions, [[0.0], [0.2], [1.0]], [1.0, 0.0, 0.0], 4)
+    assert mdp.reward_lattice == 5
     assert mdp.largest_return_steps == (0, 0, 1, 2, 3)
     law = return_distribution(mdp, TabularSoftmax(3, 1), np.zeros(3))
-    np.testing.assert_allclose(law.values, [0.0, 0.5, 1.0, 1.5])
+    np.testing.assert_allclose(law.values, [0.0, 0.2, 0.4, 0.6])
     np.testing.assert_allclose(law.probabilities, [1 / 8, 1 / 8, 1 / 4, 1 / 2], rtol=1e-14)
 
 
