@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator
+from theory.batching import fits_batch
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
@@ -78,7 +79,11 @@ def ascend(
     if not (np.isfinite(step) & (step > 0)).all():
         raise InputError(f"step_size must be positive and finite, got {step[..., 0]}")
     current = np.asarray(theta, dtype=np.float64)
+    if not np.isfinite(current).all():
+        raise InputError("theta must be finite, got nan or inf")
     batch = current.shape[:-1]
+    if not fits_batch(batch, step[..., 0]):
+        raise InputError(f"step_size must broadcast against the batch {batch} of theta, got shape {step.shape[:-1]}")
     streams = Streams.of(rng)
     _keep_pages()
     # Iterations first while running: each writes one contiguous row.
@@ -88,8 +93,8 @@ def ascend(
         values[t], gradient = value_and_gradient(mdp, policy, current)
         norms[t] = np.einsum("...d,...d->...", gradient, gradient)
         current = current + step * estimator.estimate(mdp, policy, current, streams)
-    if not np.isfinite(current).all():
-        raise FloatingPointError("the parameters overflowed; the step size is far too large for this instance")
+        if not np.isfinite(current).all():
+            raise FloatingPointError(f"parameters overflowed in iteration {t + 1}; the step size is far too large")
     return Ascent(
         theta=current,
         values=np.moveaxis(values, 0, -1),

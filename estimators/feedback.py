@@ -155,7 +155,10 @@ class _PairFeedback:
     def _sample_gaps(self, mdp: TabularMDP, policy: Policy, both: FloatArray, rng: Generator) -> FloatArray:
         """Differences of returns of N simulated pairs, (..., N)."""
         returns = sample_returns(mdp, policy, both, int(self.n_pairs), rng, shared=self.common_random_numbers)
-        return np.asarray(returns[0] - returns[1])
+        gaps = np.asarray(returns[0] - returns[1])
+        # Sums of rewards such as 0.1 round: a tie must be a tie.
+        lattice = mdp.reward_lattice
+        return gaps if lattice is None else np.rint(gaps * lattice) / lattice
 
     def draw(self, mdp: TabularMDP, differences: NDArray[Any], rng: Generator) -> FloatArray:
         """Mean of N readings under a law of the difference, (..., n_differences) -> (...,)."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
+from theory.errors import InputError
+
 
 @dataclass(frozen=True)
 class Streams:
@@ -18,4 +20,10 @@ class Streams:
     @classmethod
     def of(cls, rng: Generator | Streams) -> Streams:
         """Spawn the streams from a generator; streams pass through, so a loop spawns once."""
-        return rng if isinstance(rng, Streams) else cls(*rng.spawn(3))
+        if isinstance(rng, Streams):
+            return rng
+        if not isinstance(rng, Generator):
+            raise InputError(
+                f"rng must be a numpy.random.Generator, got {type(rng).__name__}; np.random.default_rng(0)"
+            )
+        return cls(*rng.spawn(3))

@@ -13,12 +13,12 @@ from estimators.directions import Blocks, Directions, Sphere
 from estimators.feedback import Feedback, Sampler, preferences
 from estimators.moments import DifferenceMoments, GradientMoments, summarise
 from estimators.streams import Streams
+from theory.batching import fits_batch
 from theory.errors import InputError
 from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import policy_gradient
-from theory.votes import require_count
 
 FloatArray = NDArray[np.float64]
 
@@ -77,7 +77,8 @@ class ZerothOrder:
         radius = np.asarray(self.radius, dtype=np.float64)
         if not (np.isfinite(radius) & (radius > 0)).all():
             raise InputError(f"radius must be positive and finite, got {radius}")
-        require_count("n_directions", self.n_directions)
+        if not isinstance(self.n_directions, int | np.integer) or self.n_directions < 1:
+            raise InputError(f"n_directions must be an integer of at least 1, got {self.n_directions!r}")
         object.__setattr__(self, "radius", radius)
 
     @property
@@ -97,7 +98,12 @@ class ZerothOrder:
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         """Estimate of the gradient of V at theta, (..., dim) -> (..., dim): steps 1 to 4 of ZPG and ZBCPG."""
         streams = Streams.of(rng)
+        theta = np.asarray(theta, dtype=np.float64)
         batch = theta.shape[:-1]
+        settings = np.asarray(self.radius), np.asarray(self.feedback.n_pairs)
+        if not fits_batch(batch, *settings):
+            shapes = " and ".join(str(setting.shape) for setting in settings)
+            raise InputError(f"radius and n_pairs must broadcast against the batch {batch} of theta, got {shapes}")
         if self.n_directions == 1:
             direction = self.directions.sample(policy.dim, batch, streams.directions)
             return self._along(mdp, policy, theta, direction, streams)

@@ -13,14 +13,14 @@ from scipy.special import betaincinv, stdtr, stdtrit
 
 from experiments.claims import Claim
 from experiments.fits import fit_slopes
-from experiments.rate_claims import REPLICATES, Preset, stated_claims
+from experiments.rate_claims import REPLICATES, Preset, sharpened_claims, stated_claims
+from experiments.rates import DEFAULT_PLAN
 from experiments.sequential import SequentialPlan, judge_batch
 from theory.errors import InputError
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-DEFAULT_PLAN = SequentialPlan((32, 64, 128))
 COVERAGE_LIMITS = (0.93, 0.97)
 POWER = 0.8
 JUST_BEYOND = 1e-9
@@ -74,6 +74,7 @@ NOISE = {
     "N": Noise(own=0.09),
     "M": Noise(own=0.095),
     "eps": Noise(own=0.25, power=0.42),
+    "d": Noise(own=0.09),
     "N circular-frozenlake": Noise(own=0.105),
 }
 # At T = 128 some runs still owe a share of their transient (mean 7.4e-4, the largest of 4096 above 3e-2); at 256 none
@@ -149,7 +150,7 @@ def calibrate(
     """
     if n_families < 1:
         raise InputError(f"n_families must be at least 1, got {n_families}; 2000 is usual")
-    quick = stated_claims("quick") if claims is None else list(claims)
+    quick = [*stated_claims(), *sharpened_claims()] if claims is None else list(claims)
     families: list[dict[str, Any]] = []
     rates: list[dict[str, Any]] = []
     detection: list[dict[str, Any]] = []

@@ -68,6 +68,8 @@ class Cell:
         What the cell is for.
     algorithm, instance : str
     points : tuple of Point
+    first_point : int
+        Number of the first of them on the claim's grid.
     replicates : tuple of int
         Numbers of the replicates, consecutive over the cells of a claim.
     entropy : int
@@ -79,6 +81,7 @@ class Cell:
     algorithm: str
     instance: str
     points: tuple[Point, ...]
+    first_point: int
     replicates: tuple[int, ...]
     entropy: int
     spawn_key: tuple[int, ...]
@@ -90,7 +93,7 @@ def run_cell(cell: Cell) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``claim, algorithm, instance, point`` (index into the cell's points), ``replicate``,
+        Columns ``claim, algorithm, instance, point`` (number on the claim's grid), ``replicate``,
         ``gradient_norm_sq`` (mean over the window), ``start_value`` (V at the window's first iterate), ``end_value``
         (at its last), the settings, and ``clip_rate`` (share of pairs read at the trim, where the runs end).
     """
@@ -141,7 +144,7 @@ def _rows(cell: Cell, point: Point, ascent: Ascent, run: int) -> pd.DataFrame:
             "claim": cell.claim,
             "algorithm": cell.algorithm,
             "instance": cell.instance,
-            "point": cell.points.index(point),
+            "point": cell.first_point + cell.points.index(point),
             "replicate": cell.replicates,
             "n_iterations": point.n_iterations,
             "n_pairs": point.n_pairs,

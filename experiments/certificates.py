@@ -9,7 +9,7 @@ import numpy as np
 
 from estimators.feedback import preferences
 from experiments.cells import Point
-from experiments.instances import Instance
+from experiments.instances import get_instance
 from theory import certificate, smoothness_bound
 
 # N and M of the certified runs: no noise, trajectories alone, and both.
@@ -31,14 +31,15 @@ class CertificateCheck:
     name: str
     algorithm: str
     instance: str
-    n_iterations: int = 512
+    n_iterations: int = 256
     replicates: int = 8
 
-    def points(self, instance: Instance) -> tuple[Point, ...]:
-        """The settings that are run, each with the radius whose certificate is smallest."""
+    def places(self) -> list[tuple[str, Point]]:
+        """Instance and settings of every cell, each with the radius whose certificate is smallest."""
+        instance = get_instance(self.instance)
         smoothness, dim = smoothness_bound(instance.mdp, instance.policy), instance.policy.dim
         step_size = 1 / (4 * smoothness * dim)
-        points = []
+        places = []
         for n_pairs, n_queries in SETTINGS:
             table = preferences(n_pairs, n_queries, instance.link).table(instance.mdp)
             bound = certificate(
@@ -52,13 +53,16 @@ class CertificateCheck:
                 inversion_bias=table.largest_bias,
                 second_moment=table.largest_second_moment,
             )
-            points.append(
-                Point(
-                    n_queries=n_queries,
-                    n_pairs=n_pairs,
-                    radius=float(RADII[np.argmin(bound.total)]),
-                    step_size=step_size,
-                    n_iterations=self.n_iterations,
+            places.append(
+                (
+                    self.instance,
+                    Point(
+                        n_queries=n_queries,
+                        n_pairs=n_pairs,
+                        radius=float(RADII[np.argmin(bound.total)]),
+                        step_size=step_size,
+                        n_iterations=self.n_iterations,
+                    ),
                 )
             )
-        return tuple(points)
+        return places

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.cells import Point
-from experiments.instances import Instance
+from experiments.instances import Instance, get_instance
 from theory.rates import Axis, Rate
 
 AXIS_TITLES: dict[Axis, str] = {
@@ -15,6 +15,7 @@ AXIS_TITLES: dict[Axis, str] = {
     "N": "trajectory pairs N",
     "M": "votes per pair M",
     "eps": "balanced path eps",
+    "d": "parameters d",
 }
 
 
@@ -52,13 +53,15 @@ class Claim:
     name : str
         Unique; it seeds the runs.
     algorithm, instance : str
-    axis : {"T", "N", "M", "eps"}
+    axis : {"T", "N", "M", "eps", "d"}
+        Along d, grid point x is run on the instance ``<instance>-x``.
     grid : tuple of float
         The asymptotic window, fixed before the run.
     design : Design
     rate : Rate
         Where the exponent comes from.
     replicates : int
+        At the first look.
     two_sided : bool
         Whether the exponent is claimed to be attained (TIGHT) and not only a bound.
     margin : float
@@ -89,9 +92,10 @@ class Claim:
         """Where the axis tends to."""
         return "zero" if self.axis == "eps" else "infinity"
 
-    def points(self, instance: Instance) -> tuple[Point, ...]:
-        """Settings of every grid point, in the order of the grid."""
-        return tuple(self._point(x, instance) for x in self.grid)
+    def places(self) -> list[tuple[str, Point]]:
+        """Instance and settings of every grid point, in the order of the grid."""
+        names = [f"{self.instance}-{x:g}" if self.axis == "d" else self.instance for x in self.grid]
+        return [(name, self._point(x, get_instance(name))) for x, name in zip(self.grid, names, strict=True)]
 
     def _point(self, x: float, instance: Instance) -> Point:
         design = self.design
@@ -102,7 +106,7 @@ class Claim:
             pairs = x
         elif self.axis == "M":
             queries = x
-        else:
+        elif self.axis == "eps":
             iterations, pairs = round(iterations / x), round(pairs / x**2)
             queries = round(queries / x**self.rate.queries_power)
         schedule = self.rate.schedule(

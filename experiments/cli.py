@@ -67,10 +67,13 @@ def _fail(message: str) -> None:
 def rates(
     preset: Preset = "quick",
     algorithm: Annotated[str, typer.Option("--algorithm", help="zpg, zbcpg, zbcpg-1, zbcpg-3 or all.")] = "all",
-    axis: Annotated[str, typer.Option("--axis", help="T, N, M, eps or all.")] = "all",
+    axis: Annotated[str, typer.Option("--axis", help="T, N, M, eps, d or all.")] = "all",
     instance: Annotated[
         str | None, typer.Option("--instance", help="A name from `zpg list`, or module:attribute for your own.")
     ] = None,
+    planted: Annotated[
+        bool, typer.Option("--controls/--no-controls", help="Also run claims with planted faults.")
+    ] = True,
     out: Out = Path("results"),
     jobs: Jobs = -1,
     backend: Backend = "loky",
@@ -78,18 +81,31 @@ def rates(
     json: Json = None,
 ) -> None:
     """Run the rate checks: one row a claim, with slope, interval, stated exponent and verdict."""
-    from experiments.rate_claims import certificate_checks, own_claims, stated_claims
+    from experiments.exact_claims import exact_claims, exact_controls
+    from experiments.rate_claims import certificate_checks, controls, own_claims, sharpened_claims, stated_claims
     from experiments.rates import run_claims
 
     began = time.perf_counter()
     if instance is None:
-        claims, checks = stated_claims(preset, algorithm, axis), certificate_checks(algorithm)
+        selection = preset, algorithm, axis
+        claims, checks = [*stated_claims(*selection), *sharpened_claims(*selection)], certificate_checks(algorithm)
+        exact = exact_claims()
     else:
         claims, checks = own_claims(instance, preset, algorithm, axis), certificate_checks(algorithm, [instance])
+        exact = []
     folder = prepare_folder(out)
     with progress_bar("rate checks") as progress:
         results = run_claims(
-            claims, checks, seed=seed, jobs=jobs, backend=backend, cache=folder / "cache", progress=progress
+            claims,
+            checks,
+            exact=exact,
+            controls=controls(preset) if planted else [],
+            exact_controls=exact_controls() if planted else [],
+            seed=seed,
+            jobs=jobs,
+            backend=backend,
+            cache=folder / "cache",
+            progress=progress,
         )
     wall = time.perf_counter() - began
     write_csv(folder / "rates_points.csv", results.points)

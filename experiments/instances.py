@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,11 @@ def _log_linear(name: str, summary: str) -> Instance:
     return _instance(name, summary, mdp, LogLinearSoftmax(features))
 
 
+def _circular_garnet(n_states: int, name: str, summary: str) -> Instance:
+    mdp = garnet(n_states, 3, 3, 5, np.random.default_rng(n_states))
+    return at_optimum(_circular(name, summary, mdp))
+
+
 _GRID = ["S....", ".#...", "...H.", ".H...", "....G"]
 
 _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
@@ -95,6 +100,13 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
         "garnet (5 states, 3 actions, 3 successors, H = 5), circular policy: interior optimum",
         lambda n, s: _circular(n, s, _garnet()),
     ),
+    **{
+        f"circular-{d}": (
+            f"garnet ({d} states, 3 actions, 3 successors, H = 5), circular policy, started at its optimum",
+            partial(_circular_garnet, d),
+        )
+        for d in (4, 8, 16, 32)
+    },
     "circular-frozenlake": (
         "FrozenLake 4x4, slippery, H = 20, circular policy, started at its optimum",
         lambda n, s: at_optimum(_circular(n, s, from_gymnasium("FrozenLake-v1", 20))),

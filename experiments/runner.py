@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,25 +28,38 @@ Progress = Callable[[int, int], None]
 BLOCK = 32
 
 
-def cells_of(claim: Claim | CertificateCheck, seed: int) -> list[Cell]:
-    """Cells of a claim: its replicates in blocks of 32, each with its own random stream.
+def cells_of(claim: Claim | CertificateCheck, seed: int, first: int = 0, last: int | None = None) -> list[Cell]:
+    """Cells of replicates ``first <= r < last`` of a claim, in blocks of 32, each with its own random stream.
 
-    The stream depends on the seed, the claim's name and the number of the block alone, so neither the selection of
-    claims nor later replicates change it.
+    The stream depends on the seed, the claim's name, the instance and the block's first replicate alone, so neither the
+    selection of claims nor the replicates before or after change it.
+
+    Parameters
+    ----------
+    claim : Claim or CertificateCheck
+    seed : int
+    first, last : int
+        By default all the replicates of the first look.
     """
-    points = claim.points(get_instance(claim.instance))
-    return [
-        Cell(
-            claim=claim.name,
-            algorithm=claim.algorithm,
-            instance=claim.instance,
-            points=points,
-            replicates=tuple(range(first, min(first + BLOCK, claim.replicates))),
-            entropy=seed,
-            spawn_key=(zlib.crc32(claim.name.encode()), first // BLOCK),
-        )
-        for first in range(0, claim.replicates, BLOCK)
-    ]
+    last = claim.replicates if last is None else last
+    name = zlib.crc32(claim.name.encode())
+    cells = []
+    for instance, places in groupby(enumerate(claim.places()), key=lambda place: place[1][0]):
+        numbers, points = zip(*((number, point) for number, (_, point) in places), strict=True)
+        cells += [
+            Cell(
+                claim=claim.name,
+                algorithm=claim.algorithm,
+                instance=instance,
+                points=points,
+                first_point=numbers[0],
+                replicates=tuple(range(start, min(start + BLOCK, last))),
+                entropy=seed,
+                spawn_key=(name, numbers[0], start),
+            )
+            for start in range(first, last, BLOCK)
+        ]
+    return cells
 
 
 def run_cells(
@@ -73,7 +87,7 @@ def run_cells(
     order = sorted(range(len(tasks)), key=lambda i: -_work(tasks[i]))
     parallel = _Parallel(n_jobs=jobs, backend=backend)
     parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
-    calls = [delayed(call)(tasks[i], _fingerprint(get_instance(tasks[i].instance))) for i in order]
+    calls = [delayed(call)(tasks[i], fingerprint(get_instance(tasks[i].instance))) for i in order]
     frames = parallel(calls)
     in_order = dict(zip(order, frames, strict=True))
     return pd.concat([in_order[i] for i in range(len(tasks))], ignore_index=True)
@@ -97,7 +111,7 @@ def _work(cell: Cell) -> float:
     return sum(point.n_iterations * min(point.n_queries, 1e4) for point in cell.points)
 
 
-def _fingerprint(instance: Instance) -> str:
+def fingerprint(instance: Instance) -> str:
     """Digest of the code and of the instance's content: what a finished cell depends on beside its settings."""
     mdp = instance.mdp
     content: tuple[Any, ...] = (

@@ -21,12 +21,12 @@ def print_rates(results: RateResults, footer: str) -> None:
         table.add_row(
             str(row["claim"]),
             f"{row['slope']:+.3f}",
-            f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]",
+            f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]" if row["replicates"] > 1 else "exact",
             f"{row['exponent']:+.2f}",
             f"{row['outcome']}{', TIGHT' if row['tight'] else ''}",
-            f"{row['ratio']:.2g}",
+            f"{row['ratio']:.2g}" if row["ratio"] == row["ratio"] else "",
             str(row["window"]),
-            str(row["replicates"]),
+            str(row["replicates"]) if row["replicates"] > 1 else "",
         )
     screen = console()
     screen.print(table)

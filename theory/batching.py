@@ -21,6 +21,14 @@ def columns(array: NDArray[Any], n_core: int) -> NDArray[Any]:
     return np.ascontiguousarray(moved.reshape(*core, -1))
 
 
+def fits_batch(batch: tuple[int, ...], *settings: NDArray[Any]) -> bool:
+    """Whether settings broadcast against a batch without enlarging it."""
+    try:
+        return np.broadcast_shapes(batch, *(setting.shape for setting in settings)) == batch
+    except ValueError:
+        return False
+
+
 def rows(array: NDArray[Any], batch: tuple[int, ...]) -> NDArray[Any]:
     """Undo `columns`: a view of shape (batch..., core...) of an array (core..., B)."""
     n_core = array.ndim - 1

@@ -118,7 +118,7 @@ def certificate(
     InputError
         If the step exceeds 1 / (4 L d): then this is `prediction`, not a theorem.
     """
-    largest = 1 / (4 * smoothness * dim)
+    largest = 1 / (4 * smoothness * dim) if smoothness > 0 else np.inf
     if (np.asarray(step_size) > largest * (1 + 1e-12)).any():
         raise InputError(
             f"step_size must be at most 1 / (4 L d) = {largest:.6g} for a certificate, got {np.asarray(step_size)}"

@@ -21,6 +21,12 @@ class Inversion(Protocol):
     def consistent(self) -> bool:
         """Whether infinitely many votes give back the difference itself (with the link that the raters use)."""
 
+    def check(self, link: Link, horizon: int) -> None:
+        """Raise InputError unless the inversion is possible for returns in [0, horizon]."""
+
+    def clips(self, link: Link, shares: FloatArray, horizon: int) -> NDArray[np.bool_]:
+        """Whether each vote share is read at a trim."""
+
     def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
         """Value f(b) of each count b out of n_queries votes."""
 
@@ -73,6 +79,15 @@ class Trimmed:
             )
         return self.trim
 
+    def check(self, link: Link, horizon: int) -> None:
+        """Raise InputError unless the link is invertible and the trim in its range."""
+        self.level(link, horizon)
+
+    def clips(self, link: Link, shares: FloatArray, horizon: int) -> NDArray[np.bool_]:
+        """Whether each share lies at the trim or beyond it."""
+        level = self.level(link, horizon)
+        return (shares <= level) | (shares >= 1 - level)
+
     def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
         """Inverted trimmed share of each count."""
         return self.limit(link, counts / n_queries, horizon)
@@ -97,6 +112,13 @@ class MajoritySign:
         """False: the size of the difference is lost."""
         return False
 
+    def check(self, link: Link, horizon: int) -> None:
+        """Pass: nothing is inverted."""
+
+    def clips(self, link: Link, shares: FloatArray, horizon: int) -> NDArray[np.bool_]:  # noqa: ARG002
+        """Nothing is trimmed."""
+        return np.zeros(shares.shape, dtype=bool)
+
     def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:  # noqa: ARG002
         """Sign of the majority of each count."""
         return np.sign(2 * counts - n_queries)
@@ -120,13 +142,21 @@ class HaldaneAnscombe:
         """True: the correction vanishes."""
         return True
 
+    def check(self, link: Link, horizon: int) -> None:
+        """Raise InputError unless the link is invertible."""
+        check_invertible(link, horizon)
+
+    def clips(self, link: Link, shares: FloatArray, horizon: int) -> NDArray[np.bool_]:  # noqa: ARG002
+        """Nothing is trimmed."""
+        return np.zeros(shares.shape, dtype=bool)
+
     def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
         """Inverted shifted share of each count."""
         return self.limit(link, (counts + 0.5) / (n_queries + 1), horizon)
 
     def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:
         """Inverted share."""
-        check_invertible(link, horizon)
+        self.check(link, horizon)
         return np.asarray(link.inverse(shares), dtype=np.float64)
 
 
@@ -152,6 +182,14 @@ class Jackknife:
     def consistent(self) -> bool:
         """As the inversion it corrects."""
         return self.trimmed.consistent
+
+    def check(self, link: Link, horizon: int) -> None:
+        """As the inversion it corrects."""
+        self.trimmed.check(link, horizon)
+
+    def clips(self, link: Link, shares: FloatArray, horizon: int) -> NDArray[np.bool_]:
+        """As the inversion it corrects."""
+        return self.trimmed.clips(link, shares, horizon)
 
     def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
         """Corrected value of each count."""

@@ -148,11 +148,12 @@ class TabularMDP:
         if not isinstance(horizon, int | np.integer) or isinstance(horizon, bool) or horizon < 1:
             raise InputError(f"horizon must be an integer of at least 1, got {horizon!r}")
         check_stages(probabilities.shape[:-3], horizon)
-        if (
-            not np.issubdtype(next_states.dtype, np.integer)
-            or not ((next_states >= 0) & (next_states < n_states)).all()
-        ):
-            raise InputError(f"next_states must be integers from 0 to {n_states - 1}")
+        live = probabilities > 0
+        next_states = np.where(live, next_states, 0)
+        strays = (next_states < 0) | (next_states >= n_states)
+        if not np.issubdtype(next_states.dtype, np.integer) or strays.any():
+            wrong = next_states[strays].ravel()[0] if strays.any() else next_states.dtype
+            raise InputError(f"next_states must be integers from 0 to {n_states - 1}, got {wrong}")
         start = finite_array("initial", initial)
         if start.shape != (n_states,):
             raise InputError(f"initial must have shape ({n_states},), got {start.shape}")
@@ -160,7 +161,6 @@ class TabularMDP:
         low, high = map(float, reward_range)
         if not -math.inf < low < high < math.inf:
             raise InputError(f"reward_range must be (low, high) with low < high, got {reward_range}")
-        live = probabilities > 0
         outside = live & ((rewards < low) | (rewards > high))
         if outside.any():
             where = tuple(int(i) for i in np.argwhere(outside)[0])
@@ -170,10 +170,11 @@ class TabularMDP:
             )
         unit = np.where(live, (rewards - low) / (high - low), 0.0)
         fields: dict[str, Any] = {
-            "probabilities": frozen(staged(probabilities)),
-            "next_states": frozen(staged(np.where(live, next_states, 0)).astype(np.int64)),
+            # Rows may be off by rounding; samplers want them exact.
+            "probabilities": frozen(staged(probabilities / probabilities.sum(axis=-1, keepdims=True))),
+            "next_states": frozen(staged(next_states).astype(np.int64)),
             "rewards": frozen(staged(unit)),
-            "initial": frozen(start),
+            "initial": frozen(start / start.sum()),
             "horizon": int(horizon),
             "reward_range": (low, high),
         }
@@ -207,13 +208,19 @@ class TabularMDP:
     @cached_property
     def reward_lattice(self) -> int | None:
         """Smallest m such that every reward is a multiple of 1/m, or None."""
+        denominator, culprit = self._lattice_search
+        return denominator if culprit is None else None
+
+    @cached_property
+    def _lattice_search(self) -> tuple[int, float | None]:
+        """Common denominator of the rewards, and the first reward that exceeds the largest lattice, or None."""
         denominator = 1
-        for reward in np.unique(self.rewards[self.probabilities > 0]):
-            nearest = Fraction(float(reward)).limit_denominator(LARGEST_LATTICE)
+        for reward in np.unique(self.rewards[self.probabilities > 0]).tolist():
+            nearest = Fraction(reward).limit_denominator(LARGEST_LATTICE)
             denominator = math.lcm(denominator, nearest.denominator)
             if abs(float(nearest) - reward) > LATTICE_TOLERANCE / LARGEST_LATTICE or denominator > LARGEST_LATTICE:
-                return None
-        return denominator
+                return denominator, reward
+        return denominator, None
 
     def require_lattice(self) -> int:
         """Return `reward_lattice`, or raise naming a reward that fits none.
@@ -225,12 +232,11 @@ class TabularMDP:
         """
         lattice = self.reward_lattice
         if lattice is None:
-            live = self.probabilities > 0
-            error = [abs(float(Fraction(r).limit_denominator(1000)) - r) for r in self.rewards[live].tolist()]
-            where = tuple(int(i) for i in np.argwhere(live)[int(np.argmax(error))])
+            reward = self._lattice_search[1]
+            where = np.argwhere((self.rewards == reward) & (self.probabilities > 0))[0]
             raise InputError(
                 f"rewards must be multiples of 1/m with m <= {LARGEST_LATTICE} for the exact law of the return, "
-                f"got {float(self.rewards[where])!r} at {index_text(where)}; round the rewards or use sampler='rollout'"
+                f"got {reward!r} at {index_text(where)}; round the rewards or use sampler='rollout'"
             )
         return lattice
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
-Axis = Literal["T", "N", "M", "eps"]
+Axis = Literal["T", "N", "M", "eps", "d"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,8 @@ class Rate:
     source : str
         Where it is stated or proved.
     exponents : mapping from axis to exponent
-        T, N, M to infinity; eps to zero along T = c1 / eps, N = c2 / eps^2, M = c3 / eps^queries_power.
+        T, N, M to infinity, and d in the N term; eps to zero along T = c1 / eps, N = c2 / eps^2 and
+        M = c3 / eps^queries_power.
     schedule : function
         The schedule of radius and step size it is stated for, with the arguments of `stated_schedule`.
     queries_power : float
@@ -98,7 +99,7 @@ class Rate:
 STATED_RATE = Rate(
     statement="H d / T + d^2 sqrt(log M) / sqrt(M) + H d^(3/2) / sqrt(N)",
     source="Zhang and Ying, arXiv:2409.17401, the convergence theorems of ZPG and ZBCPG",
-    exponents=MappingProxyType({"T": -1.0, "N": -0.5, "M": -0.5, "eps": 1.0}),
+    exponents=MappingProxyType({"T": -1.0, "N": -0.5, "M": -0.5, "eps": 1.0, "d": 1.5}),
     schedule=stated_schedule,
     queries_power=2.0,
 )
@@ -106,7 +107,7 @@ STATED_RATE = Rate(
 SHARPENED_RATE = Rate(
     statement="L d (V* - V_1) / T + d / M + d / sqrt(N)",
     source="the certificate of theory.bounds with the delta method for the inverted link (trim below sigma(-H))",
-    exponents=MappingProxyType({"T": -1.0, "N": -0.5, "M": -1.0, "eps": 1.0}),
+    exponents=MappingProxyType({"T": -1.0, "N": -0.5, "M": -1.0, "eps": 1.0, "d": 1.0}),
     schedule=sharpened_schedule,
     queries_power=1.0,
 )

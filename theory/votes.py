@@ -17,10 +17,15 @@ from scipy.special import gammaln, xlog1py, xlogy
 
 from theory.errors import InputError
 from theory.inversions import Inversion, Trimmed
-from theory.links import Link, check_invertible
+from theory.links import Link
 from theory.mdp import TabularMDP
 
 FloatArray = NDArray[np.float64]
+
+# Counts are 64-bit integers.
+LARGEST_COUNT = 2**62
+# Numbers in a table of votes: 800 MB.
+LARGEST_TABLE = 10**8
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class VoteModel:
     Raises
     ------
     InputError
-        If `n_queries` is not a whole number of at least 1 or infinity.
+        If `n_queries` is not a whole number of at least 1 or infinity, or infinite for a repeated rater.
     """
 
     link: Link
@@ -54,6 +59,8 @@ class VoteModel:
 
     def __post_init__(self) -> None:
         require_count("n_queries", self.n_queries)
+        if self.repeated and math.isinf(self.n_queries):
+            raise InputError("n_queries must be finite when one rater's vote is repeated, got inf; 1 says the same")
 
     @property
     def raters(self) -> Link:
@@ -76,7 +83,7 @@ class VoteModel:
 
     def read_limit(self, differences: FloatArray, horizon: int) -> FloatArray:
         """Values that infinitely many independent votes give to differences of returns."""
-        check_invertible(self.link, horizon)
+        self.inversion.check(self.link, horizon)
         if self.rater_link is None and self.inversion.consistent:
             return differences
         return self.inversion.limit(self.link, np.asarray(self.raters.probability(differences)), horizon)
@@ -97,7 +104,7 @@ class VoteTable:
     mean, variance : arrays (n_differences,)
         E[f | delta] and Var[f | delta].
     clipped : array (n_differences,)
-        Probability that the value read is the smallest or the largest possible: the share of pairs at the trim.
+        Probability that the vote share lies at the trim or beyond it.
     """
 
     differences: FloatArray
@@ -106,6 +113,12 @@ class VoteTable:
     mean: FloatArray
     variance: FloatArray
     clipped: FloatArray
+
+    def __post_init__(self) -> None:
+        # Tables are cached and shared.
+        for array in vars(self).values():
+            if array is not None:
+                array.setflags(write=False)
 
     @property
     def bias(self) -> FloatArray:
@@ -150,7 +163,7 @@ def bias_at(model: VoteModel, difference: ArrayLike, horizon: int) -> FloatArray
         H, for the trim's range.
     """
     differences = np.asarray(difference, dtype=np.float64)
-    values, law = _reading(model, differences.ravel(), horizon)
+    values, law, _ = _reading(model, differences.ravel(), horizon)
     return np.asarray((law @ values).reshape(differences.shape) - differences)
 
 
@@ -163,6 +176,8 @@ def require_count(name: str, value: float) -> None:
     """
     if not (value >= 1 and (math.isinf(value) or float(value).is_integer())):
         raise InputError(f"{name} must be a whole number of at least 1 or math.inf, got {value}")
+    if LARGEST_COUNT < value < math.inf:
+        raise InputError(f"{name} must be at most {LARGEST_COUNT} or math.inf, got {value:g}; math.inf is exact")
 
 
 @lru_cache(maxsize=64)
@@ -176,27 +191,33 @@ def _identity_table(lattice: int, n_steps: int) -> VoteTable:
 def _vote_table(model: VoteModel, lattice: int, n_steps: int, horizon: int) -> VoteTable:
     differences = _differences(lattice, n_steps)
     if math.isinf(model.n_queries):
-        if model.repeated:
-            raise InputError("n_queries must be finite when one rater's vote is repeated, got inf")
         read = model.read_limit(differences, horizon)
         zero = np.zeros_like(differences)
-        return VoteTable(differences, read, None, read, zero, zero)
-    values, count_law = _reading(model, differences, horizon)
+        shares = np.asarray(model.raters.probability(differences))
+        clipped = model.inversion.clips(model.link, shares, horizon).astype(np.float64)
+        return VoteTable(differences, read, None, read, zero, clipped)
+    if differences.size * model.n_queries > LARGEST_TABLE:
+        raise InputError(
+            f"n_queries must be at most {LARGEST_TABLE // differences.size} for {differences.size} differences of "
+            f"returns, got {model.n_queries:g}; math.inf is exact and costs nothing"
+        )
+    values, count_law, clips = _reading(model, differences, horizon)
     # Counts that are read alike (at the trim) are one outcome.
     outcomes, group = np.unique(values, return_inverse=True)
     law = np.zeros((differences.size, outcomes.size))
     np.add.at(law.T, group, count_law.T)
     mean = law @ outcomes
     variance = (law * (outcomes - mean[:, None]) ** 2).sum(axis=1)
-    return VoteTable(differences, outcomes, law, mean, variance, law[:, 0] + law[:, -1])
+    return VoteTable(differences, outcomes, law, mean, variance, count_law @ clips)
 
 
-def _reading(model: VoteModel, differences: FloatArray, horizon: int) -> tuple[FloatArray, FloatArray]:
-    """Values read from each vote count, and the law of the count at each difference, (n_differences, counts)."""
+def _reading(model: VoteModel, differences: FloatArray, horizon: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Value read from each vote count, law of the count at each difference (n_differences, counts), who is clipped."""
     n = int(model.n_queries)
     counts = np.array([0.0, n]) if model.repeated else np.arange(n + 1.0)
     law = _binomial(1 if model.repeated else n, np.asarray(model.raters.probability(differences)))
-    return model.read(counts, horizon), law
+    clips = model.inversion.clips(model.link, counts / n, horizon)
+    return model.read(counts, horizon), law, clips.astype(np.float64)
 
 
 def _differences(lattice: int, n_steps: int) -> FloatArray:

@@ -2,7 +2,7 @@
 
 Every comparison with draws uses the empirical Bernstein inequality (Maurer and Pontil, arXiv:0907.3740, theorem 4): it
 holds for every sample size and every law in a known range, so heavy tails can not raise an alarm. There are fewer than
-250 such comparisons at 1e-6 / 250 each.
+500 such comparisons at 1e-6 / 500 each.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ from theory.votes import bias_at
 FloatArray = NDArray[np.float64]
 Case = dict[str, Any]
 
-FALSE_ALARM = 1e-6 / 250
+FALSE_ALARM = 1e-6 / 500
 FEW, MANY = 60_000, 10**6
 CHUNK = 20_000
 RADIUS = 0.7
@@ -100,11 +100,11 @@ def staged() -> TabularMDP:
 
 
 def setting(mdp: TabularMDP, policy: Policy) -> Setting:
-    return Setting(mdp, policy, 0.8 * np.random.default_rng(12).normal(size=policy.dim))
+    return Setting(mdp, policy, np.random.default_rng(12).uniform(0.4, 1.2, policy.dim))
 
 
-PLANE = setting(garnet(2, 3, 2, 3, np.random.default_rng(4), lattice=2), CircularPolicy(2, 3, 0.8))
-SPACE = setting(garnet(3, 2, 2, 3, np.random.default_rng(6), lattice=2), CircularPolicy(3, 2, 1.0))
+PLANE = setting(garnet(2, 3, 2, 3, np.random.default_rng(10), lattice=2), CircularPolicy(2, 3, 1.5))
+SPACE = setting(garnet(3, 2, 2, 3, np.random.default_rng(15), lattice=2), CircularPolicy(3, 2, 1.5))
 SETTINGS = {
     "plane": PLANE,
     "space": SPACE,
@@ -155,10 +155,10 @@ BY_SETTING = pytest.mark.parametrize("name", SETTINGS)
 
 
 def test_the_number_of_comparisons_is_within_the_false_alarm_budget() -> None:
-    """Components and error of each estimator, for both numbers of draws, and six of other tests."""
+    """Components and error of each estimator, for both numbers of draws; then the coupled laws."""
     zeroth = sum((chosen.policy.dim + 1) * len(SAMPLERS) for chosen, _ in ZEROTH_ORDER.values())
     scores = (PLANE.policy.dim + 1) * len(SCORE_FUNCTION)
-    assert 2 * (zeroth + scores) + 6 <= 2 * 250
+    assert 2 * (zeroth + scores) + len(SETTINGS) < 500
 
 
 def deviation(sample: FloatArray, spread: float) -> float:
@@ -177,12 +177,12 @@ def compare(estimator: Any, chosen: Setting, largest: float, draws: int) -> Grad
     gradient = policy_gradient(chosen.mdp, chosen.policy, chosen.theta)
     assert np.linalg.norm(found, axis=1).max() <= largest * (1 + 1e-9)
     for i in range(chosen.policy.dim):
-        assert abs(found[:, i].mean() - moments.mean[i]) <= deviation(found[:, i], 2 * largest)
+        allowed = deviation(found[:, i], 2 * largest)
+        assert abs(found[:, i].mean() - moments.mean[i]) <= allowed <= 0.5 * np.abs(gradient).max()
     errors = ((found - gradient) ** 2).sum(axis=1)
     allowed = deviation(errors, (largest + float(np.linalg.norm(gradient))) ** 2)
     assert abs(errors.mean() - moments.mse) <= allowed
-    # What the bound can see: a factor 2 in the variance always, and 5% with many draws.
-    assert allowed <= float(moments.mse) * (0.5 if draws == FEW else 0.05)
+    assert allowed <= float(moments.mse) * (0.15 if draws == FEW else 0.03)
     return moments
 
 
@@ -190,7 +190,10 @@ def compare(estimator: Any, chosen: Setting, largest: float, draws: int) -> Grad
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("name", ZEROTH_ORDER)
 def test_draws_have_the_exact_mean_and_error(name: str, sampler: Sampler, draws: int) -> None:
-    """False-alarm rate of the file 1e-6; sees errors of the mse of a half (fast) or 5% (slow), asserted above."""
+    """False-alarm rate of all draws 1e-6; sees 15% (fast) or 3% (slow) of the error, and a wrong sign of the mean.
+
+    `compare` asserts that it does.
+    """
     chosen, build = ZEROTH_ORDER[name]
     estimator = build(sampler)
     feedback: Any = estimator.feedback
@@ -531,8 +534,8 @@ def test_sphere_needs_a_generator_for_its_moments() -> None:
 def test_standard_error_is_the_spread_over_seeds(n_directions: int, radius: float) -> None:
     """40 seeds against the exact error: squares of z add up to a chi-square, and z has mean 0.
 
-    False-alarm rate 1e-6 over the four cases, both sides and both statistics; sees a standard error wrong by a factor
-    2 with probability 0.99 or more, and a bias of 0.9 standard errors with probability 0.5.
+    False-alarm rate 1e-6 over the four cases, both sides and both statistics; sees a standard error half or
+    three times what it should be with probability 0.94 or more, and a bias of one standard error with 0.84.
     """
     n, alarm = 40, 1e-6 / 16
     make = FEEDBACKS["trimmed"]("law")

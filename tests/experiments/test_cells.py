@@ -20,7 +20,7 @@ POINT = Point(n_queries=16.0, n_pairs=100.0, radius=0.3, step_size=0.1, n_iterat
 
 
 def cell(*points: Point, key: int = 0) -> Cell:
-    return Cell("a claim", "zpg", "circular", points, (0, 1, 2), 7, (key,))
+    return Cell("a claim", "zpg", "circular", points, 0, (0, 1, 2), 7, (key,))
 
 
 def claim(**changes: object) -> Claim:
@@ -69,6 +69,13 @@ def test_replicates_are_split_into_numbered_blocks_with_streams_of_their_own():
     assert len({task.spawn_key for task in tasks}) == 3
     # More replicates later leave the earlier ones as they were.
     assert cells_of(claim(replicates=64), seed=3) == tasks[:2]
+    assert cells_of(claim(), seed=3, first=64, last=70) == tasks[2:]
+
+
+def test_an_axis_of_dimensions_runs_on_an_instance_each():
+    tasks = cells_of(claim(axis="d", grid=(4.0, 8.0), replicates=3, design=Design(n_iterations=2, n_pairs=50)), seed=3)
+    assert [task.instance for task in tasks] == ["circular-4", "circular-8"]
+    assert run_cells(tasks, jobs=1)["point"].tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_points_that_differ_in_iterations_only_are_prefixes_of_one_run():
@@ -98,10 +105,10 @@ def test_window_averages_the_tail_only():
 @pytest.mark.parametrize("rate", [STATED_RATE, SHARPENED_RATE])
 @pytest.mark.parametrize("axis", ["T", "N", "M", "eps"])
 def test_points_follow_the_schedule_of_the_rate(rate, axis):
-    instance = get_instance("circular")
     grid = (0.5, 0.25) if axis == "eps" else (64.0, 4096.0)
     tested = claim(axis=axis, grid=grid, rate=rate, design=Design(n_iterations=8, n_pairs=32.0, n_queries=16.0))
-    for x, point in zip(grid, tested.points(instance), strict=True):
+    for x, (instance, point) in zip(grid, tested.places(), strict=True):
+        assert instance == "circular"
         schedule = rate.schedule(
             dim=5, horizon=5, n_pairs=point.n_pairs, n_queries=point.n_queries, radius_scale=1.0, step_scale=1.0
         )

@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 
 from experiments.algorithms import ALGORITHMS
-from experiments.bounds import bound_points
+from experiments.bounds import bound_point
 from experiments.certificates import CertificateCheck
 from experiments.instances import INSTANCES, get_instance
-from experiments.rate_claims import certificate_checks, own_claims, stated_claims
+from experiments.exact_claims import exact_claims, exact_controls
+from experiments.fits import fit_power_law
+from experiments.rate_claims import certificate_checks, controls, own_claims, sharpened_claims, stated_claims
 from experiments.rates import run_claims
 from experiments.smoothness import estimate_smoothness
-from experiments.verdicts import Outcome
+from experiments.verdicts import Outcome, judge
 from theory import InputError, hessian_norm, optimal_value, smoothness_bound
 
 QUICK_N = next(claim for claim in stated_claims() if claim.name == "zpg N circular")
@@ -58,8 +60,8 @@ def test_same_seed_same_tables():
 def test_bound_of_a_tail_starts_at_the_tail():
     """Without noise and with a vanishing radius, the bound is 2 (V* - V) / (alpha (T - first))."""
     instance = get_instance("circular")
-    point = replace(SMALL, axis="T", grid=(100.0,), design=replace(SMALL.design, radius=1e-9)).points(instance)[0]
-    (bound,) = bound_points(instance, [point], [3.0], 1.0, proved=False)
+    ((_, point),) = replace(SMALL, axis="T", grid=(100.0,), design=replace(SMALL.design, radius=1e-9)).places()
+    bound = bound_point(instance, point, 3.0, 1.0, proved=False)
     assert float(bound.total) == pytest.approx(2 * (optimal_value(instance.mdp) - 3.0) / (point.step_size * 50))
 
 
@@ -74,15 +76,20 @@ def test_smoothness_estimate_lies_between_what_is_seen_and_what_is_proved():
 def test_stated_claims_cover_every_algorithm_and_axis():
     claims = stated_claims()
     assert len({claim.name for claim in claims}) == len(claims)
-    covered = {(claim.algorithm, claim.axis) for claim in claims if claim.instance == "circular" and claim.two_sided}
+    covered = {(claim.algorithm, claim.axis) for claim in claims if claim.instance == "circular" and claim.axis != "d"}
     assert covered == {(name, axis) for name in ALGORITHMS for axis in ("T", "N", "M", "eps")}
-    assert {claim.exponent for claim in claims if claim.axis == "N"} == {-0.5}
-    assert all(claim.margin == 0.05 for claim in claims)
+    tight = {(claim.algorithm, claim.axis) for claim in claims if claim.two_sided}
+    assert tight == {(name, axis) for name in ALGORITHMS for axis in ("T", "N", "M")}
+    sharpened = sharpened_claims()
+    assert {(claim.algorithm, claim.axis) for claim in sharpened} == {(n, a) for n in ALGORITHMS for a in ("N", "M")}
+    assert {claim.exponent for claim in claims if claim.axis in "NM"} == {-0.5}
+    assert {claim.exponent for claim in sharpened if claim.axis == "M"} == {-1.0}
+    assert all(claim.margin == 0.05 for claim in (*claims, *sharpened, *exact_claims()))
     assert [claim.replicates for claim in stated_claims("paper")] == [8 * claim.replicates for claim in claims]
 
 
 def test_selections():
-    assert {claim.algorithm for claim in stated_claims(algorithm="zbcpg")} == {"zbcpg-1", "zbcpg-3"}
+    assert {claim.algorithm for claim in stated_claims(algorithm="zbcpg")} == {"zbcpg-1", "zbcpg-3", "zbcpg-d"}
     assert {claim.axis for claim in stated_claims(axis="M")} == {"M"}
     assert all(not claim.two_sided and claim.instance == "bandit" for claim in own_claims("bandit"))
     assert len(certificate_checks()) * 3 >= 30
@@ -112,3 +119,28 @@ def test_circular_optimum_is_unique_and_not_degenerate():
     values = policy_value(instance.mdp, instance.policy, theta)
     assert np.ptp(values) < 1e-6
     assert np.linalg.eigvalsh(policy_hessian(instance.mdp, instance.policy, theta)).max() < -0.1
+
+
+@pytest.mark.parametrize("claim", exact_claims(), ids=lambda claim: claim.name)
+def test_exact_claims_hold(claim):
+    verdict = judge(fit_power_law(claim.grid, claim.values()), claim)
+    assert verdict.outcome is Outcome.HOLDS
+    assert verdict.tight == claim.two_sided
+
+
+@pytest.mark.parametrize("claim", exact_controls(), ids=lambda claim: claim.name)
+def test_planted_faults_are_caught_exactly(claim):
+    assert judge(fit_power_law(claim.grid, claim.values()), claim).outcome is Outcome.VIOLATED
+
+
+def test_smoothing_bias_is_of_order_two():
+    """Stated order mu; opposite directions cancel the even terms, so it is mu^2."""
+    for claim in exact_claims():
+        if claim.name.startswith("smoothing"):
+            assert fit_power_law(claim.grid, claim.values()).slope == pytest.approx(2.0, abs=0.01)
+
+
+def test_every_control_is_run_and_named():
+    names = [claim.name for claim in (*controls(), *exact_controls())]
+    assert len(set(names)) == 7
+    assert all(name.startswith("control: ") for name in names)
