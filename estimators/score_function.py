@@ -16,7 +16,7 @@ from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.score_moments import gpomdp_moments, reinforce_moments
-from theory.values import expected_rewards, policy_gradient
+from theory.values import expected_rewards, policy_gradient, policy_value
 from theory.votes import require_count
 
 FloatArray = NDArray[np.float64]
@@ -124,13 +124,9 @@ class Reinforce(_ScoreFunction):
     """
 
     def _constant(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
-        moments = reinforce_moments(mdp, policy, theta)
-        constants = {
-            Baseline.NONE: 0.0,
-            Baseline.VALUE: float(moments.returns[1]),
-            Baseline.BEST: moments.best_baseline,
-        }
-        return constants[self.baseline]
+        if self.baseline is Baseline.BEST:
+            return reinforce_moments(mdp, policy, theta).best_baseline
+        return float(policy_value(mdp, policy, theta)) if self.baseline is Baseline.VALUE else 0.0
 
     def _credit(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, sampled: Trajectories) -> FloatArray:
         rows = theta.reshape(-1, policy.dim)

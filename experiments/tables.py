@@ -9,6 +9,7 @@ from experiments.output import console
 if TYPE_CHECKING:
     import pandas as pd
 
+    from experiments.calibrate import CalibrationReport
     from experiments.rates import RateResults
 
 
@@ -47,7 +48,7 @@ def print_variance(frame: pd.DataFrame, footer: str) -> None:
         parts = ("bias_squared", "variance_direction", "variance_trajectory", "variance_query", "mse", "standard_error")
         table.add_row(
             str(row["title"]),
-            "" if row["radius"] != row["radius"] else f"{row['radius']:.3g}",
+            _radius(row["radius"]),
             *(f"{row[part]:.3g}" for part in parts),
             f"{row['rescaled_mse']:.3f}",
             f"{row['cosine']:.4f}",
@@ -65,6 +66,31 @@ def print_variance(frame: pd.DataFrame, footer: str) -> None:
     screen.print(footer)
 
 
+def print_calibration(report: CalibrationReport, footer: str) -> None:
+    """False alarms of whole families, coverage, power, and the smallest error that is seen."""
+    from rich.table import Table
+
+    alarms = Table("preset", "scenario", "wrong call", "rate", "95% interval", "promised at most", title="false alarms")
+    for row in report.families.to_dict(orient="records"):
+        interval = f"[{row['low']:.2%}, {row['high']:.2%}]"
+        alarms.add_row(
+            row["preset"], row["scenario"], row["error"], f"{row['rate']:.2%}", interval, f"{row['promised']:.1%}"
+        )
+    shown = report.claims[(report.claims["scenario"] == "as stated") & (report.claims["measure"] != "VIOLATED")]
+    kinds = Table("preset", "kind", *dict.fromkeys(shown["measure"]), title="claims that are true as stated: rates")
+    for (preset, kind), rows in shown.groupby(["preset", "kind"], sort=False):
+        kinds.add_row(str(preset), str(kind), *(f"{rate:.1%}" for rate in rows["rate"]))
+    power = Table(
+        "preset", "kind", "replicates", "exponent error", title="smallest error called VIOLATED with 80% power"
+    )
+    for row in report.detection.to_dict(orient="records"):
+        power.add_row(row["preset"], row["kind"], row["replicates"], f"{row['exponent_error']:.3f}")
+    screen = console()
+    for table in (alarms, kinds, power):
+        screen.print(table)
+    screen.print(f"{'passed' if report.passed else 'FAILED'}: {footer}")
+
+
 def _certificate_line(certificates: pd.DataFrame) -> str:
     if certificates.empty:
         return "no certified cells were run"
@@ -75,3 +101,12 @@ def _certificate_line(certificates: pd.DataFrame) -> str:
         f"{certificates['instance'].nunique()} instances, {exceeded} exceeded; "
         f"largest measured / certificate {worst['ratio']:.3g} ({worst['algorithm']} on {worst['instance']})"
     )
+
+
+def _radius(radius: float) -> str:
+    """Radius as printed: nothing where there is none, a bound where the best lies beyond the search."""
+    from experiments.variance import RADII
+
+    if radius != radius:
+        return ""
+    return f"> {RADII[-1]:.3g}" if radius > 0.99 * RADII[-1] else f"{radius:.3g}"

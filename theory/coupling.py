@@ -17,7 +17,7 @@ from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-from theory.return_law import return_law_columns
+from theory.return_law import WORKING_SET, return_law_columns
 from theory.values import parameters
 
 FloatArray = NDArray[np.float64]
@@ -51,7 +51,12 @@ def coupled_difference_law(
     batch = first.shape[:-1]
     product = _product(mdp)
     pi = [columns(policy.probabilities(theta), 3) for theta in (first, second)]
-    law = return_law_columns(product, _joint_actions(*pi))
+    branches = max(len(stage.states) for stage in product.reward_branches)
+    piece = max(1, WORKING_SET // (branches * (product.largest_return_steps[-1] + 1)))
+    starts = range(0, pi[0].shape[-1], piece)
+    law = np.concatenate(
+        [return_law_columns(product, _joint_actions(*(p[..., k : k + piece] for p in pi))) for k in starts], axis=-1
+    )
     lattice, n_steps = mdp.require_lattice(), mdp.largest_return_steps[-1]
     # The product's return is (delta + H) / 2.
     delta = 2 * np.arange(len(law)) / product.require_lattice() - mdp.horizon

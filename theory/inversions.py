@@ -124,7 +124,7 @@ class MajoritySign:
         return np.sign(2 * counts - n_queries)
 
     def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:  # noqa: ARG002
-        """Sign of the majority of each share."""
+        """Sign of the majority of each share; an exact tie stays one, where any odd number of votes would break it."""
         return np.sign(shares - 0.5)
 
 

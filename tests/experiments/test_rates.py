@@ -12,9 +12,9 @@ import pytest
 from experiments.algorithms import ALGORITHMS
 from experiments.bounds import bound_point
 from experiments.certificates import CertificateCheck
-from experiments.instances import INSTANCES, get_instance
 from experiments.exact_claims import exact_claims, exact_controls
 from experiments.fits import fit_power_law
+from experiments.instances import INSTANCES, get_instance
 from experiments.rate_claims import certificate_checks, controls, own_claims, sharpened_claims, stated_claims
 from experiments.rates import run_claims
 from experiments.smoothness import estimate_smoothness

@@ -1,0 +1,47 @@
+"""The rate checks as tests: every claim holds, every planted fault is caught, no certificate is exceeded.
+
+The procedure calls any true claim VIOLATED with probability at most 2.5% over the whole family (half of alpha = 5%, by
+Holm within a group-sequential rule, see `experiments.sequential`); the seed is fixed, so a failure is a change of the
+code. What it can see: an exponent wrong by 0.05 to 0.08, depending on the axis (`zpg calibrate`).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.rate_claims import certificate_checks, controls, sharpened_claims, stated_claims
+from experiments.rates import RateResults, run_claims
+from experiments.verdicts import Outcome
+
+ALGORITHM = "zpg"
+
+
+def check(results: RateResults) -> None:
+    verdicts = results.verdicts.set_index("claim")
+    claims, planted = verdicts[verdicts["kind"] == "claim"], verdicts[verdicts["kind"] == "control"]
+    assert (claims["outcome"] == Outcome.HOLDS).all(), claims.loc[
+        claims["outcome"] != Outcome.HOLDS, "reason"
+    ].to_dict()
+    asked = [name for name in claims.index if claims.loc[name, "axis"] in ("T", "N", "M") and "circular" in name]
+    tight = claims.loc[[name for name in asked if "frozenlake" not in name], "tight"]
+    assert tight.all(), tight.to_dict()
+    assert (planted["outcome"] == Outcome.VIOLATED).all(), planted["reason"].to_dict()
+    assert (results.certificates["ratio"] < 1).all()
+    assert results.passed
+
+
+def test_quick_family_of_zpg():
+    circular = [
+        claim for claim in stated_claims(algorithm=ALGORITHM) if claim.instance == "circular" and claim.axis != "d"
+    ]
+    claims = [*circular, *sharpened_claims(algorithm=ALGORITHM)]
+    check(run_claims(claims, certificate_checks(ALGORITHM), controls=controls(), seed=11, jobs=1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+def test_whole_family(preset):
+    claims = [*stated_claims(preset), *sharpened_claims(preset)]
+    results = run_claims(claims, certificate_checks(), controls=controls(preset), seed=12, jobs=-1)
+    check(results)
+    assert len(results.certificates) >= 30
