@@ -4,6 +4,7 @@ from estimators.ascent import Ascent, ascend
 from estimators.directions import Blocks, Directions, Sphere
 from estimators.feedback import ExactFeedback, Feedback, PreferenceFeedback, ReturnFeedback, SignFeedback
 from estimators.moments import GradientMoments
+from estimators.panels import Panels
 from estimators.score_function import Baseline, Gpomdp, Reinforce
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator, ZerothOrder, zbcpg, zpg
@@ -18,6 +19,7 @@ __all__ = [
     "Gpomdp",
     "GradientEstimator",
     "GradientMoments",
+    "Panels",
     "PreferenceFeedback",
     "Reinforce",
     "ReturnFeedback",

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from estimators import Ascent, ZerothOrder, ascend
-from estimators.feedback import Panels, preferences
+from estimators.feedback import preferences
+from estimators.panels import Panels
 from experiments.algorithms import get_algorithm
 from experiments.instances import Instance, get_instance
 from theory import difference_law, return_distribution

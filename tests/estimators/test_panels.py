@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from estimators import ExactFeedback, ReturnFeedback, Sphere, Streams, ZerothOrder, ascend
-from estimators.feedback import Panels, preferences
+from estimators.feedback import preferences
+from estimators.panels import Panels
 from theory import CircularPolicy, InputError, Logistic, Trimmed, VoteModel, garnet
 
 MDP = garnet(4, 2, 2, 3, np.random.default_rng(1))
@@ -96,11 +97,9 @@ def test_what_cannot_be_is_refused_in_one_line(call, words):
 
 
 def test_overflow_is_named_when_it_happens():
-    estimator = ZerothOrder(Sphere(), ExactFeedback(), 0.1)
+    estimator = ZerothOrder(Sphere(), preferences(10, 3, LINK), 0.1)
     with pytest.raises(FloatingPointError, match="overflowed in iteration"), np.errstate(all="ignore"):
-        ascend(
-            bandit([0.1, 0.9]), CircularPolicy(1, 2, 1.0), estimator, np.ones(1), 50, 1e308, np.random.default_rng(0)
-        )
+        ascend(MDP, POLICY, estimator, np.ones((8, 4)), 50, 1e308, np.random.default_rng(0))
 
 
 def test_cached_tables_are_read_only():
