@@ -168,7 +168,8 @@ class _PairFeedback:
         if infinite.all():
             return exact
         n = np.where(infinite, 1, self.n_pairs).astype(np.int64)
-        counts = rng.multinomial(n, table.outcome_law(differences))
+        # Sums of products may exceed 1 by rounding, which the sampler refuses.
+        counts = rng.multinomial(n, np.clip(table.outcome_law(differences), 0.0, 1.0))
         drawn: FloatArray = (counts @ table.outcomes) / n
         return np.where(infinite, exact, drawn) if infinite.any() else drawn
 

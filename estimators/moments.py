@@ -165,8 +165,26 @@ def error_influence(
     return np.asarray(added - added.mean(axis=0))
 
 
+def rescaled_influence(
+    gradient: FloatArray, directions: FloatArray, given: DifferenceMoments, scale: FloatArray, n_directions: int
+) -> FloatArray:
+    """The same for the rescaled error over |grad V|^2: 1 - a^2 / (|grad V|^2 s), a = m.grad V, s = E|g|^2."""
+    length = scale * given.mean
+    mean = np.einsum("n...,nd->...d", length, directions) / len(directions)
+    along = length * np.einsum("...d,nd->n...", gradient, directions)
+    noise = scale**2 * (given.variance_trajectory + given.variance_query)
+    pull = 2 * (1 - 1 / n_directions) * mean
+    size = length * np.einsum("...d,nd->n...", pull, directions) + (length**2 + noise) / n_directions
+    a = along.mean(axis=0)
+    s = ((length**2 + noise).mean(axis=0) + (n_directions - 1) * (mean**2).sum(axis=-1)) / n_directions
+    change = -2 * a * (along - a) / s + (a / s) ** 2 * (size - size.mean(axis=0))
+    return np.asarray(change / (gradient**2).sum(axis=-1))
+
+
 def paired_standard_error(influence: FloatArray) -> FloatArray:
     """Standard error of a mean over opposite pairs of directions: the second half is the negative of the first."""
     half = len(influence) // 2
+    if half < 2:  # enumerated: nothing was sampled
+        return np.zeros(influence.shape[1:])
     pairs = (influence[:half] + influence[half:]) / 2
     return np.asarray(pairs.std(axis=0, ddof=1) / np.sqrt(half))

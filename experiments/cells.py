@@ -12,12 +12,11 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from estimators import Ascent, ZerothOrder, ascend
-from estimators.feedback import preferences
+from estimators import Ascent, PreferenceFeedback, ZerothOrder, ascend
 from estimators.panels import Panels
 from experiments.algorithms import get_algorithm
 from experiments.instances import Instance, get_instance
-from theory import difference_law, return_distribution
+from theory import VoteModel, difference_law, return_distribution
 
 FloatArray = NDArray[np.float64]
 
@@ -37,6 +36,8 @@ class Point:
     window : float
         The gradient norm is averaged over iterations ``window * T < t <= T``: 0 for the theorems' average over the
         whole run, 1/2 for the stationary tail.
+    repeated : bool
+        Whether the votes on a pair are one rater's, repeated: a fault to be studied.
     """
 
     n_queries: float
@@ -45,11 +46,12 @@ class Point:
     step_size: float
     n_iterations: int
     window: float = 0.0
+    repeated: bool = False
 
     @property
-    def settings(self) -> tuple[float, float, float, float]:
-        """N, M, mu and alpha: all that the law of a run depends on."""
-        return self.n_pairs, self.n_queries, self.radius, self.step_size
+    def settings(self) -> tuple[float, float, float, float, bool]:
+        """N, M, mu, alpha and whether one rater is repeated: all that the law of a run depends on."""
+        return self.n_pairs, self.n_queries, self.radius, self.step_size, self.repeated
 
     @property
     def first(self) -> int:
@@ -98,11 +100,11 @@ def run_cell(cell: Cell) -> pd.DataFrame:
         ``gradient_norm_sq`` (mean over the window), ``start_value`` (V at the window's first iterate), ``end_value``
         (at its last), the settings, and ``clip_rate`` (share of pairs read at the trim, where the runs end).
     """
-    instance = get_instance(cell.instance)
     rng = np.random.default_rng(SeedSequence(cell.entropy, spawn_key=cell.spawn_key))
     rows: list[pd.DataFrame] = []
     # Sums inside a matrix product depend on the number of threads; one makes the bytes the same everywhere.
     with threadpool_limits(limits=1):
+        instance = get_instance(cell.instance)
         for points in _batches(cell.points):
             rows += _run_batch(cell, instance, points, rng)
     frame = pd.concat(rows, ignore_index=True)
@@ -125,7 +127,12 @@ def _run_batch(
     settings = sorted({p.settings for p in points})
     radius, step_size = (np.array([s[k] for s in settings])[:, None] for k in (2, 3))
     start = np.broadcast_to(instance.start, (len(settings), len(cell.replicates), instance.policy.dim))
-    feedback = Panels(tuple(preferences(n_pairs, n_queries, instance.link) for n_pairs, n_queries, _, _ in settings))
+    feedback = Panels(
+        tuple(
+            PreferenceFeedback(np.asarray(n_pairs), "law", VoteModel(instance.link, n_queries, repeated=repeated))
+            for n_pairs, n_queries, _, _, repeated in settings
+        )
+    )
     estimator = ZerothOrder(get_algorithm(cell.algorithm).directions(instance.policy.dim), feedback, radius)
     longest = max(p.n_iterations for p in points)
     ascent = ascend(instance.mdp, instance.policy, estimator, start, longest, step_size, rng)

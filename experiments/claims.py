@@ -33,6 +33,10 @@ class Design:
         Fixes mu where the schedule would make it 0 (no noise at all) or on purpose.
     radius_scale, step_scale : float
         The constants that the schedule leaves open.
+    queries_power : float, optional
+        Power of 1 / eps at which votes grow along the balanced path, in place of the rate's: a fault.
+    repeated : bool
+        Whether one rater's vote is repeated: a fault.
     """
 
     n_iterations: float
@@ -42,6 +46,8 @@ class Design:
     radius: float | None = None
     radius_scale: float = 1.0
     step_scale: float = 1.0
+    queries_power: float | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,8 @@ class Claim:
             queries = x
         elif self.axis == "eps":
             iterations, pairs = round(iterations / x), round(pairs / x**2)
-            queries = round(queries / x**self.rate.queries_power)
+            power = self.rate.queries_power if design.queries_power is None else design.queries_power
+            queries = round(queries / x**power)
         schedule = self.rate.schedule(
             dim=instance.policy.dim,
             horizon=instance.mdp.horizon,
@@ -125,4 +132,5 @@ class Claim:
             step_size=float(schedule.step_size),
             n_iterations=int(iterations),
             window=design.window,
+            repeated=design.repeated,
         )

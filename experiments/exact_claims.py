@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from estimators import Blocks, GradientMoments, ZerothOrder
 from estimators.feedback import ExactFeedback, preferences
-from experiments.instances import Instance, get_instance
+from experiments.instances import Instance, bandits, get_instance
 from experiments.inversion import HORIZON, boundary_model, scaled_link
-from theory import CircularPolicy, Logistic, Probit, TabularMDP, Trimmed, VoteModel, policy_gradient
+from theory import CircularPolicy, Logistic, Probit, Trimmed, VoteModel, policy_gradient
 from theory.votes import bias_at
 
 FloatArray = NDArray[np.float64]
@@ -88,11 +88,8 @@ def noise(n_pairs: float, radius: float) -> float:
 def noise_in_dimension(dim: float) -> float:
     """The same on d copies of one three-armed bandit, a uniform one of which is played: only d varies."""
     n = int(dim)
-    law = np.broadcast_to([[[0.8, 0.2], [0.5, 0.5], [0.2, 0.8]]], (n, 3, 2))
-    stay = np.broadcast_to(np.arange(n)[:, None, None], law.shape)
-    mdp = TabularMDP.from_outcomes(law, stay, np.broadcast_to([0.0, 1.0], law.shape), np.full(n, 1 / n), 1)
     estimator = ZerothOrder(Blocks(1), preferences(100, 100, Logistic(0.5)), 0.1)
-    return _noise(estimator.moments(mdp, CircularPolicy(n, 3, 1.0), np.zeros(n)))
+    return _noise(estimator.moments(bandits(n), CircularPolicy(n, 3, 1.0), np.zeros(n)))
 
 
 def largest_bias(model: Callable[[int], VoteModel], n_queries: float) -> float:

@@ -88,9 +88,16 @@ def _log_linear(name: str, summary: str) -> Instance:
     return _instance(name, summary, mdp, LogLinearSoftmax(features))
 
 
-def _circular_garnet(n_states: int, name: str, summary: str) -> Instance:
-    mdp = garnet(n_states, 3, 3, 5, np.random.default_rng(n_states))
-    return at_optimum(_circular(name, summary, mdp))
+def bandits(n_copies: int) -> TabularMDP:
+    """Copies of one three-armed Bernoulli bandit, a uniform one of which is played, once: only their number varies."""
+    law = np.broadcast_to([[0.8, 0.2], [0.5, 0.5], [0.2, 0.8]], (n_copies, 3, 2))
+    stay = np.broadcast_to(np.arange(n_copies)[:, None, None], law.shape)
+    first = np.full(n_copies, 1 / n_copies)
+    return TabularMDP.from_outcomes(law, stay, np.broadcast_to([0.0, 1.0], law.shape), first, 1)
+
+
+def _circular_bandits(n_copies: int, name: str, summary: str) -> Instance:
+    return at_optimum(_circular(name, summary, bandits(n_copies)))
 
 
 _GRID = ["S....", ".#...", "...H.", ".H...", "....G"]
@@ -101,9 +108,9 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
         lambda n, s: _circular(n, s, _garnet()),
     ),
     **{
-        f"circular-{d}": (
-            f"garnet ({d} states, 3 actions, 3 successors, H = 5), circular policy, started at its optimum",
-            partial(_circular_garnet, d),
+        f"circular-bandits-{d}": (
+            f"{d} copies of a three-armed bandit, one of which is played; circular policy, started at its optimum",
+            partial(_circular_bandits, d),
         )
         for d in (4, 8, 16, 32)
     },

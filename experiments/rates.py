@@ -22,7 +22,7 @@ from experiments.runner import Backend, Progress, cells_of, run_cells
 from experiments.sequential import SequentialPlan, judge_sequentially
 from experiments.smoothness import estimate_all
 from experiments.verdicts import Outcome, Verdict, judge
-from theory import SHARPENED_RATE, smoothness_bound
+from theory import SHARPENED_RATE, policy_gradient, smoothness_bound
 
 FloatArray = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class RateResults:
     points : DataFrame
         One row a claim, control or certified cell and grid point: ``claim, algorithm, instance, axis, x``, settings,
         ``mean`` and ``standard_error`` of the quantity over replicates, ``bound``, ``proved``, ``ratio``
-        (mean / bound), ``clip_rate``.
+        (mean / bound), ``informative`` (the bound lies below |grad V|^2 at the start), ``clip_rate``.
     verdicts : DataFrame
         One row a claim or control (``kind``): slope, interval, stated exponent, outcome, largest measured / bound and
         the rest.
@@ -159,11 +159,13 @@ def _points(
         clip_rate=("clip_rate", "mean"),
     )
     axis, x = (claim.axis, claim.grid) if isinstance(claim, Claim) else ("", np.nan)
-    bounds, constants = [], []
+    bounds, constants, starts = [], [], []
     for (name, point), start in zip(claim.places(), table["start_value"], strict=True):
         instance = get_instance(name)
         constant = smoothness_bound(instance.mdp, instance.policy) if smoothness is None else smoothness[name]
         constants.append(constant)
+        gradient = policy_gradient(instance.mdp, instance.policy, instance.start)
+        starts.append(float(gradient @ gradient))
         bounds.append(float(bound_point(instance, point, start, constant, proved=smoothness is None).total))
     return table.assign(
         axis=axis,
@@ -172,6 +174,8 @@ def _points(
         proved=smoothness is None,
         smoothness=constants,
         ratio=lambda t: t["mean"] / t["bound"],
+        # A run that never moved would exceed such a bound: the check has teeth.
+        informative=[bound < start for bound, start in zip(bounds, starts, strict=True)],
     ).reset_index()
 
 

@@ -61,7 +61,7 @@ def print_variance(frame: pd.DataFrame, footer: str) -> None:
     screen.print(
         "mse = bias² + variances of direction, trajectories and votes, exact given the direction (s.e.: its sampling)\n"
         "rescaled: error over |grad V|² after the best rescaling, which the radius minimises\n"
-        "cost: trajectories + votes; excess: of mse over the first row"
+        "cost: trajectories + votes; excess: of the rescaled error over the first row"
     )
     screen.print(footer)
 
@@ -98,7 +98,8 @@ def _certificate_line(certificates: pd.DataFrame) -> str:
     exceeded = int((certificates["ratio"] > 1).sum())
     return (
         f"certificates (L proved, alpha = 1/(4Ld)): {len(certificates)} cells on "
-        f"{certificates['instance'].nunique()} instances, {exceeded} exceeded; "
+        f"{certificates['instance'].nunique()} instances, {exceeded} exceeded "
+        f"(a run that never moved would exceed {int(certificates['informative'].sum())});\n"
         f"largest measured / certificate {worst['ratio']:.3g} ({worst['algorithm']} on {worst['instance']})"
     )
 

@@ -19,7 +19,7 @@ from scipy.optimize import minimize_scalar
 
 from estimators import Baseline, Blocks, Directions, Feedback, Gpomdp, Reinforce, ReturnFeedback, Sphere, ZerothOrder
 from estimators.feedback import preferences
-from estimators.moments import GradientMoments, error_influence, paired_standard_error
+from estimators.moments import GradientMoments, paired_standard_error, rescaled_influence
 from experiments.instances import Instance, at_optimum
 from theory import HaldaneAnscombe, InputError, Jackknife, policy_gradient
 
@@ -118,18 +118,20 @@ def compare_variance(
         One row an estimator: its best radius, the squared biases and their cross term, the three variances, ``mse`` and
         its standard error, ``relative_mse`` and ``rescaled_mse`` (both over |grad V|^2), ``cosine`` of the mean to the
         gradient, ``alignment`` (root-mean-square cosine of single estimates), ``clip_rate``, costs, and ``excess`` of
-        the mse over the first estimator with 95% limits.
+        ``rescaled_mse`` over the first estimator with 95% limits.
     """
     if n_pairs < 1:
         raise InputError(f"n_pairs must be at least 1, got {n_pairs}")
+    if not policy_gradient(instance.mdp, instance.policy, theta).any():
+        raise InputError("theta must not be a stationary point: relative errors need a gradient; choose another theta")
     reference: tuple[float, FloatArray] | None = None
     rows = []
     for contender in contenders(instance, n_pairs, n_queries):
         radius, moments, influence = _at_best_radius(instance, theta, contender, seed)
-        if reference is None:
-            reference = float(moments.mse), influence
         row = _row(contender, radius, moments)
-        excess = float(moments.mse) - reference[0]
+        if reference is None:
+            reference = row["rescaled_mse"], influence
+        excess = row["rescaled_mse"] - reference[0]
         error = _paired_error(influence, reference[1])
         limits = {"excess": excess, "excess_low": excess - 1.96 * error, "excess_high": excess + 1.96 * error}
         rows.append(row | _cost(contender, radius) | limits)
@@ -176,7 +178,7 @@ def _moments(
 def _at_best_radius(
     instance: Instance, theta: FloatArray, contender: Contender, seed: int
 ) -> tuple[float, GradientMoments, FloatArray]:
-    """Radius of least rescaled error, the moments there, and each direction's influence on the raw error."""
+    """Radius of least rescaled error, the moments there, and each direction's influence on that error."""
     build = contender.build
     if isinstance(build, Reinforce | Gpomdp):
         return np.nan, build.moments(instance.mdp, instance.policy, theta), np.zeros(2)
@@ -197,7 +199,9 @@ def _at_best_radius(
         instance.mdp, instance.policy, theta, np.random.default_rng(seed)
     )
     gradient = policy_gradient(instance.mdp, instance.policy, theta)
-    influence = error_influence(gradient, directions, given, estimator.scale(instance.policy), estimator.n_directions)
+    influence = rescaled_influence(
+        gradient, directions, given, estimator.scale(instance.policy), estimator.n_directions
+    )
     return float(np.exp(found.x)), moments, influence
 
 
@@ -229,8 +233,6 @@ def _row(contender: Contender, radius: float, moments: GradientMoments) -> dict[
     parts = {name: float(value) for name, value in _parts(moments).items()}
     gradient, mean = moments.gradient, moments.mean
     length_sq = float(gradient @ gradient)
-    if length_sq == 0:
-        raise InputError("theta must not be a stationary point: relative errors need a gradient; choose another theta")
     return {
         "name": contender.name,
         "title": contender.title,

@@ -163,6 +163,8 @@ def bias_at(model: VoteModel, difference: ArrayLike, horizon: int) -> FloatArray
         H, for the trim's range.
     """
     differences = np.asarray(difference, dtype=np.float64)
+    if math.isinf(model.n_queries):
+        return np.asarray(model.read_limit(differences, horizon) - differences)
     values, law, _ = _reading(model, differences.ravel(), horizon)
     return np.asarray((law @ values).reshape(differences.shape) - differences)
 

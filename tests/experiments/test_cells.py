@@ -73,8 +73,17 @@ def test_replicates_are_split_into_numbered_blocks_with_streams_of_their_own():
 
 
 def test_an_axis_of_dimensions_runs_on_an_instance_each():
-    tasks = cells_of(claim(axis="d", grid=(4.0, 8.0), replicates=3, design=Design(n_iterations=2, n_pairs=50)), seed=3)
-    assert [task.instance for task in tasks] == ["circular-4", "circular-8"]
+    tasks = cells_of(
+        claim(
+            axis="d",
+            instance="circular-bandits",
+            grid=(4.0, 8.0),
+            replicates=3,
+            design=Design(n_iterations=2, n_pairs=50),
+        ),
+        seed=3,
+    )
+    assert [task.instance for task in tasks] == ["circular-bandits-4", "circular-bandits-8"]
     assert run_cells(tasks, jobs=1)["point"].tolist() == [0, 0, 0, 1, 1, 1]
 
 

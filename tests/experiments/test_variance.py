@@ -84,7 +84,9 @@ def test_columns_are_parts_of_one_error(compared: pd.DataFrame) -> None:
     np.testing.assert_allclose(compared["relative_mse"], compared["mse"] / UNIT, rtol=1e-12)
     np.testing.assert_allclose(compared["rescaled_mse"], 1 - compared["alignment"] ** 2, rtol=1e-10)
     assert (compared["rescaled_mse"] < compared["relative_mse"]).all()
-    np.testing.assert_allclose(compared["excess"], compared["mse"] - compared.loc["zpg", "mse"], atol=1e-14)
+    np.testing.assert_allclose(
+        compared["excess"], compared["rescaled_mse"] - compared.loc["zpg", "rescaled_mse"], atol=1e-14
+    )
 
 
 def test_rescaled_error_is_what_the_best_multiple_leaves(compared: pd.DataFrame) -> None:
@@ -105,7 +107,9 @@ def test_standard_errors_and_limits(compared: pd.DataFrame) -> None:
     np.testing.assert_allclose((compared["excess_high"] + compared["excess_low"]) / 2, compared["excess"], atol=1e-14)
     # Enumerated: all uncertainty is the reference's.
     alone = compared.loc[~sphere]
-    np.testing.assert_allclose(half_width[alone.index], 1.96 * compared.loc["zpg", "standard_error"], rtol=1e-12)
+    # Beside an enumerated estimator only the reference was sampled.
+    np.testing.assert_allclose(half_width[alone.index], half_width[alone.index[0]], rtol=1e-12)
+    assert half_width[alone.index[0]] > 0
     # The same directions, read a little differently: nearly all of it is shared.
     together = 1.96 * math.hypot(*compared.loc[["zpg", "zpg-jackknife"], "standard_error"])
     assert 0 < half_width["zpg-jackknife"] < 0.3 * together
