@@ -56,7 +56,7 @@ class _Family:
 
 
 _EVERY = tuple(ALGORITHMS)
-_TAIL = Design(n_iterations=2000, window=0.5)
+_TAIL = Design(n_iterations=1200, window=0.5)
 _NO_NOISE = Design(n_iterations=1, radius=0.01)
 
 # A window in T starts at 256 on the circular instance: at 128 one run in a thousand still owes part of its transient,
@@ -66,38 +66,38 @@ _FAMILIES = (
             "N and M are infinite: only the transient is left, and slope -1 says that the run converges", _EVERY),
     _Family("circular", "N", _powers(10, 3, 8), _TAIL, 16, True,
             "M is infinite and the run has reached its noise floor: the tail shows the N term alone", _EVERY),
-    _Family("circular", "M", _powers(2, 8, 14), replace(_TAIL, n_iterations=1200), 16, True,
+    _Family("circular", "M", _powers(2, 8, 14), _TAIL, 16, True,
             "N is infinite and the tail stationary: left is the schedule's smoothing, mu^2 = 1/sqrt(M)", _EVERY),
     _Family("circular", "eps", _powers(2, 0, -4), Design(n_iterations=64, n_pairs=128, n_queries=4), 16, False,
             "T = 64/eps, N = 128/eps^2, M = 4/eps^2: all three terms fall together", _EVERY),
     _Family("circular-frozenlake", "N", _powers(10, 7, 11),
-            Design(n_iterations=2000, window=0.5, radius_scale=1.5, step_scale=64), 8, False,
+            Design(n_iterations=1500, window=0.5, radius_scale=1.5, step_scale=64), 8, False,
             "the tail again; the gradients of FrozenLake are a hundred times smaller, hence the step"),
     # The optimum of a softmax policy lies at infinity: only the T claim can be isolated, and it is a bound.
     *(
         _Family(name, "T", grid, replace(_NO_NOISE, step_scale=step), 8, False,
                 "softmax: no noise, and the transient is all there is; step about d times 1/(L d)", ("zpg",))
         for name, grid, step in (
-            ("bandit", _powers(2, 8, 12), 10.0),
-            ("garnet", _powers(2, 8, 12), 3.0),
-            ("log-linear", _powers(2, 8, 12), 2.8),
-            ("chain", _powers(2, 8, 12), 1.2),
+            ("bandit", _powers(2, 8, 11), 10.0),
+            ("garnet", _powers(2, 8, 11), 3.0),
+            ("log-linear", _powers(2, 8, 11), 5.6),
+            ("chain", _powers(2, 8, 11), 1.2),
             ("gridworld", _powers(2, 8, 11), 280.0),
             ("frozenlake", _powers(2, 8, 11), 3600.0),
         )
     ),
     _Family("circular-bandits", "d", (4, 8, 16, 32),
-            Design(n_iterations=3000, n_pairs=1e12, window=0.5, step_scale=16), 8, False,
+            Design(n_iterations=1500, n_pairs=1e12, window=0.5, step_scale=16), 8, False,
             "d copies of one bandit, M infinite, N fixed, the tail of runs from the optimum: the N term", ("zpg",)),
     # Without noise both schedules are the same, and so is the T claim.
     _Family("circular", "N", _powers(10, 3, 8), _TAIL, 16, True,
             "as the stated claim, under mu^2 = 1/sqrt(N)", _EVERY, SHARPENED_RATE),
-    _Family("circular", "M", _powers(2, 6, 12), replace(_TAIL, n_iterations=1200), 16, True,
+    _Family("circular", "M", _powers(2, 6, 12), _TAIL, 16, True,
             "N is infinite: smoothing at mu^2 = 1/M, beside which bad votes would show", _EVERY, SHARPENED_RATE),
 )  # fmt: skip
 
 # Long enough for the certificate to fall below the gradient at the start, where a proved L makes that affordable.
-_CERTIFIED_RUNS = {"bandit": 4096}
+_CERTIFIED_RUNS = {"bandit": 2048}
 _CERTIFIED = ("circular", "garnet", "log-linear", "bandit", "chain", "gridworld", "frozenlake")
 
 
