@@ -116,9 +116,12 @@ class CalibrationReport:
     @property
     def passed(self) -> bool:
         """No false-alarm rate is shown above its promise, nor any coverage rate outside 93% to 97%."""
-        coverage = self.claims.loc[self.claims["measure"].str.startswith("coverage"), "rate"]
+        coverage = self.claims[self.claims["measure"] == "coverage"]
+        low, high = COVERAGE_LIMITS
         return bool(
-            (self.families["low"] <= self.families["promised"]).all() and coverage.between(*COVERAGE_LIMITS).all()
+            (self.families["low"] <= self.families["promised"]).all()
+            and (coverage["high"] >= low).all()
+            and (coverage["low"] <= high).all()
         )
 
 

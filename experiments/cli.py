@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.exceptions import TyperException
 
-from experiments.output import prepare_folder, progress_bar, write_csv, write_json
+from experiments.output import check_file, prepare_folder, progress_bar, write_csv, write_json
 from experiments.tables import print_calibration, print_rates, print_variance
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def _fail(message: str) -> None:
 @app.command()
 def rates(
     preset: Preset = "quick",
-    algorithm: Annotated[str, typer.Option("--algorithm", help="zpg, zbcpg, zbcpg-1, zbcpg-3 or all.")] = "all",
+    algorithm: Annotated[
+        str, typer.Option("--algorithm", help="zpg, zbcpg-1, zbcpg-3, zbcpg-d, zbcpg or all.")
+    ] = "all",
     axis: Annotated[str, typer.Option("--axis", help="T, N, M, eps, d or all.")] = "all",
     instance: Annotated[
         str | None, typer.Option("--instance", help="A name from `zpg list`, or module:attribute for your own.")
@@ -85,6 +87,7 @@ def rates(
     from experiments.rate_claims import certificate_checks, controls, own_claims, sharpened_claims, stated_claims
     from experiments.rates import run_claims
 
+    check_file(json)
     began = time.perf_counter()
     if instance is None:
         selection = preset, algorithm, axis
@@ -93,6 +96,10 @@ def rates(
     else:
         claims, checks = own_claims(instance, preset, algorithm, axis), certificate_checks(algorithm, [instance])
         exact = []
+    if not claims:
+        raise typer.BadParameter(
+            f"no claim on axis {axis} for algorithm {algorithm} and this instance", param_hint="--axis"
+        )
     folder = prepare_folder(out)
     with progress_bar("rate checks") as progress:
         results = run_claims(
@@ -136,6 +143,7 @@ def variance(
     from experiments.instances import get_instance
     from experiments.variance import compare_variance, parameters_at
 
+    check_file(json)
     began = time.perf_counter()
     chosen = get_instance(instance)
     folder = prepare_folder(out)
@@ -161,6 +169,7 @@ def calibrate(
 
     from experiments import calibrate as calibration
 
+    check_file(json)
     began = time.perf_counter()
     folder = prepare_folder(out)
     report = calibration.calibrate(families, np.random.default_rng([seed, 4]))

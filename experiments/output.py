@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 # Wide enough for every table when the output is not a terminal.
-PIPE_WIDTH = 150
+PIPE_WIDTH = 170
 
 
 def prepare_folder(folder: Path) -> Path:
@@ -36,6 +36,18 @@ def prepare_folder(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise _input_error(f"--out {folder} is not writable; name a folder you may write to")
     return folder
+
+
+def check_file(path: Path | None) -> None:
+    """Require that a file asked for can be written, before any work is done for it.
+
+    Raises
+    ------
+    InputError
+        If its folder is missing or not writable.
+    """
+    if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise _input_error(f"--json {path}: its folder must exist and be writable; make it first")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from experiments.algorithms import ALGORITHMS
 from experiments.certificates import CertificateCheck
 from experiments.claims import AXIS_TITLES, Claim, Design
+from experiments.instances import get_instance
 from theory.errors import InputError
 from theory.rates import SHARPENED_RATE, STATED_RATE, Axis, Rate
 
@@ -149,6 +150,7 @@ def own_claims(instance: str, preset: Preset = "quick", algorithm: str = "all", 
         replace(claim, name=f"{claim.algorithm} {claim.axis} {instance}", instance=instance, two_sided=False)
         for claim in stated_claims(preset, algorithm, axis)
         if claim.instance == "circular" and claim.axis != "d" and (algorithm != "all" or claim.algorithm in PUBLISHED)
+        if _fits(claim.algorithm, instance)
     ]
 
 
@@ -159,7 +161,13 @@ def certificate_checks(algorithm: str = "all", instances: Sequence[str] = _CERTI
         CertificateCheck(f"{name} certificate {instance}", name, instance, _CERTIFIED_RUNS.get(instance, 256))
         for instance in instances
         for name in names
+        if _fits(name, instance)
     ]
+
+
+def _fits(algorithm: str, instance: str) -> bool:
+    """Whether the instance has as many parameters as a block of the algorithm."""
+    return algorithm != "zbcpg-3" or get_instance(instance).policy.dim >= 3
 
 
 def _claims(rate: Rate, preset: Preset, algorithm: str, axis: str) -> list[Claim]:

@@ -32,6 +32,13 @@ def print_rates(results: RateResults, footer: str) -> None:
     screen = console()
     screen.print(table)
     screen.print(_certificate_line(results.certificates))
+    expected = ["VIOLATED" if kind == "control" else "HOLDS" for kind in results.verdicts["kind"]]
+    other = results.verdicts[results.verdicts["outcome"] != expected]
+    for row in other.to_dict(orient="records"):
+        screen.print(f"not as expected: {row['claim']}: {row['outcome']}: {row['reason']}")
+    screen.print(
+        f"{'PASSED' if results.passed else 'FAILED'}: {len(expected) - len(other)} of {len(expected)} as expected"
+    )
     screen.print(f"largest clip rate {results.points['clip_rate'].max():.2g}; {footer}")
 
 
