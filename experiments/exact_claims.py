@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
@@ -108,30 +108,19 @@ def exact_claims() -> list[ExactClaim]:
     """Claims that hold: smoothing bias, inversion bias for every link, variance in N, radius and d."""
     return [
         *(
-            ExactClaim(
-                name=f"smoothing bias, K = {k}",
-                axis="radius",
-                grid=RADII,
-                exponent=1.0,
-                limit="zero",
-                two_sided=False,
-                source=CERTIFICATE,
-                reason="stated order mu; directions come with their negatives, so even terms cancel and it is mu^2",
-                measure=lambda radius, k=k: smoothing_bias(k, radius),  # type: ignore[misc]
+            _smoothing_claim(
+                f"smoothing bias, K = {k}",
+                partial(smoothing_bias, k),
+                "stated order mu; directions come with their negatives, so even terms cancel and it is mu^2",
             )
             for k in (1, 3, 5)
         ),
         *(
-            ExactClaim(
-                name=f"inversion bias, {link}",
-                axis="M",
-                grid=VOTES,
-                exponent=-1.0,
-                limit="infinity",
+            _inversion_claim(
+                f"inversion bias, {link}",
+                partial(VoteModel, scaled_link(link)),
+                "the trim lies below every probability that occurs",
                 two_sided=True,
-                source=DELTA_METHOD,
-                reason="the trim lies below every probability that occurs",
-                measure=lambda m, link=link: largest_bias(lambda n: VoteModel(scaled_link(link), n), m),  # type: ignore[misc]
             )
             for link in ("logistic", "probit", "cauchit", "cloglog")
         ),
@@ -145,7 +134,7 @@ def exact_claims() -> list[ExactClaim]:
                 two_sided=True,
                 source="stated inversion bias sqrt(log M / M), attained when the trim acts at the mean",
                 reason="difference and trim both on the boundary of the range",
-                measure=lambda m, link=link: boundary_bias(link, m),  # type: ignore[misc]
+                measure=partial(boundary_bias, link),
             )
             for link in ("logistic", "probit", "cauchit", "cloglog", "linear")
         ),
@@ -193,33 +182,23 @@ def exact_controls() -> list[ExactClaim]:
         "control: trim at 0.2": lambda n: VoteModel(link, n, Trimmed(0.2, enforce=False)),
         "control: one rater repeated": lambda n: VoteModel(link, n, repeated=True),
     }
+    dropped = partial(smoothing_bias, 1, scale=1 / 5)
     return [
-        ExactClaim(
-            name="control: factor d dropped",
-            axis="radius",
-            grid=RADII,
-            exponent=1.0,
-            limit="zero",
-            two_sided=False,
-            source=CERTIFICATE,
-            reason="smoothing bias of D v / mu in place of d D v / mu",
-            measure=lambda radius: smoothing_bias(1, radius, scale=1 / 5),
-        ),
+        _smoothing_claim("control: factor d dropped", dropped, "smoothing bias of D v / mu in place of d D v / mu"),
         *(
-            ExactClaim(
-                name=name,
-                axis="M",
-                grid=VOTES,
-                exponent=-1.0,
-                limit="infinity",
-                two_sided=False,
-                source=DELTA_METHOD,
-                reason="inversion bias over the range of differences",
-                measure=lambda m, model=model: largest_bias(model, m),  # type: ignore[misc]
-            )
+            _inversion_claim(name, model, "inversion bias over the range of differences", two_sided=False)
             for name, model in faults.items()
         ),
     ]
+
+
+def _smoothing_claim(name: str, measure: Callable[[float], float], reason: str) -> ExactClaim:
+    return ExactClaim(name, "radius", RADII, 1.0, "zero", False, CERTIFICATE, reason, measure)
+
+
+def _inversion_claim(name: str, model: Callable[[int], VoteModel], reason: str, *, two_sided: bool) -> ExactClaim:
+    measure = partial(largest_bias, model)
+    return ExactClaim(name, "M", VOTES, -1.0, "infinity", two_sided, DELTA_METHOD, reason, measure)
 
 
 def _noise(moments: GradientMoments) -> float:
