@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from estimators.learners import Learner, Update, update_of
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator
 from theory.batching import fits_batch
@@ -45,11 +47,12 @@ class Ascent:
 def ascend(
     mdp: TabularMDP,
     policy: Policy,
-    estimator: GradientEstimator,
+    estimator: GradientEstimator | Learner,
     theta: ArrayLike,
     n_iterations: int,
     step_size: ArrayLike,
     rng: Generator,
+    observe: Callable[[int, FloatArray, Update], None] | None = None,
 ) -> Ascent:
     """Repeat theta <- theta + step_size * estimate, recording the exact value and gradient norm of every iterate.
 
@@ -57,7 +60,8 @@ def ascend(
     ----------
     mdp : TabularMDP
     policy : Policy
-    estimator : GradientEstimator
+    estimator : GradientEstimator or Learner
+        A learner has an update rule of its own in place of theta + step_size * estimate.
     theta : array (..., dim)
         Where the runs start; every leading index is one run.
     n_iterations : int
@@ -65,6 +69,8 @@ def ascend(
     step_size : float or array
         Step size alpha > 0; an array broadcasts against the batch.
     rng : Generator
+    observe : function of (t, theta_t, update), optional
+        Called after every iteration t = 1..T, with what it led to.
 
     Raises
     ------
@@ -85,6 +91,7 @@ def ascend(
     if not fits_batch(batch, step[..., 0]):
         raise InputError(f"step_size must broadcast against the batch {batch} of theta, got shape {step.shape[:-1]}")
     streams = Streams.of(rng)
+    update = update_of(estimator, mdp, policy, current)
     _keep_pages()
     # Iterations first while running: each writes one contiguous row.
     values = np.empty((n_iterations, *batch))
@@ -92,9 +99,11 @@ def ascend(
     for t in range(n_iterations):
         values[t], gradient = value_and_gradient(mdp, policy, current)
         norms[t] = np.einsum("...d,...d->...", gradient, gradient)
-        current = current + step * estimator.estimate(mdp, policy, current, streams)
+        current = update(current, step, streams)
         if not np.isfinite(current).all():
             raise FloatingPointError(f"parameters overflowed in iteration {t + 1}; the step size is far too large")
+        if observe is not None:
+            observe(t + 1, current, update)
     return Ascent(
         theta=current,
         values=np.moveaxis(values, 0, -1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -155,10 +155,7 @@ class _PairFeedback:
     def _sample_gaps(self, mdp: TabularMDP, policy: Policy, both: FloatArray, rng: Generator) -> FloatArray:
         """Differences of returns of N simulated pairs, (..., N)."""
         returns = sample_returns(mdp, policy, both, int(self.n_pairs), rng, shared=self.common_random_numbers)
-        gaps = np.asarray(returns[0] - returns[1])
-        # Sums of rewards such as 0.1 round: a tie must be a tie.
-        lattice = mdp.reward_lattice
-        return gaps if lattice is None else np.rint(gaps * lattice) / lattice
+        return mdp.on_lattice(returns[0] - returns[1])
 
     def draw(self, mdp: TabularMDP, differences: NDArray[Any], rng: Generator) -> FloatArray:
         """Mean of N readings under a law of the difference, (..., n_differences) -> (...,)."""
@@ -205,10 +202,34 @@ class PreferenceFeedback(_PairFeedback):
         votes = self.votes
         if np.isinf(votes.n_queries):
             return votes.read_limit(differences, mdp.horizon)
-        preferred = np.asarray(votes.raters.probability(differences))
-        n = int(votes.n_queries)
-        counts = rng.binomial(1, preferred) * n if votes.repeated else rng.binomial(n, preferred)
-        return votes.read(counts.astype(np.float64), mdp.horizon)
+        return votes.read(self._counts(differences, rng), mdp.horizon)
+
+    def shares(self, differences: FloatArray, rng: Generator) -> FloatArray:
+        """Draw the share of votes for the first trajectory of pairs whose returns differ so, any shape."""
+        if np.isinf(self.n_queries):
+            return np.asarray(self.votes.raters.probability(differences))
+        return self._counts(differences, rng) / self.n_queries
+
+    def reading(self, inversion: Inversion) -> PreferenceFeedback:
+        """The same pairs and raters, their votes read otherwise."""
+        return replace(self, votes=replace(self.votes, inversion=inversion))
+
+    def require_finite(self) -> None:
+        """Require one finite number of pairs, which a method that looks at trajectories needs.
+
+        Raises
+        ------
+        InputError
+            If there are infinitely many pairs, or different numbers in one batch.
+        """
+        if self.n_pairs.ndim > 0 or np.isinf(self.n_pairs):
+            raise InputError(f"n_pairs must be one finite number for methods that see trajectories, got {self.n_pairs}")
+
+    def _counts(self, differences: FloatArray, rng: Generator) -> FloatArray:
+        preferred = np.asarray(self.votes.raters.probability(differences))
+        n = int(self.n_queries)
+        counts = rng.binomial(1, preferred) * n if self.votes.repeated else rng.binomial(n, preferred)
+        return counts.astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

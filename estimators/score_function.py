@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from estimators.moments import GradientMoments
 from estimators.rollouts import Trajectories, sample_trajectories
 from estimators.streams import Streams
+from estimators.visits import visit_sums
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
@@ -52,18 +53,12 @@ class _ScoreFunction:
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         """Estimate of the gradient of V at theta, (..., dim) -> (..., dim)."""
         streams = Streams.of(rng)
-        batch = theta.shape[:-1]
         sampled = sample_trajectories(mdp, policy, theta, self.n_per_estimate, streams.trajectories)
         probabilities = policy.probabilities(theta)
         # Credit of each (step, trajectory), added up by (stage, state, action): one pull-back for all trajectories.
         credit = self._credit(mdp, policy, theta, sampled) / self.n_per_estimate
-        weights = np.zeros((int(np.prod(batch)), *probabilities.shape[-3:]))
-        row = np.arange(len(weights))[:, None]
-        for h in range(mdp.horizon):
-            flat = (x[h].reshape(len(weights), -1) for x in (sampled.states, sampled.actions, credit))
-            states, actions, credits = flat
-            np.add.at(weights, (row, h % weights.shape[1], states, actions), credits)
-        return policy.score_product(theta, probabilities, weights.reshape(probabilities.shape))
+        weights = visit_sums(mdp, sampled, policy.horizon or 1, credit)
+        return policy.score_product(theta, probabilities, weights)
 
     def moments(
         self,

@@ -6,6 +6,7 @@ axes of `theta`.
 
 from theory.bounds import Bound, certificate, hessian_norm, prediction, smoothness_bound
 from theory.errors import InputError
+from theory.functionals import additive_moments, reward_error
 from theory.gymnasium_tables import from_gymnasium
 from theory.inversions import HaldaneAnscombe, Inversion, Jackknife, MajoritySign, Trimmed
 from theory.links import LINKS, Cauchit, ComplementaryLogLog, Linear, Link, Logistic, Probit
@@ -51,6 +52,7 @@ __all__ = [
     "Trimmed",
     "VoteModel",
     "VoteTable",
+    "additive_moments",
     "bandit",
     "certificate",
     "chain",
@@ -66,6 +68,7 @@ __all__ = [
     "policy_value",
     "prediction",
     "return_distribution",
+    "reward_error",
     "sharpened_schedule",
     "smoothness_bound",
     "stated_schedule",

@@ -211,6 +211,12 @@ class TabularMDP:
         denominator, culprit = self._lattice_search
         return denominator if culprit is None else None
 
+    def on_lattice(self, returns: ArrayLike) -> FloatArray:
+        """Sums of rewards moved to the lattice, where there is one: 0.1 + 0.2 rounds, and a tie must be a tie."""
+        exact = np.asarray(returns, dtype=np.float64)
+        lattice = self.reward_lattice
+        return exact if lattice is None else np.rint(exact * lattice) / lattice
+
     @cached_property
     def _lattice_search(self) -> tuple[int, float | None]:
         """Common denominator of the rewards, and the first reward that exceeds the largest lattice, or None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def policy_value(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[A
     """
     theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
-    return rows(mdp.initial @ _action_values(mdp, pi)[1], theta.shape[:-1])
+    return rows(mdp.initial @ action_value_columns(mdp, pi)[1], theta.shape[:-1])
 
 
 def policy_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
@@ -45,9 +46,9 @@ def value_and_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> tup
     batch = theta.shape[:-1]
     probabilities = policy.probabilities(theta)
     pi = columns(probabilities, 3)
-    action_values, start_values = _action_values(mdp, pi)
+    action_values, start_values = action_value_columns(mdp, pi)
     weights = np.zeros_like(pi)
-    for h, flow in _flows(mdp, pi):
+    for h, flow in flow_columns(mdp, pi):
         weights[h % len(pi)] += flow * action_values[h]
     gradient = policy.score_product(theta, probabilities, rows(weights, batch))
     return rows(mdp.initial @ start_values, batch), gradient
@@ -70,7 +71,7 @@ def occupancy(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]
     """Probability of being in each state at each step, shape (..., H, S)."""
     theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
-    visits = np.stack([flow.sum(axis=1) for _, flow in _flows(mdp, pi)])
+    visits = np.stack([flow.sum(axis=1) for _, flow in flow_columns(mdp, pi)])
     return rows(visits, theta.shape[:-1])
 
 
@@ -79,7 +80,7 @@ def expected_rewards(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArr
     theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
     rewards = mdp.expected_reward
-    means = [(flow * rewards[h % len(rewards)][:, :, None]).sum(axis=(0, 1)) for h, flow in _flows(mdp, pi)]
+    means = [(flow * rewards[h % len(rewards)][:, :, None]).sum(axis=(0, 1)) for h, flow in flow_columns(mdp, pi)]
     return rows(np.stack(means), theta.shape[:-1])
 
 
@@ -106,20 +107,26 @@ def parameters(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any
     return theta if np.iscomplexobj(theta) else theta.astype(np.float64, copy=False)
 
 
-def _action_values(mdp: TabularMDP, pi: NDArray[Any]) -> tuple[list[NDArray[Any]], NDArray[Any]]:
-    """Q_h of every step, each (S, A, B), and the state values (S, B) at the first step; pi is (1 or H, S, A, B)."""
+def action_value_columns(
+    mdp: TabularMDP, pi: NDArray[Any], rewards: NDArray[Any] | None = None
+) -> tuple[list[NDArray[Any]], NDArray[Any]]:
+    """Q_h of every step, each (S, A, B), and the state values (S, B) at the first step; pi is (1 or H, S, A, B).
+
+    Other rewards than the MDP's, (1 or H, S, A, B or 1), may be given.
+    """
+    paid = mdp.expected_reward[..., None] if rewards is None else rewards
     value = np.zeros((mdp.n_states, pi.shape[-1]), dtype=pi.dtype)
     action_values = []
     for h in reversed(range(mdp.horizon)):
         stage = h % len(mdp.successor_kernels)
         q = (mdp.successor_kernels[stage] @ value).reshape(pi.shape[1:])
-        q += mdp.expected_reward[stage][:, :, None]
+        q += paid[h % len(paid)]
         value = np.einsum("sab,sab->sb", pi[h % len(pi)], q)
         action_values.append(q)
     return action_values[::-1], value
 
 
-def _flows(mdp: TabularMDP, pi: NDArray[Any]) -> Any:
+def flow_columns(mdp: TabularMDP, pi: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yield (step, probability of (s, a) at that step), each (S, A, B)."""
     visits: NDArray[Any] = np.broadcast_to(mdp.initial[:, None], (mdp.n_states, pi.shape[-1]))
     for h in range(mdp.horizon):

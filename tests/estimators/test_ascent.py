@@ -150,7 +150,8 @@ def test_a_row_has_the_same_law_whatever_runs_beside_it(sampler: Any) -> None:
 def test_runs_from_one_start_part() -> None:
     found = ascend(MDP, POLICY, zpg(**SETTINGS), np.zeros((50, POLICY.dim)), 2, 0.3, np.random.default_rng(0))
     assert len(np.unique(found.theta[:, 0])) == 50
-    assert len(np.unique(found.values[:, 0])) == 1
+    # A matrix product may round the last columns of a batch otherwise than the first.
+    np.testing.assert_allclose(found.values[:, 0], found.values[0, 0], rtol=1e-14)
 
 
 def test_costs_are_those_of_all_iterations() -> None:

@@ -1,0 +1,42 @@
+"""Learners: what the ascent loop drives. A gradient estimator is one; others remember data between iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.streams import Streams
+from estimators.zeroth_order import GradientEstimator
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+
+FloatArray = NDArray[np.float64]
+
+# (theta (..., dim), step size (..., 1), streams) -> next theta
+Update: TypeAlias = Callable[[FloatArray, FloatArray, Streams], FloatArray]
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A method that improves a policy, one iteration at a time."""
+
+    @property
+    def n_trajectories(self) -> FloatArray:
+        """Trajectories an iteration costs."""
+
+    @property
+    def n_votes(self) -> FloatArray:
+        """Votes an iteration costs."""
+
+    def begin(self, mdp: TabularMDP, policy: Policy, start: FloatArray) -> Update:
+        """Begin a batch of runs at `start` (..., dim); the update returned holds what they remember."""
+
+
+def update_of(learner: Learner | GradientEstimator, mdp: TabularMDP, policy: Policy, start: FloatArray) -> Update:
+    """Update of a learner; that of a gradient estimator is theta + step size * estimate."""
+    if isinstance(learner, Learner):
+        return learner.begin(mdp, policy, start)
+    return lambda theta, step, streams: theta + step * learner.estimate(mdp, policy, theta, streams)

@@ -1,0 +1,146 @@
+"""Proximal policy optimisation on a learned reward: the usual pipeline of learning from preferences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.feedback import PreferenceFeedback
+from estimators.preference_data import PreferenceBuffer, collect
+from estimators.reward_model import RewardModel
+from estimators.rollouts import sample_trajectories
+from estimators.streams import Streams
+from estimators.visits import visit_sums
+from theory.batching import columns, rows
+from theory.errors import InputError
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+from theory.values import action_value_columns, flow_columns
+from theory.votes import require_count
+
+FloatArray = NDArray[np.float64]
+
+# The reward is fitted again when the data have grown by this factor: a fit to a tenth more data hardly differs.
+GROWTH = 1.25
+
+
+@dataclass(frozen=True, eq=False)
+class Ppo:
+    """A reward model from all votes so far, and steps up the clipped surrogate of its value.
+
+    Parameters
+    ----------
+    feedback : PreferenceFeedback
+        The preference oracle. Both trajectories of a pair follow the same policy.
+    reward_model : RewardModel
+    online : bool, default False
+        Whether pairs come from the current policy, so that reward and policy are trained jointly; otherwise from the
+        policy at the start.
+    clip : float, default 0.2
+        How far probability ratios may go within one iteration.
+    n_epochs : int, default 10
+        Steps up the surrogate an iteration.
+    n_rollouts : int, optional
+        Trajectories of the current policy from which advantages are estimated, beside the pairs. By default advantages
+        are exact under the learned reward and the true transitions: an idealised critic.
+
+    Raises
+    ------
+    InputError
+        If a number is out of its range.
+
+    References
+    ----------
+    Schulman, Wolski, Dhariwal, Radford and Klimov, *Proximal policy optimization algorithms* (2017).
+    """
+
+    feedback: PreferenceFeedback
+    reward_model: RewardModel
+    online: bool = False
+    clip: float = 0.2
+    n_epochs: int = 10
+    n_rollouts: int | None = None
+
+    def __post_init__(self) -> None:
+        self.feedback.require_finite()
+        if not 0 < self.clip < 1:
+            raise InputError(f"clip must lie strictly between 0 and 1, got {self.clip}; 0.2 is usual")
+        for name, count in (("n_epochs", self.n_epochs), ("n_rollouts", self.n_rollouts)):
+            if count is not None:
+                require_count(name, count)
+
+    @property
+    def n_trajectories(self) -> FloatArray:
+        """2 N, and the rollouts."""
+        return np.asarray(2 * self.feedback.n_pairs + (self.n_rollouts or 0))
+
+    @property
+    def n_votes(self) -> FloatArray:
+        """N M."""
+        return np.asarray(self.feedback.n_pairs * self.feedback.n_queries)
+
+    def begin(self, mdp: TabularMDP, policy: Policy, start: FloatArray) -> PpoUpdate:
+        """Begin runs at `start`, (..., dim)."""
+        return PpoUpdate(self, mdp, policy, start)
+
+
+class PpoUpdate:
+    """The iterations of one batch of runs; `rewards` are the learned ones, (..., 1 or H, S, A)."""
+
+    def __init__(self, ppo: Ppo, mdp: TabularMDP, policy: Policy, start: FloatArray) -> None:
+        self.ppo, self.mdp, self.policy, self.start = ppo, mdp, policy, start
+        self.rewards = np.zeros((*start.shape[:-1], *mdp.expected_reward.shape))
+        self.buffer = PreferenceBuffer()
+        self._fitted = 0
+
+    def __call__(self, theta: FloatArray, step: FloatArray, streams: Streams) -> FloatArray:
+        """Collect votes, fit the reward when there is enough news, and step up the surrogate."""
+        ppo, mdp, policy = self.ppo, self.mdp, self.policy
+        behaviour = theta if ppo.online else self.start
+        n_stages = len(mdp.expected_reward)
+        self.buffer.append(collect(mdp, policy, behaviour, ppo.feedback, n_stages, streams))
+        if self.buffer.n_pairs >= GROWTH * self._fitted:
+            flat = self.rewards.reshape(*theta.shape[:-1], -1)
+            self.rewards = ppo.reward_model.fit(self.buffer.data, flat).reshape(self.rewards.shape)
+            self._fitted = self.buffer.n_pairs
+        gains, losses = self._advantages(theta, streams)
+        old = policy.probabilities(theta)
+        for _ in range(ppo.n_epochs):
+            new = policy.probabilities(theta)
+            # d/dtheta of min(ratio A, clip(ratio) A): a gain stops counting above 1 + clip, a loss below 1 - clip.
+            counted = gains * (new <= (1 + ppo.clip) * old) - losses * (new >= (1 - ppo.clip) * old)
+            theta = theta + step * policy.score_product(theta, new, counted * new / old)
+        return theta
+
+    def _advantages(self, theta: FloatArray, streams: Streams) -> tuple[FloatArray, FloatArray]:
+        """Positive and negative parts of the advantages, weighted by visits and added up by stage of the policy."""
+        if self.ppo.n_rollouts is None:
+            return self._exact_advantages(theta)
+        return self._sampled_advantages(theta, self.ppo.n_rollouts, streams)
+
+    def _exact_advantages(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        batch = theta.shape[:-1]
+        pi = columns(self.policy.probabilities(theta), 3)
+        values = action_value_columns(self.mdp, pi, columns(self.rewards, 3))[0]
+        gains, losses = np.zeros_like(pi), np.zeros_like(pi)
+        for h, flow in flow_columns(self.mdp, pi):
+            stage = h % len(pi)
+            advantage = values[h] - (pi[stage] * values[h]).sum(axis=1, keepdims=True)
+            gains[stage] += flow * np.maximum(advantage, 0)
+            losses[stage] += flow * np.maximum(-advantage, 0)
+        return rows(gains, batch), rows(losses, batch)
+
+    def _sampled_advantages(self, theta: FloatArray, n: int, streams: Streams) -> tuple[FloatArray, FloatArray]:
+        mdp = self.mdp
+        sampled = sample_trajectories(mdp, self.policy, theta, n, streams.trajectories)
+        flat = self.rewards.reshape(-1, *self.rewards.shape[-3:])
+        run = np.arange(len(flat)).reshape(*theta.shape[:-1], 1)
+        stage = (np.arange(mdp.horizon) % flat.shape[1]).reshape(-1, *(1,) * theta.ndim)
+        learned = flat[run, stage, sampled.states, sampled.actions]
+        to_go = np.cumsum(learned[::-1], axis=0)[::-1]
+        advantage = (to_go - to_go.mean(axis=-1, keepdims=True)) / n
+        n_stages = self.policy.horizon or 1
+        gains, losses = (visit_sums(mdp, sampled, n_stages, np.maximum(sign * advantage, 0)) for sign in (1.0, -1.0))
+        return gains, losses

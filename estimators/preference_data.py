@@ -1,0 +1,104 @@
+"""Votes on pairs of trajectories, kept as models of per-step rewards and of policies need them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.feedback import PreferenceFeedback
+from estimators.rollouts import sample_trajectories
+from estimators.streams import Streams
+from estimators.visits import visit_counts
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PreferenceData:
+    """Pairs of trajectories and the votes on them.
+
+    Attributes
+    ----------
+    visits : array (..., n_pairs, F)
+        Visits of the first trajectory minus visits of the second, by (stage, state, action) in one axis: all that a sum
+        of step values depends on.
+    shares : array (..., n_pairs)
+        Share of the votes for the first trajectory; with infinitely many votes its limit.
+    n_queries : float
+        Votes a pair, M.
+    """
+
+    visits: FloatArray
+    shares: FloatArray
+    n_queries: float
+
+
+def collect(
+    mdp: TabularMDP, policy: Policy, theta: FloatArray, feedback: PreferenceFeedback, n_stages: int, streams: Streams
+) -> PreferenceData:
+    """Draw N pairs of trajectories of one policy each and have them voted on by the raters of `feedback`.
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+    policy : Policy
+    theta : array (..., dim)
+        Of the policy that both trajectories of a pair follow.
+    feedback : PreferenceFeedback
+        The preference oracle: its number of pairs, its raters and their number of votes. Trajectories are always
+        simulated, whatever its sampler: a model of rewards has to see them.
+    n_stages : int
+        1, or H to keep the steps apart in `visits`.
+    streams : Streams
+    """
+    pairs = int(feedback.n_pairs)
+    sampled = sample_trajectories(mdp, policy, theta, 2 * pairs, streams.trajectories)
+    visits = visit_counts(mdp, sampled, n_stages).reshape(*theta.shape[:-1], 2 * pairs, -1)
+    returns = sampled.rewards.sum(axis=0)
+    gaps = mdp.on_lattice(returns[..., :pairs] - returns[..., pairs:])
+    return PreferenceData(
+        visits[..., :pairs, :] - visits[..., pairs:, :],
+        feedback.shares(gaps, streams.votes),
+        feedback.votes.n_queries,
+    )
+
+
+class PreferenceBuffer:
+    """Data of a run that grow batch by batch; room is doubled when it runs out, so nothing is copied at every step."""
+
+    def __init__(self) -> None:
+        self._data: PreferenceData | None = None
+        self.n_pairs = 0
+
+    def append(self, batch: PreferenceData) -> None:
+        """Add a batch of pairs, the leading axes being those of the first."""
+        grown = self.n_pairs + batch.shares.shape[-1]
+        if self._data is None:
+            self._data = _with_room(batch, grown)
+        elif grown > self._data.shares.shape[-1]:
+            kept, self._data = self.data, _with_room(batch, 2 * grown)
+            self._write(kept, slice(0, self.n_pairs))
+        self._write(batch, slice(self.n_pairs, grown))
+        self.n_pairs = grown
+
+    @property
+    def data(self) -> PreferenceData:
+        """All pairs so far, a view."""
+        assert self._data is not None, "append first"
+        return PreferenceData(
+            self._data.visits[..., : self.n_pairs, :], self._data.shares[..., : self.n_pairs], self._data.n_queries
+        )
+
+    def _write(self, batch: PreferenceData, where: slice) -> None:
+        assert self._data is not None
+        self._data.visits[..., where, :] = batch.visits
+        self._data.shares[..., where] = batch.shares
+
+
+def _with_room(like: PreferenceData, n_pairs: int) -> PreferenceData:
+    *batch, _, n_features = like.visits.shape
+    return PreferenceData(np.empty((*batch, n_pairs, n_features)), np.empty((*batch, n_pairs)), like.n_queries)

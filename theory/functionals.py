@@ -1,0 +1,89 @@
+"""Sums of step values along trajectories, and how far a model of the reward is from the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory.batching import columns, rows
+from theory.errors import InputError
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+from theory.values import parameters
+
+FloatArray = NDArray[np.float64]
+
+
+def additive_moments(
+    mdp: TabularMDP, policy: Policy, theta: ArrayLike, step_values: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of sum_h f_h(s_h, a_h) over the trajectories of a policy, by backward induction.
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+    policy : Policy
+    theta : array (..., dim)
+    step_values : array (..., 1 or H, S, A)
+        The f; leading axes broadcast against those of theta.
+
+    Returns
+    -------
+    mean, variance : arrays (...,)
+
+    Raises
+    ------
+    InputError
+        If the step values do not fit the MDP.
+    """
+    theta = parameters(mdp, policy, theta)
+    values = np.asarray(step_values, dtype=np.float64)
+    if values.shape[-2:] != (mdp.n_states, mdp.n_actions) or values.shape[-3:-2] not in ((1,), (mdp.horizon,)):
+        raise InputError(
+            f"step_values must have shape (..., 1 or {mdp.horizon}, {mdp.n_states}, {mdp.n_actions}), "
+            f"got {values.shape}"
+        )
+    batch = np.broadcast_shapes(theta.shape[:-1], values.shape[:-3])
+    pi = columns(np.broadcast_to(policy.probabilities(theta), (*batch, *_stages(policy, mdp))), 3)
+    paid = columns(np.broadcast_to(values, (*batch, *values.shape[-3:])), 3)
+    # Values about the running mean would need two passes; centring once keeps the digits of a small variance.
+    paid = paid - paid.mean(axis=(0, 1, 2))
+    shift = values.mean(axis=(-3, -2, -1)) * mdp.horizon
+    first = np.zeros((mdp.n_states, pi.shape[-1]))
+    second = np.zeros_like(first)
+    for h in reversed(range(mdp.horizon)):
+        kernel = mdp.successor_kernels[h % len(mdp.successor_kernels)]
+        later, later_sq = ((kernel @ moment).reshape(pi.shape[1:]) for moment in (first, second))
+        now = paid[h % len(paid)]
+        chance = pi[h % len(pi)]
+        first = (chance * (now + later)).sum(axis=1)
+        second = (chance * (now * (now + 2 * later) + later_sq)).sum(axis=1)
+    mean = mdp.initial @ first
+    variance = np.maximum(mdp.initial @ second - mean**2, 0.0)
+    return rows(mean, batch) + shift, rows(variance, batch)
+
+
+def reward_error(mdp: TabularMDP, policy: Policy, theta: ArrayLike, rewards: ArrayLike) -> FloatArray:
+    """Root-mean-square error of a reward model's return differences, over two independent trajectories of a policy.
+
+    Votes see differences of returns alone, so a constant added to all rewards is no error. The truth is the expected
+    reward of (stage, state, action): what a model of per-step rewards can hope to find.
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+    policy : Policy
+    theta : array (..., dim)
+        Whose trajectories are judged: the error depends on them.
+    rewards : array (..., 1 or H, S, A)
+
+    Returns
+    -------
+    array (...,)
+        In units of return.
+    """
+    return np.sqrt(2 * additive_moments(mdp, policy, theta, np.asarray(rewards) - mdp.expected_reward)[1])
+
+
+def _stages(policy: Policy, mdp: TabularMDP) -> tuple[int, int, int]:
+    return policy.horizon or 1, mdp.n_states, mdp.n_actions

@@ -1,0 +1,58 @@
+"""Likelihood of vote shares under a link: what reward models and direct preference optimisation maximise."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory.links import Link
+
+FloatArray = NDArray[np.float64]
+
+# Probabilities below it count as it: a saturated link then costs much, but not infinitely much.
+SMALLEST_PROBABILITY = 1e-300
+
+
+def cross_entropy(link: Link, differences: ArrayLike, shares: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Mean negative log-likelihood of a vote, and its slope in the difference of returns.
+
+    Parameters
+    ----------
+    link : Link
+        Link sigma assumed of the raters.
+    differences : array (...,)
+        Differences of returns, in units of return, that a model gives to the pairs.
+    shares : array, broadcast against the differences
+        Share of the votes for the first trajectory, in [0, 1]; sigma itself stands for infinitely many votes.
+
+    Returns
+    -------
+    loss : array (...,)
+        -share log sigma(x) - (1 - share) log(1 - sigma(x)).
+    slope : array (...,)
+        Its derivative in x.
+    """
+    x, share, preferred, other = _probabilities(link, differences, shares)
+    loss = -share * np.log(preferred) - (1 - share) * np.log(other)
+    slope = np.asarray(link.derivative(x)) * ((1 - share) / other - share / preferred)
+    return loss, slope
+
+
+def cross_entropy_curvature(link: Link, differences: ArrayLike, shares: ArrayLike) -> FloatArray:
+    """Second derivative of `cross_entropy` in the difference of returns; negative nowhere if log sigma is concave."""
+    x, share, preferred, other = _probabilities(link, differences, shares)
+    bend = np.asarray(link.second_derivative(x)) * ((1 - share) / other - share / preferred)
+    steep = np.asarray(link.derivative(x))
+    # Ratios first: the square of a small probability underflows.
+    return np.asarray(bend + (1 - share) * (steep / other) ** 2 + share * (steep / preferred) ** 2)
+
+
+def _probabilities(
+    link: Link, differences: ArrayLike, shares: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    x = np.asarray(differences, dtype=np.float64)
+    preferred = np.asarray(link.probability(x))
+    # Without the subtraction a symmetric link keeps its upper tail.
+    other = np.asarray(link.probability(-x)) if link.symmetric else 1 - preferred
+    preferred, other = (np.maximum(p, SMALLEST_PROBABILITY) for p in (preferred, other))
+    return x, np.asarray(shares, dtype=np.float64), preferred, other
