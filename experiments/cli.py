@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from experiments.output import check_file, prepare_folder, progress_bar, write_csv, write_json
-from experiments.tables import print_calibration, print_rates, print_variance
+from experiments.tables import print_calibration, print_comparison, print_rates, print_variance
 
 if TYPE_CHECKING:
     from experiments.rates import RateResults
@@ -155,6 +155,64 @@ def variance(
         settings = _provenance(seed, wall, instance=instance, theta=theta, pairs=pairs, queries=queries)
         write_json(json, settings | {"estimators": frame.to_dict(orient="records")})
     print_variance(frame, f"{chosen.name}, theta {theta}, N = {pairs}, M = {queries}; seed {seed}, {wall:.0f} s")
+
+
+@app.command()
+def compare(
+    instance: Annotated[
+        str, typer.Option("--instance", help="A name from `zpg list`, or module:attribute.")
+    ] = "stochastic-gridworld",
+    methods: Annotated[str, typer.Option("--methods", help="Comma-separated names from `zpg list`, or all.")] = "all",
+    preset: Annotated[
+        Literal["quick", "paper"],
+        typer.Option("--preset", help="quick: 48,000 votes a run, 20 seeds; paper: 160,000 votes, 100 seeds."),
+    ] = "quick",
+    budget: Annotated[
+        int | None, typer.Option("--budget", min=1, help="Votes a run; sets the number of iterations.")
+    ] = None,
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Trajectory pairs an iteration, N.")] = 32,
+    queries: Annotated[int, typer.Option("--queries", min=1, help="Votes a pair, M.")] = 5,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=2, help="Runs of each method.")] = None,
+    scale: Annotated[
+        float | None, typer.Option("--scale", help="Of the raters' link, in units of return; larger is less certain.")
+    ] = None,
+    out: Out = Path("results"),
+    jobs: Jobs = -1,
+    backend: Backend = "loky",
+    seed: Seed = 0,
+    json: Json = None,
+) -> None:
+    """Compare learning curves of all methods on one preference oracle, each tuned by the same rule."""
+    from experiments.compare import PRESETS, compare_learning
+    from experiments.methods import METHODS
+
+    check_file(json)
+    began = time.perf_counter()
+    usual_votes, usual_seeds = PRESETS[preset]
+    folder = prepare_folder(out)
+    with progress_bar("comparison") as progress:
+        found = compare_learning(
+            instance,
+            list(METHODS) if methods == "all" else methods.split(","),
+            n_iterations=(usual_votes if budget is None else budget) // (pairs * queries),
+            n_pairs=pairs,
+            n_queries=queries,
+            n_seeds=seeds or usual_seeds,
+            scale=scale,
+            seed=seed,
+            jobs=jobs,
+            backend=backend,
+            cache=folder / "cache",
+            progress=progress,
+        )
+    wall = time.perf_counter() - began
+    tables = {"curves": found.curves, "finals": found.finals, "tests": found.tests, "tuning": found.tuning}
+    for name, frame in tables.items():
+        write_csv(folder / f"compare_{name}.csv", frame)
+    if json is not None:
+        rows = {name: frame.to_dict(orient="records") for name, frame in tables.items()}
+        write_json(json, _provenance(seed, wall, instance=instance, preset=preset) | rows)
+    print_comparison(found, f"seed {seed}, zpg {_version()}, {wall:.0f} s; rows in {folder}/compare_*.csv")
 
 
 @app.command()

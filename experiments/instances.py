@@ -100,6 +100,14 @@ def _circular_bandits(n_copies: int, name: str, summary: str) -> Instance:
     return at_optimum(_circular(name, summary, bandits(n_copies)))
 
 
+def paying_grid(slip: float = 0.3, side: int = 5, horizon: int = 20) -> TabularMDP:
+    """Square grid without goals, whose cells pay 0, 1/2 or 1 for every step that begins in them."""
+    moves = gridworld(["S" + "." * (side - 1), *["." * side] * (side - 1)], horizon, slip)
+    paid = np.random.default_rng(0).integers(3, size=(side**2, 1, 1)) / 2
+    law, next_states = moves.probabilities[0], moves.next_states[0]
+    return TabularMDP.from_outcomes(law, next_states, np.broadcast_to(paid, law.shape), moves.initial, horizon)
+
+
 _GRID = ["S....", ".#...", "...H.", ".H...", "....G"]
 
 _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
@@ -134,6 +142,10 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
     "gridworld": (
         "5x5 gridworld with a wall and holes, slip 0.1, H = 20, tabular softmax",
         lambda n, s: _tabular(n, s, gridworld(_GRID, 20, slip=0.1)),
+    ),
+    "stochastic-gridworld": (
+        "5x5 gridworld whose cells pay 0, 1/2 or 1, slip 0.3, H = 20, tabular softmax",
+        lambda n, s: _tabular(n, s, paying_grid()),
     ),
     "frozenlake": (
         "FrozenLake 4x4, slippery, H = 20, tabular softmax",

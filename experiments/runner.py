@@ -16,7 +16,6 @@ from joblib import Memory, Parallel, delayed
 
 import estimators
 import theory
-from experiments import algorithms, cells
 from experiments.cells import Cell, run_cell
 from experiments.certificates import CertificateCheck
 from experiments.claims import Claim
@@ -82,9 +81,35 @@ def run_cells(
         Folder that keeps finished cells; a cell is run again when its settings, its instance or the code change.
     progress : function of (done, total), optional
     """
-    call: Callable[[Cell, str], pd.DataFrame] = _run if cache is None else Memory(cache, verbose=0).cache(_run)
-    # Large cells first: the last one to start should not be the longest.
-    order = sorted(range(len(tasks)), key=lambda i: -_work(tasks[i]))
+    return run_tasks(_run, tasks, _work, jobs=jobs, backend=backend, cache=cache, progress=progress)
+
+
+def run_tasks(
+    run: Callable[[Any, str], pd.DataFrame],
+    tasks: Sequence[Any],
+    work: Callable[[Any], float],
+    *,
+    jobs: int = -1,
+    backend: Backend = "loky",
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Run pure tasks and stack their rows in the order given.
+
+    Parameters
+    ----------
+    run : function of (task, fingerprint of its instance) -> DataFrame
+        Defined at the top of a module; the fingerprint is part of the cache's key.
+    tasks : sequence
+        Each with an ``instance``, a name.
+    work : function of a task
+        About how long it takes, in any unit.
+    jobs, backend, cache, progress
+        See `run_cells`.
+    """
+    call: Callable[[Any, str], pd.DataFrame] = run if cache is None else Memory(cache, verbose=0).cache(run)
+    # Large tasks first: the last one to start should not be the longest.
+    order = sorted(range(len(tasks)), key=lambda i: -work(tasks[i]))
     parallel = _Parallel(n_jobs=jobs, backend=backend)
     parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
     calls = [delayed(call)(tasks[i], fingerprint(get_instance(tasks[i].instance))) for i in order]
@@ -131,6 +156,7 @@ def fingerprint(instance: Instance) -> str:
 def _code_digest() -> str:
     digest = hashlib.sha256()
     packages = [path for package in (theory, estimators) for path in sorted(Path(package.__path__[0]).glob("*.py"))]
-    for path in [*packages, Path(algorithms.__file__), Path(cells.__file__)]:
+    own = [Path(__file__).with_name(f"{name}.py") for name in ("algorithms", "cells", "methods", "learning")]
+    for path in [*packages, *own]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from experiments.calibrate import CalibrationReport
+    from experiments.compare import Comparison
     from experiments.rates import RateResults
 
 
@@ -69,6 +70,48 @@ def print_variance(frame: pd.DataFrame, footer: str) -> None:
         "mse = bias² + variances of direction, trajectories and votes, exact given the direction (s.e.: its sampling)\n"
         "rescaled: error over |grad V|² after the best rescaling, which the radius minimises\n"
         "cost: trajectories + votes; excess: of the rescaled error over the first row"
+    )
+    screen.print(footer)
+
+
+def print_comparison(found: Comparison, footer: str) -> None:
+    """One row a method, best first, each tested against ZPG; then the rule of tuning and the raters."""
+    from rich.table import Table
+
+    from experiments.compare import reference_method, tests_against
+    from experiments.learning import PILOT_SEEDS, SCORED
+    from experiments.methods import N_SETTINGS, get_method
+
+    finals = found.finals
+    against = reference_method(finals)
+    tests = tests_against(found.tests, against).set_index("method")
+    heading = f"minus {get_method(against).title}"
+    columns = ("final value", "gap", heading, "p (Holm)", "trajectories", "votes", "step", "also tuned")
+    table = Table("method", *columns)
+    for row in finals.to_dict(orient="records"):
+        test = tests.loc[row["method"]] if row["method"] in tests.index else None
+        table.add_row(
+            row["title"],
+            f"{row['final']:.3f} ± {row['ci_high'] - row['final']:.3f}",
+            f"{round(row['gap'], 3) + 0.0:.3f}",
+            "" if test is None else f"{test['difference']:+.3f} [{test['ci_low']:+.3f}, {test['ci_high']:+.3f}]",
+            "" if test is None else f"{test['p_holm']:.2g}{' *' if test['significant'] else ''}",
+            f"{row['trajectories']:,.0f}",
+            f"{row['votes']:,.0f}",
+            f"{row['step_size']:.3g}{' (edge)' if row['at_edge'] else ''}",
+            f"{row['knob_name']} {row['knob']:.3g}" if row["knob_name"] else "",
+        )
+    first = found.curves.iloc[0]
+    screen = console()
+    screen.print(table)
+    screen.print(
+        f"{first['instance']}, optimum {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
+        f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}; "
+        f"{finals['seeds'].iloc[0]} seeds, 95% intervals (Student's t)\n"
+        f"tuning: for every method {N_SETTINGS} settings, each on {PILOT_SEEDS} seeds of their own with the full "
+        f"budget, the best mean value over the last {SCORED:.0%} of the iterations;\n"
+        "not counted in the cost; edge: the smallest or largest step size tried\n"
+        f"p: paired t test over seeds, Holm over all {len(found.tests)} pairs of methods; * below 5%"
     )
     screen.print(footer)
 

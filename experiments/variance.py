@@ -9,7 +9,7 @@ vanishes as mu grows and its error tends to |grad V|^2, while one direction with
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -61,8 +61,8 @@ def contenders(instance: Instance, n_pairs: int, n_queries: float) -> list[Conte
         *([along("zbcpg-3", "ZBCPG, K = 3", Blocks(3), votes)] if 3 < dim <= 20 else []),
         *([along("zbcpg-d", "ZBCPG, K = d", Blocks(dim), votes)] if 1 < dim <= 15 else []),
         along("zpg-symmetric", "ZPG, symmetric pairs", Sphere(), votes, symmetric=True),
-        along("zpg-haldane", "ZPG, Haldane-Anscombe", Sphere(), _read(votes, HaldaneAnscombe())),
-        along("zpg-jackknife", "ZPG, jackknife", Sphere(), _read(votes, Jackknife())),
+        along("zpg-haldane", "ZPG, Haldane-Anscombe", Sphere(), votes.reading(HaldaneAnscombe())),
+        along("zpg-jackknife", "ZPG, jackknife", Sphere(), votes.reading(Jackknife())),
         along("zpg-common", "ZPG, common random numbers", Sphere(), shared),
         *(
             [along("zpg-averaged", f"ZPG, {n_averaged} directions", Sphere(), fewer, n_directions=n_averaged)]
@@ -162,10 +162,6 @@ def _near_optimum(instance: Instance) -> FloatArray:
     norms = np.linalg.norm(policy_gradient(mdp, policy, path), axis=-1)
     close = norms <= 0.01 * np.linalg.norm(policy_gradient(mdp, policy, start))
     return np.asarray(path[int(np.argmax(close))] if close.any() else path[-1])
-
-
-def _read(feedback: Any, inversion: HaldaneAnscombe | Jackknife) -> Any:
-    return replace(feedback, votes=replace(feedback.votes, inversion=inversion))
 
 
 def _moments(

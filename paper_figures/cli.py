@@ -40,6 +40,7 @@ def list_everything() -> None:
     """List instances, links, algorithms, claims and figures."""
     from experiments.algorithms import ALGORITHMS
     from experiments.instances import INSTANCES
+    from experiments.methods import METHODS
     from experiments.rate_claims import stated_claims
     from paper_figures.registry import all_figures
     from theory import LINKS
@@ -48,6 +49,7 @@ def list_everything() -> None:
         "instances": INSTANCES,
         "links": {name: (link.__doc__ or "").strip().splitlines()[0] for name, link in LINKS.items()},
         "algorithms": {name: algorithm.title for name, algorithm in ALGORITHMS.items()},
+        "methods": {name: method.title for name, method in METHODS.items()},
         "claims": {claim.name: claim.reason for claim in stated_claims()},
         "figures": {name: figure.title for name, figure in all_figures().items()},
     }

@@ -1,0 +1,172 @@
+"""Methods compared on one preference oracle: who ends higher, and is the difference more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.instances import Instance, get_instance
+from experiments.intervals import mean_interval
+from experiments.learning import Entry, Learning, learn
+from experiments.methods import METHODS, get_method
+from experiments.verdicts import holm
+from theory import InputError, Link, additive_moments, optimal_value, return_distribution
+from theory.links import ScaledLink
+
+# Votes a run, and seeds.
+PRESETS = {"quick": (48_000, 20), "paper": (160_000, 100)}
+
+# Below this share of H a link saturates on [-H, H] in floating point.
+SMALLEST_SCALE = 1 / 30
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Learning curves and what they say.
+
+    Attributes
+    ----------
+    curves, tuning : DataFrame
+        See `experiments.learning.Learning`.
+    finals : DataFrame
+        One row a method, best first: ``final`` (mean exact value where the runs end), its 95% limits ``ci_low`` and
+        ``ci_high`` (Student's t over seeds), ``gap`` to ``optimum`` (of all non-stationary policies), what a run cost,
+        the settings chosen and whether the step size lies at the edge of its grid.
+    tests : DataFrame
+        One row a pair of methods: mean ``difference`` of the final values, 95% limits, ``p_value`` of the paired t test
+        over seeds, ``p_holm`` after Holm over all pairs, and ``significant`` at 5%.
+    """
+
+    curves: pd.DataFrame
+    tuning: pd.DataFrame
+    finals: pd.DataFrame
+    tests: pd.DataFrame
+
+
+def compare_learning(
+    instance: str,
+    methods: Sequence[str] = tuple(METHODS),
+    *,
+    n_iterations: int = 300,
+    n_pairs: int = 32,
+    n_queries: int = 5,
+    n_seeds: int = 20,
+    scale: float | None = None,
+    **options: Any,
+) -> Comparison:
+    """Tune methods by one rule, run them on the same oracle with the same budget, and compare where they end.
+
+    Parameters
+    ----------
+    instance : str
+        A name of `INSTANCES`, or ``module:attribute``.
+    methods : sequence of str
+        Names of `METHODS`.
+    n_iterations, n_pairs, n_queries : int
+        T, N and M.
+    n_seeds : int
+        At least 2.
+    scale : float, optional
+        Of the raters' link, in units of return; see `informative_link`.
+    **options
+        ``seed``, ``jobs``, ``backend``, ``cache`` and ``progress`` of `experiments.learning.learn`.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown or a number out of its range.
+    """
+    chosen = get_instance(instance)
+    link = informative_link(chosen, scale)
+    entries = [Entry(method, instance, n_iterations, n_pairs, n_queries, link) for method in dict.fromkeys(methods)]
+    return summarise(learn(entries, n_seeds, **options), optimal_value(chosen.mdp))
+
+
+def informative_link(instance: Instance, scale: float | None = None) -> Link:
+    """The instance's link, at a scale where a vote says something about two trajectories of the start.
+
+    Parameters
+    ----------
+    instance : Instance
+    scale : float, optional
+        By default the standard deviation of the difference of two returns at the start, but at least H / 30.
+
+    Raises
+    ------
+    InputError
+        If a scale is given for a link that has none.
+    """
+    link, mdp = instance.link, instance.mdp
+    if not isinstance(link, ScaledLink):
+        if scale is not None:
+            raise InputError(f"scale must be left out for a link without one, got {scale} for {link}")
+        return link
+    if scale is None:
+        theta = instance.start
+        variance = (
+            additive_moments(mdp, instance.policy, theta, mdp.expected_reward)[1]
+            if mdp.reward_lattice is None
+            else return_distribution(mdp, instance.policy, theta).variance
+        )
+        # Three digits print in full, and differences of rounding between machines do not reach the results.
+        scale = float(f"{max(np.sqrt(2 * float(variance)), SMALLEST_SCALE * mdp.horizon):.3g}")
+    return replace(link, scale=scale)
+
+
+def reference_method(finals: pd.DataFrame) -> str:
+    """The method that others are printed against: ZPG where it takes part, else the best."""
+    names = list(finals["method"])
+    return "zpg" if "zpg" in names else str(names[0])
+
+
+def tests_against(tests: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Tests of every other method minus the reference, in a column ``method``; signs are turned where needed."""
+    ahead = tests[tests["second"] == reference].rename(columns={"first": "method"})
+    behind = tests[tests["first"] == reference].rename(columns={"second": "method"})
+    turned = behind.assign(difference=-behind["difference"], ci_low=-behind["ci_high"], ci_high=-behind["ci_low"])
+    return pd.concat([ahead, turned], ignore_index=True)
+
+
+def summarise(learning: Learning, optimum: float) -> Comparison:
+    """Final values and paired tests of learning curves on one instance with one budget."""
+    ends = learning.curves[learning.curves["iteration"] == learning.curves["n_iterations"]]
+    values = ends.pivot(index="seed", columns="method", values="value")
+    values = values[values.mean().sort_values(ascending=False, kind="stable").index]
+    interval = mean_interval(values.to_numpy())
+    spent = ends.groupby("method")[["trajectories", "votes"]].first().loc[values.columns]
+    settings = learning.tuning[learning.tuning["chosen"]].set_index("method").loc[values.columns]
+    finals = pd.DataFrame(
+        {
+            "method": values.columns,
+            "title": [get_method(name).title for name in values.columns],
+            "final": interval.mean,
+            "ci_low": interval.low,
+            "ci_high": interval.high,
+            "gap": optimum - interval.mean,
+            "optimum": optimum,
+            "trajectories": spent["trajectories"].to_numpy(),
+            "votes": spent["votes"].to_numpy(),
+            **{name: settings[name].to_numpy() for name in ("step_size", "knob", "at_edge")},
+            "knob_name": [get_method(name).knob for name in values.columns],
+            "seeds": len(values),
+        }
+    )
+    return Comparison(learning.curves, learning.tuning, finals, _paired_tests(values))
+
+
+def _paired_tests(values: pd.DataFrame) -> pd.DataFrame:
+    pairs = list(combinations(values.columns, 2))
+    columns = ["first", "second", "difference", "ci_low", "ci_high", "p_value", "p_holm", "significant"]
+    if not pairs:
+        return pd.DataFrame(columns=columns)
+    differences = np.stack([(values[a] - values[b]).to_numpy() for a, b in pairs], axis=-1)
+    found = mean_interval(differences)
+    adjusted = holm(found.p_value)
+    first, second = zip(*pairs, strict=True)
+    parts = (first, second, found.mean, found.low, found.high, found.p_value, adjusted, adjusted <= 0.05)
+    return pd.DataFrame(dict(zip(columns, parts, strict=True)))

@@ -1,0 +1,116 @@
+"""Raters who use another link than the methods assume: who still learns, and how much is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments.compare import informative_link
+from experiments.instances import get_instance
+from experiments.intervals import MeanInterval, mean_interval
+from experiments.learning import Entry, learn
+from experiments.methods import get_method
+from experiments.verdicts import holm
+from theory import LINKS, InputError, Link, optimal_value, policy_value
+from theory.links import ScaledLink
+
+FloatArray = NDArray[np.float64]
+
+WRONG_LINK_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-offline", "ppo-online", "dpo-offline", "dpo-online")
+
+
+def matched_link(name: str, link: Link) -> ScaledLink:
+    """Link of that name, as steep at 0 as a given one: only its shape differs."""
+    if isinstance(link, LINKS[name]):
+        return link
+    return LINKS[name](scale=float(LINKS[name]().derivative(0.0) / link.derivative(0.0)))
+
+
+def compare_links(
+    instance: str = "stochastic-gridworld",
+    methods: Sequence[str] = WRONG_LINK_METHODS,
+    *,
+    n_iterations: int = 300,
+    n_pairs: int = 32,
+    n_queries: int = 5,
+    n_seeds: int = 20,
+    **options: Any,
+) -> pd.DataFrame:
+    """Final values when the raters use each of the links and the methods assume the instance's.
+
+    Settings are tuned under the assumed link, which is what someone would do who does not know.
+
+    Parameters
+    ----------
+    instance : str
+    methods : sequence of str
+    n_iterations, n_pairs, n_queries, n_seeds : int
+    **options
+        See `experiments.learning.learn`.
+
+    Returns
+    -------
+    DataFrame
+        One row a method and link of the raters: ``final`` with 95% limits, ``gap`` to the optimum, ``gain`` over the
+        start with limits and ``p_gain`` (one-sided, after Holm over all rows), ``late_gain`` over the second half of
+        the iterations with limits, ``loss`` against raters of the assumed link (paired) with limits and ``p_loss``
+        (two-sided, after Holm over the rows with another link).
+
+    Raises
+    ------
+    InputError
+        If the instance's link is none of `LINKS`.
+    """
+    chosen = get_instance(instance)
+    assumed = informative_link(chosen)
+    raters = {name: matched_link(name, assumed) for name in LINKS}
+    if assumed not in raters.values():
+        raise InputError(
+            f"the instance's link must be one of {', '.join(LINKS)}, got {assumed}; choose another instance"
+        )
+    entries = {
+        (method, name): Entry(
+            method, instance, n_iterations, n_pairs, n_queries, assumed, None if rater == assumed else rater
+        )
+        for method in methods
+        for name, rater in raters.items()
+    }
+    curves = learn(list(entries.values()), n_seeds, **options).curves
+    values = {key: _values(curves, entry) for key, entry in entries.items()}
+    start = float(policy_value(chosen.mdp, chosen.policy, chosen.start))
+    optimum = optimal_value(chosen.mdp)
+    right = next(name for name, rater in raters.items() if rater == assumed)
+    rows = []
+    for (method, name), (middle, end) in values.items():
+        gain, loss = mean_interval(end - start), mean_interval(values[method, right][1] - end)
+        rows.append(
+            {"method": method, "title": get_method(method).title, "raters": name, "assumed": right}
+            | {"gap": optimum - end.mean(), "optimum": optimum, "start": start}
+            | _limits("final", mean_interval(end))
+            | _limits("gain", gain)
+            | {"p_gain": float(gain.p_positive)}
+            | _limits("late_gain", mean_interval(end - middle))
+            | _limits("loss", loss)
+            | {"p_loss": float(loss.p_value) if name != right else np.nan}
+        )
+    frame = pd.DataFrame(rows)
+    wrong = frame["raters"] != right
+    frame["p_gain"] = holm(frame["p_gain"].to_numpy())
+    frame.loc[wrong, "p_loss"] = holm(frame.loc[wrong, "p_loss"].to_numpy())
+    return frame
+
+
+def _values(curves: pd.DataFrame, entry: Entry) -> tuple[FloatArray, FloatArray]:
+    """Values of every seed half way and at the end."""
+    fields = entry.fields
+    rows = curves[(curves["method"] == fields["method"]) & (curves["raters"] == fields["raters"])]
+    by_seed = rows.pivot(index="seed", columns="iteration", values="value").to_numpy()
+    return by_seed[:, by_seed.shape[1] // 2], by_seed[:, -1]
+
+
+def _limits(name: str, interval: MeanInterval) -> dict[str, float]:
+    return {name: float(interval.mean), f"{name}_low": float(interval.low), f"{name}_high": float(interval.high)}
