@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.claims import Claim, Design
+    from experiments.compare import Comparison, compare_learning
     from experiments.fits import PowerLawFit, fit_power_law
     from experiments.instances import Instance, get_instance
     from experiments.rate_claims import stated_claims
     from experiments.rates import RateResults, run_claims
+    from experiments.variance import compare_variance
     from experiments.verdicts import Verdict, judge, judge_family
 
 _HOMES = {
     "Claim": "claims",
+    "Comparison": "compare",
     "Design": "claims",
     "Instance": "instances",
     "PowerLawFit": "fits",
     "RateResults": "rates",
     "Verdict": "verdicts",
+    "compare_learning": "compare",
+    "compare_variance": "variance",
     "fit_power_law": "fits",
     "get_instance": "instances",
     "judge": "verdicts",
@@ -30,11 +35,14 @@ _HOMES = {
 
 __all__ = [
     "Claim",
+    "Comparison",
     "Design",
     "Instance",
     "PowerLawFit",
     "RateResults",
     "Verdict",
+    "compare_learning",
+    "compare_variance",
     "fit_power_law",
     "get_instance",
     "judge",

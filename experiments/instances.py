@@ -100,6 +100,12 @@ def _circular_bandits(n_copies: int, name: str, summary: str) -> Instance:
     return at_optimum(_circular(name, summary, bandits(n_copies)))
 
 
+def risky_bandit(sure: float = 0.6, chance: float = 0.55) -> TabularMDP:
+    """Two arms, one pull: the first pays `sure`, the second 1 with probability `chance` and otherwise 0."""
+    law = [[[1.0, 0.0], [1 - chance, chance]]]
+    return TabularMDP.from_outcomes(law, np.zeros((1, 2, 2), dtype=np.int64), [[[sure, 0.0], [0.0, 1.0]]], [1.0], 1)
+
+
 def paying_grid(slip: float = 0.3, side: int = 5, horizon: int = 20) -> TabularMDP:
     """Square grid without goals, whose cells pay 0, 1/2 or 1 for every step that begins in them."""
     moves = gridworld(["S" + "." * (side - 1), *["." * side] * (side - 1)], horizon, slip)
@@ -134,6 +140,10 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
     "bandit": (
         "5-armed Bernoulli bandit, tabular softmax",
         lambda n, s: _tabular(n, s, bandit([0.1, 0.3, 0.5, 0.7, 0.9])),
+    ),
+    "risky-bandit": (
+        "a sure 0.6 against 1 with probability 0.55; raters so certain that most votes go to the worse arm",
+        lambda n, s: replace(_tabular(n, s, risky_bandit()), link=Logistic(0.15)),
     ),
     "chain": (
         "deterministic chain of 5 states, H = 8, tabular softmax",

@@ -38,6 +38,7 @@ def compare_links(
     n_pairs: int = 32,
     n_queries: int = 5,
     n_seeds: int = 20,
+    scale: float | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Final values when the raters use each of the links and the methods assume the instance's.
@@ -49,6 +50,8 @@ def compare_links(
     instance : str
     methods : sequence of str
     n_iterations, n_pairs, n_queries, n_seeds : int
+    scale : float, optional
+        Of the link assumed; see `informative_link`.
     **options
         See `experiments.learning.learn`.
 
@@ -66,7 +69,7 @@ def compare_links(
         If the instance's link is none of `LINKS`.
     """
     chosen = get_instance(instance)
-    assumed = informative_link(chosen)
+    assumed = informative_link(chosen, scale)
     raters = {name: matched_link(name, assumed) for name in LINKS}
     if assumed not in raters.values():
         raise InputError(

@@ -5,10 +5,14 @@ axes of `theta`.
 """
 
 from theory.bounds import Bound, certificate, hessian_norm, prediction, smoothness_bound
+from theory.dpo_loss import DpoLoss, population_loss
+from theory.dpo_optimum import DpoOptimum, dpo_optimum
+from theory.enumeration import Trajectories, enumerate_trajectories
 from theory.errors import InputError
 from theory.functionals import additive_moments, reward_error
 from theory.gymnasium_tables import from_gymnasium
 from theory.inversions import HaldaneAnscombe, Inversion, Jackknife, MajoritySign, Trimmed
+from theory.kl_control import SoftOptimum, kl_regularised_value, soft_optimum
 from theory.links import LINKS, Cauchit, ComplementaryLogLog, Linear, Link, Logistic, Probit
 from theory.makers import bandit, chain, garnet, gridworld
 from theory.mdp import TabularMDP
@@ -33,6 +37,8 @@ __all__ = [
     "Cauchit",
     "CircularPolicy",
     "ComplementaryLogLog",
+    "DpoLoss",
+    "DpoOptimum",
     "HaldaneAnscombe",
     "InputError",
     "Inversion",
@@ -47,8 +53,10 @@ __all__ = [
     "Rate",
     "ReturnDistribution",
     "Schedule",
+    "SoftOptimum",
     "TabularMDP",
     "TabularSoftmax",
+    "Trajectories",
     "Trimmed",
     "VoteModel",
     "VoteTable",
@@ -57,20 +65,25 @@ __all__ = [
     "certificate",
     "chain",
     "difference_law",
+    "dpo_optimum",
+    "enumerate_trajectories",
     "from_gymnasium",
     "garnet",
     "gridworld",
     "hessian_norm",
+    "kl_regularised_value",
     "occupancy",
     "optimal_value",
     "policy_gradient",
     "policy_hessian",
     "policy_value",
+    "population_loss",
     "prediction",
     "return_distribution",
     "reward_error",
     "sharpened_schedule",
     "smoothness_bound",
+    "soft_optimum",
     "stated_schedule",
     "value_and_gradient",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.links import Link
+from theory.links import Link, upper_tail
 
 FloatArray = NDArray[np.float64]
 
@@ -52,7 +52,5 @@ def _probabilities(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     x = np.asarray(differences, dtype=np.float64)
     preferred = np.asarray(link.probability(x))
-    # Without the subtraction a symmetric link keeps its upper tail.
-    other = np.asarray(link.probability(-x)) if link.symmetric else 1 - preferred
-    preferred, other = (np.maximum(p, SMALLEST_PROBABILITY) for p in (preferred, other))
+    preferred, other = (np.maximum(p, SMALLEST_PROBABILITY) for p in (preferred, upper_tail(link, x)))
     return x, np.asarray(shares, dtype=np.float64), preferred, other

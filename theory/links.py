@@ -71,6 +71,10 @@ class ScaledLink:
         """Preference probability sigma(x) of a difference of returns, any shape."""
         return np.asarray(self._distribution(self._standard(x)), dtype=np.float64)
 
+    def survival(self, x: ArrayLike) -> FloatArray:
+        """1 - sigma(x), any shape, to full relative precision."""
+        return np.asarray(self._tail(self._standard(x)), dtype=np.float64)
+
     def inverse(self, p: ArrayLike) -> FloatArray:
         """Difference of returns whose preference probability is p, any shape; it may be infinite at 0 and 1.
 
@@ -99,6 +103,10 @@ class ScaledLink:
 
     def _distribution(self, z: FloatArray) -> Any:
         raise NotImplementedError
+
+    def _tail(self, z: FloatArray) -> Any:
+        """Return 1 - F(z); as it stands for a symmetric link, which needs no subtraction."""
+        return self._distribution(-z)
 
     def _quantile(self, p: FloatArray) -> Any:
         raise NotImplementedError
@@ -189,6 +197,9 @@ class ComplementaryLogLog(ScaledLink):
     def _distribution(self, z: FloatArray) -> Any:
         return -np.expm1(-self._hazard(z))
 
+    def _tail(self, z: FloatArray) -> Any:
+        return np.exp(-self._hazard(z))
+
     def _quantile(self, p: FloatArray) -> Any:
         return np.log(-np.log1p(-p) / math.log(2))
 
@@ -235,6 +246,13 @@ def inverse_curvature(link: Link, x: ArrayLike) -> FloatArray:
     return -link.second_derivative(x) / slope / slope / slope
 
 
+def upper_tail(link: Link, x: ArrayLike) -> FloatArray:
+    """1 - sigma(x), any shape, without a subtraction where the link allows it."""
+    if isinstance(link, ScaledLink):
+        return link.survival(x)
+    return np.asarray(link.probability(-np.asarray(x)) if link.symmetric else 1 - link.probability(x))
+
+
 def check_invertible(link: Link, horizon: int) -> None:
     """Require that the link can be inverted in floating point for every difference of returns in [-H, H].
 
@@ -275,6 +293,5 @@ def default_trim(link: Link, horizon: int) -> float:
 
 
 def _tails(link: Link, horizon: int) -> tuple[float, float]:
-    """Distances from certainty sigma(-H) and 1 - sigma(H); a symmetric link needs no subtraction."""
-    lower = float(link.probability(-horizon))
-    return lower, lower if link.symmetric else 1 - float(link.probability(horizon))
+    """Distances from certainty sigma(-H) and 1 - sigma(H)."""
+    return float(link.probability(-horizon)), float(upper_tail(link, horizon))

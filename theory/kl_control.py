@@ -1,0 +1,137 @@
+"""Control with a price on leaving a reference policy: what preference optimisation aims at, by dynamic programming."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+from theory.batching import columns, rows
+from theory.errors import InputError
+from theory.likelihood import SMALLEST_PROBABILITY
+from theory.mdp import TabularMDP
+from theory.validation import check_rows, finite_array
+from theory.values import action_value_columns
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SoftOptimum:
+    """Best policy for the return less beta times the KL divergence of its trajectories from the reference's.
+
+    Attributes
+    ----------
+    value : array (...,)
+        Expected return less the price, in units of return.
+    probabilities : array (..., H, S, A)
+        The policy that attains it, time-dependent.
+    """
+
+    value: FloatArray
+    probabilities: FloatArray
+
+
+def soft_optimum(mdp: TabularMDP, reference: ArrayLike, beta: ArrayLike) -> SoftOptimum:
+    """Largest ``E R - beta KL(law of pi || law of reference)`` over all policies, by soft value iteration.
+
+    V_h(s) = beta log sum_a ref(a|s) exp(Q_h(s, a) / beta), and pi_h(a|s) = ref(a|s) exp((Q_h(s, a) - V_h(s)) / beta).
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+    reference : array (1 or H, S, A)
+        Action probabilities, all positive.
+    beta : float or array (...,)
+        Positive, in units of return.
+
+    Raises
+    ------
+    InputError
+        If the reference is not a positive policy of this MDP, or beta is not positive and finite.
+
+    References
+    ----------
+    Todorov, *Linearly-solvable Markov decision problems*, NIPS (2006).
+    """
+    log_reference = np.log(check_reference(mdp, reference))[..., None]
+    weight = check_beta(beta)
+    price = weight.reshape(-1)
+    value = np.zeros((mdp.n_states, price.size))
+    policy = np.empty((mdp.horizon, mdp.n_states, mdp.n_actions, price.size))
+    for h in reversed(range(mdp.horizon)):
+        later = mdp.successor_kernels[h % len(mdp.successor_kernels)] @ value
+        gain = mdp.expected_reward[h % len(mdp.expected_reward), ..., None] + later.reshape(policy.shape[1:])
+        scores = log_reference[h % len(log_reference)] + gain / price
+        total = logsumexp(scores, axis=1)
+        policy[h] = np.exp(scores - total[:, None])
+        value = price * total
+    return SoftOptimum(np.asarray(rows(mdp.initial @ value, weight.shape)), rows(policy, weight.shape))
+
+
+def kl_regularised_value(
+    mdp: TabularMDP, probabilities: ArrayLike, reference: ArrayLike, beta: ArrayLike
+) -> FloatArray:
+    """``E R - beta KL(law of pi || law of reference)``: the value of rewards less beta log pi / reference.
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+    probabilities : array (..., 1 or H, S, A)
+        Of the policy pi.
+    reference : array (1 or H, S, A)
+        Action probabilities, all positive.
+    beta : float or array (...,)
+        Positive, in units of return; broadcasts against the leading axes of the policy.
+
+    Returns
+    -------
+    array (...,)
+
+    Raises
+    ------
+    InputError
+        As `soft_optimum`, and if `probabilities` are not policies of this MDP.
+    """
+    base, weight = check_reference(mdp, reference), check_beta(beta)
+    table = _check_policy("probabilities", mdp, probabilities)
+    batch = np.broadcast_shapes(table.shape[:-3], weight.shape)
+    # An action never taken costs nothing: 0 log 0 = 0.
+    ratio = np.log(np.maximum(table, SMALLEST_PROBABILITY)) - np.log(base)
+    paid = mdp.expected_reward - weight[..., None, None, None] * ratio
+    pi, net = (columns(np.broadcast_to(array, (*batch, *array.shape[-3:])), 3) for array in (table, paid))
+    value: NDArray[Any] = mdp.initial @ action_value_columns(mdp, pi, net)[1]
+    return np.asarray(rows(value, batch))
+
+
+def check_reference(mdp: TabularMDP, reference: ArrayLike) -> FloatArray:
+    """Reference policy as an array (1 or H, S, A), after checking that it fits the MDP and is positive."""
+    table = _check_policy("reference", mdp, reference)
+    if table.ndim != 3 or not (table > 0).all():
+        raise InputError(
+            f"reference must be one policy, (1 or {mdp.horizon}, {mdp.n_states}, {mdp.n_actions}), with every "
+            f"probability positive, got shape {table.shape} with least entry {table.min():g}; mix in the uniform policy"
+        )
+    return table
+
+
+def check_beta(beta: ArrayLike) -> FloatArray:
+    """Weight of the divergence as an array, after checking that it is positive and finite."""
+    weight = np.asarray(beta, dtype=np.float64)
+    if not (np.isfinite(weight) & (weight > 0)).all():
+        raise InputError(f"beta must be positive and finite, got {weight}; it is in units of return")
+    return weight
+
+
+def _check_policy(name: str, mdp: TabularMDP, policy: ArrayLike) -> FloatArray:
+    table = finite_array(name, policy)
+    fits = table.shape[-2:] == (mdp.n_states, mdp.n_actions) and table.shape[-3:-2] in ((1,), (mdp.horizon,))
+    if not fits:
+        raise InputError(
+            f"{name} must have shape (..., 1 or {mdp.horizon}, {mdp.n_states}, {mdp.n_actions}), got {table.shape}"
+        )
+    check_rows(name, table)
+    return table
