@@ -16,8 +16,9 @@ from theory.links import Link
 
 FloatArray = NDArray[np.float64]
 
-# Norm of the gradient, of a loss of order 1, at which a fit is taken to have converged.
-LARGEST_SLOPE = 1e-7
+# Norms of the gradient, of a loss of order 1, at which a search ends and up to which its end is taken for the optimum:
+# rounding may keep it from the first.
+SLOPE_SOUGHT, SLOPE_ACCEPTED = 1e-7, 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,8 @@ class RewardModel:
         Link assumed of the raters.
     ridge : float or array, default 1
         Precision of a normal prior on each reward, in units of reward^-2; an array broadcasts against the batch. It
-        settles what votes cannot: a constant, and rewards of pairs never visited, which are then 0.
+        settles what votes cannot: a constant, and rewards of pairs never visited, which are then 0. Beside infinitely
+        many votes it has no weight, and these stay where the fit starts.
 
     Raises
     ------
@@ -67,6 +69,8 @@ class RewardModel:
         ------
         InputError
             If the ridge does not broadcast against the batch of the data.
+        FloatingPointError
+            If a search ends where the posterior is not flat.
         """
         *batch, n_pairs, n_features = data.visits.shape
         if not fits_batch(tuple(batch), np.asarray(self.ridge)):
@@ -75,19 +79,24 @@ class RewardModel:
         visits = data.visits.reshape(-1, n_pairs, n_features)
         shares = data.shares.reshape(-1, n_pairs)
         first = np.zeros((*batch, n_features)) if start is None else start
-        fitted = [
-            minimize(
-                _negative_log_posterior,
-                guess,
-                args=(self.link, *run),
-                jac=True,
-                hess=_hessian,
-                method="trust-exact",
-                options={"gtol": LARGEST_SLOPE},
-            ).x
-            for guess, *run in zip(first.reshape(-1, n_features), visits, shares, prior, strict=True)
-        ]
+        runs = zip(first.reshape(-1, n_features), visits, shares, prior, strict=True)
+        fitted = [self._fit_one(guess, *run) for guess, *run in runs]
         return np.reshape(fitted, (*batch, n_features))
+
+    def _fit_one(self, guess: FloatArray, visits: FloatArray, shares: FloatArray, prior: float) -> FloatArray:
+        found = minimize(
+            _negative_log_posterior,
+            guess,
+            args=(self.link, visits, shares, prior),
+            jac=True,
+            hess=_hessian,
+            method="trust-exact",
+            options={"gtol": SLOPE_SOUGHT},
+        )
+        if not np.linalg.norm(found.jac) <= SLOPE_ACCEPTED:
+            raise FloatingPointError(f"the reward model did not converge ({found.message}); use a larger ridge")
+        fitted: FloatArray = found.x
+        return fitted
 
 
 def _negative_log_posterior(

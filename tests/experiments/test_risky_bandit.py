@@ -1,4 +1,4 @@
-"""Where most votes go to the worse arm: per-step rewards and likelihood ratios follow the votes, ZPG follows the return."""
+"""Most votes go to the worse arm: rewards and likelihood ratios follow the votes, ZPG follows the return."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def test_a_reward_model_with_all_pairs_and_votes_ranks_the_arms_wrongly() -> Non
 def test_dpo_with_infinitely_much_data_prefers_the_worse_arm(beta: float) -> None:
     found = dpo_optimum(MDP, np.full((1, 1, 2), 0.5), beta, LINK)
     assert found.probabilities[0, 0, 1] > 0.5
-    # With the rewards that the arms pay on average it would not: the noise does it.
+    # Arms that pay for certain leave no gap: the noise does it.
     calm = risky_bandit(chance=1.0)
     assert dpo_optimum(calm, np.full((1, 1, 2), 0.5), beta, LINK).gap == pytest.approx(0, abs=1e-9)

@@ -1,0 +1,224 @@
+"""What a learned reward gets wrong: off the data it was taught with, and where the policy trained on it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+from threadpoolctl import threadpool_limits
+
+from experiments.instances import get_instance
+from experiments.overoptimisation import fixed_data
+from experiments.rate_claims import Preset
+from experiments.replicates import summarise
+from experiments.reward_error import coverage_error, joint_training
+from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
+from theory.errors import InputError
+
+INSTANCE = "stochastic-gridworld"
+REPLICATES: dict[Preset, int] = {"quick": 20, "paper": 160}
+
+_SOLID: Any = "-"
+_DASHED: Any = (0, (3, 1.5))
+# Bands that overlap stay see-through; markers and dashes tell the lines apart.
+_BAND = 0.15
+# Of the axis over what is drawn, so that the key has a place of its own.
+_HEADROOM = 1.25
+_KEY_SHARE = 0.45  # the same on a logarithmic axis, of its decades
+_ERROR = "rms error of return differences"
+
+
+def draw_coverage(coverage: pd.DataFrame, ax: Axes) -> Axes:
+    """Error of the learned reward against how badly the behaviour covers an optimal policy.
+
+    Parameters
+    ----------
+    coverage : DataFrame
+        Summary of `coverage_error`, with ``ignorance`` beside ``error``: thin lines, each of the dashes of its policy.
+    ax : Axes
+
+    Returns
+    -------
+    Axes
+        The same.
+
+    Raises
+    ------
+    InputError
+        If the measure is not there.
+    """
+    series = series_of(coverage["policy"])
+    for name, points in _only(coverage, "error").groupby("policy", sort=False):
+        look = series[str(name)]
+        _curve(points, "concentrability", ax, look.markers | look.line | {"label": f"on {name}"})
+    for name, points in _only(coverage, "ignorance").groupby("policy", sort=False):
+        ax.plot(points["concentrability"], points["mean"], **series[str(name)].line, linewidth=0.5, zorder=1)
+    ax.plot([], [], color="black", linewidth=0.5, label="thin: all rewards equal")
+    ax.set_xscale("log")
+    ax.set_ylim(0, _HEADROOM * float(coverage["high"].max()))
+    ax.set(xlabel=r"largest $d_{\rm optimal}(s,a)\,/\,d_{\rm behaviour}(s,a)$", ylabel=_ERROR)
+    ax.legend(loc="upper left", ncols=2, columnspacing=1.2)
+    return ax
+
+
+def draw_joint_error(joint: pd.DataFrame, ax: Axes) -> Axes:
+    """Error against votes in joint training: on the current policy (filled, solid) and on the start (hollow, dashed).
+
+    Parameters
+    ----------
+    joint : DataFrame
+        Summary of `joint_training`; rows with pairs from the start are left out.
+    ax, returns, raises
+        See `draw_coverage`.
+    """
+    online = joint[joint["pairs_from"] == "current"]
+    for measure, style in (("error_current", _SOLID), ("error_start", _DASHED)):
+        for votes, points in _only(online, measure).groupby("n_queries", sort=False):
+            _curve(points, "votes", ax, _look(joint["n_queries"], votes, style))
+    _key(ax, joint["n_queries"], "M", ("on current policy", "on start"))
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
+    ax.set(xlabel="votes so far", ylabel=_ERROR)
+    return ax
+
+
+def draw_gains(joint: pd.DataFrame, ax: Axes) -> Axes:
+    """Gain under the learned reward against true gain along training, with 95% limits where it ends.
+
+    Pairs come from the current policy (filled, solid) or from the start (hollow, dashed); without over-optimisation
+    paths would keep to the grey line.
+
+    Parameters
+    ----------
+    joint : DataFrame
+        Summary of `joint_training`.
+    ax, returns, raises
+        See `draw_coverage`.
+    """
+    promised, found = _only(joint, "proxy_gain"), _only(joint, "true_gain")
+    ends: dict[str, Any] = {"linestyle": "none", "elinewidth": 0.7, "zorder": 3}
+    keys = ["pairs_from", "n_queries", "iteration"]
+    both = found.merge(promised, on=keys, suffixes=("", "_proxy"))
+    for source, style in (("current", _SOLID), ("start", _DASHED)):
+        for votes, path in both[both["pairs_from"] == source].groupby("n_queries", sort=False):
+            look = _look(joint["n_queries"], votes, style)
+            ax.plot(path["mean"], path["mean_proxy"], **look, zorder=2)
+            last = path.tail(1)
+            across = (last["mean"] - last["low"], last["high"] - last["mean"])
+            up = (last["mean_proxy"] - last["low_proxy"], last["high_proxy"] - last["mean_proxy"])
+            ax.errorbar(last["mean"], last["mean_proxy"], xerr=across, yerr=up, color=look["color"], **ends)
+    furthest = float(both["mean"].max())
+    ax.plot([0, furthest], [0, furthest], color=GREY, linewidth=1.6, zorder=1)
+    _key(ax, joint["n_queries"], "M", ("pairs from current", "pairs from start"), "as promised")
+    ax.set_ylim(top=_HEADROOM * float(both["high_proxy"].max()))
+    ax.set(xlabel="true gain (return)", ylabel="gain under learned reward")
+    return ax
+
+
+def draw_pressure(fixed: pd.DataFrame, ax: Axes) -> Axes:
+    """Gains against the pressure of optimisation: under the learned reward (filled, solid), true (hollow, dashed).
+
+    The grey line is the gain of an optimal policy.
+
+    Parameters
+    ----------
+    fixed : DataFrame
+        Summary of `fixed_data`.
+    ax, returns, raises
+        See `draw_coverage`.
+    """
+    ax.axhline(float(_only(fixed, "possible_gain")["mean"].max()), color=GREY, linewidth=1.6, zorder=1)
+    for measure, style in (("proxy_gain", _SOLID), ("true_gain", _DASHED)):
+        for pairs, points in _only(fixed, measure).groupby("n_pairs", sort=False):
+            _curve(points, "pressure", ax, _look(fixed["n_pairs"], pairs, style))
+    _key(ax, fixed["n_pairs"], "N", ("under learned reward", "true"), "largest possible")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    gains = fixed.loc[fixed["mean"] > 0, "mean"]
+    ax.set_ylim(gains.min() / 2, gains.max() * (gains.max() / gains.min()) ** _KEY_SHARE)
+    ax.set(xlabel=r"optimisation pressure $1/\beta$ (1/return)", ylabel="gain (return)")
+    return ax
+
+
+def draw_reward_error(coverage: pd.DataFrame, joint: pd.DataFrame, fixed: pd.DataFrame) -> Figure:
+    """All four panels, two columns wide.
+
+    Parameters
+    ----------
+    coverage, joint, fixed : DataFrame
+        Summaries of `coverage_error`, `joint_training` and `fixed_data`.
+    """
+    with print_style():
+        figure = new_figure(DOUBLE_COLUMN, 5.2)
+        axes: Any = figure.subplots(2, 2)
+        draw_coverage(coverage, axes[0, 0]).set_title("(a) coverage: pairs from one behaviour", loc="left")
+        draw_joint_error(joint, axes[0, 1]).set_title("(b) votes: reward and policy trained jointly", loc="left")
+        draw_gains(joint, axes[1, 0]).set_title("(c) promised against true gain, in training", loc="left")
+        draw_pressure(fixed, axes[1, 1]).set_title("(d) a reward learned once, from $N$ pairs", loc="left")
+    return figure
+
+
+def _only(summary: pd.DataFrame, measure: str) -> pd.DataFrame:
+    chosen = summary[summary["measure"] == measure]
+    if chosen.empty:
+        raise InputError(f"summary must hold rows of the measure {measure!r}, got none; summarise it too")
+    return chosen
+
+
+def _curve(points: pd.DataFrame, x: str, ax: Axes, look: dict[str, Any]) -> None:
+    ax.fill_between(points[x], points["low"], points["high"], color=look["color"], alpha=_BAND, linewidth=0)
+    ax.plot(points[x], points["mean"], **look)
+
+
+def _look(settings: pd.Series, setting: Any, style: Any) -> dict[str, Any]:
+    """Colour and marker say which setting, dashes and filling which of two measures."""
+    look = series_of(f"{each:g}" for each in settings)[f"{setting:g}"]
+    face = look.color if style == _SOLID else "white"
+    return look.markers | {"markersize": 3.6, "markerfacecolor": face, "markeredgewidth": 0.7, "linestyle": style}
+
+
+def _key(ax: Axes, settings: pd.Series, symbol: str, measures: tuple[str, str], grey: str | None = None) -> None:
+    """Settings in one column, measures and what is grey in the other; in a corner of its own if there is one."""
+    for setting in settings.unique():
+        ax.plot([], [], **_look(settings, setting, _SOLID), label=f"${symbol}$ = {setting:g}")
+    for name, style in zip(measures, (_SOLID, _DASHED), strict=True):
+        ax.plot([], [], color="black", linestyle=style, label=name)
+    if grey is None:
+        ax.legend(loc="lower left")
+    else:
+        ax.plot([], [], color=GREY, linewidth=1.6, label=grey)
+        ax.legend(loc="upper left", ncols=2, columnspacing=1.2)
+
+
+def _compute(context: FigureContext) -> Frames:
+    instance = get_instance(INSTANCE)
+    options: dict[str, Any] = {"n_replicates": REPLICATES[context.preset], "seed": context.seed}
+    with threadpool_limits(1):  # fits are too small for threads to pay
+        coverage = coverage_error(instance, **options)
+        joint = joint_training(instance, **options)
+        fixed = fixed_data(instance, **options)
+    errors = [f"error_{policy}" for policy in ("current", "start", "optimal")]
+    gains = ["proxy_gain", "true_gain", "overoptimisation"]
+    along = ["pairs_from", "n_queries", "iteration", "votes"]
+    return {
+        "coverage": summarise(coverage, ["policy", "log_odds", "concentrability"], ["error", "ignorance"]),
+        "joint": summarise(joint, along, [*errors, *gains]),
+        "fixed": summarise(fixed, ["n_pairs", "pressure"], [*gains, "possible_gain"]),
+    }
+
+
+register(
+    PaperFigure(
+        name="reward-error",
+        title="What a learned reward gets wrong: coverage, votes, over-optimisation",
+        compute=_compute,
+        draw=lambda frames: draw_reward_error(frames["coverage"], frames["joint"], frames["fixed"]),
+    )
+)
