@@ -176,6 +176,9 @@ def compare(
     scale: Annotated[
         float | None, typer.Option("--scale", help="Of the raters' link, in units of return; larger is less certain.")
     ] = None,
+    raters: Annotated[
+        str | None, typer.Option("--raters", help="Link the raters use instead of the one assumed, as steep at 0.")
+    ] = None,
     out: Out = Path("results"),
     jobs: Jobs = -1,
     backend: Backend = "loky",
@@ -189,16 +192,23 @@ def compare(
     check_file(json)
     began = time.perf_counter()
     usual_votes, usual_seeds = PRESETS[preset]
+    votes = usual_votes if budget is None else budget
+    if votes < pairs * queries:
+        raise typer.BadParameter(
+            f"{votes} votes do not pay for one iteration of {pairs} pairs x {queries} votes = {pairs * queries}",
+            param_hint="--budget",
+        )
     folder = prepare_folder(out)
     with progress_bar("comparison") as progress:
         found = compare_learning(
             instance,
             list(METHODS) if methods == "all" else methods.split(","),
-            n_iterations=(usual_votes if budget is None else budget) // (pairs * queries),
+            n_iterations=votes // (pairs * queries),
             n_pairs=pairs,
             n_queries=queries,
             n_seeds=seeds or usual_seeds,
             scale=scale,
+            raters=raters,
             seed=seed,
             jobs=jobs,
             backend=backend,

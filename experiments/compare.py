@@ -15,7 +15,7 @@ from experiments.intervals import mean_interval
 from experiments.learning import Entry, Learning, learn
 from experiments.methods import METHODS, get_method
 from experiments.verdicts import holm
-from theory import InputError, Link, additive_moments, optimal_value, return_distribution
+from theory import LINKS, InputError, Link, additive_moments, optimal_value, return_distribution
 from theory.links import ScaledLink
 
 # Votes a run, and seeds.
@@ -57,6 +57,7 @@ def compare_learning(
     n_queries: int = 5,
     n_seeds: int = 20,
     scale: float | None = None,
+    raters: str | None = None,
     **options: Any,
 ) -> Comparison:
     """Tune methods by one rule, run them on the same oracle with the same budget, and compare where they end.
@@ -72,7 +73,9 @@ def compare_learning(
     n_seeds : int
         At least 2.
     scale : float, optional
-        Of the raters' link, in units of return; see `informative_link`.
+        Of the link assumed, in units of return; see `informative_link`.
+    raters : str, optional
+        Name of the link that the raters use instead, as steep at 0; methods are tuned without knowing.
     **options
         ``seed``, ``jobs``, ``backend``, ``cache`` and ``progress`` of `experiments.learning.learn`.
 
@@ -83,7 +86,11 @@ def compare_learning(
     """
     chosen = get_instance(instance)
     link = informative_link(chosen, scale)
-    entries = [Entry(method, instance, n_iterations, n_pairs, n_queries, link) for method in dict.fromkeys(methods)]
+    voting = None if raters is None else matched_link(raters, link)
+    entries = [
+        Entry(method, instance, n_iterations, n_pairs, n_queries, link, None if voting == link else voting)
+        for method in dict.fromkeys(methods)
+    ]
     return summarise(learn(entries, n_seeds, **options), optimal_value(chosen.mdp))
 
 
@@ -116,6 +123,21 @@ def informative_link(instance: Instance, scale: float | None = None) -> Link:
         # Three digits print in full, and differences of rounding between machines do not reach the results.
         scale = float(f"{max(np.sqrt(2 * float(variance)), SMALLEST_SCALE * mdp.horizon):.3g}")
     return replace(link, scale=scale)
+
+
+def matched_link(name: str, link: Link) -> ScaledLink:
+    """Link of that name, as steep at 0 as a given one: only its shape differs.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in LINKS:
+        raise InputError(f"raters must use one of the links {', '.join(LINKS)}, got {name!r}")
+    if isinstance(link, LINKS[name]):
+        return link
+    return LINKS[name](scale=float(LINKS[name]().derivative(0.0) / link.derivative(0.0)))
 
 
 def reference_method(finals: pd.DataFrame) -> str:

@@ -59,13 +59,21 @@ class Entry:
     link: Link
     rater_link: Link | None = None
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("method", "instance", "n_iterations", "n_pairs", "n_queries", "raters")
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "method",
+        "instance",
+        "n_iterations",
+        "n_pairs",
+        "n_queries",
+        "assumed",
+        "raters",
+    )
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What tells entries apart in frames; ``raters`` is the raters' link in words."""
-        names = self.FIELDS[:-1]
-        return {name: getattr(self, name) for name in names} | {"raters": str(self.rater_link or self.link)}
+        """What tells entries apart in frames; links are in words."""
+        numbers = {name: getattr(self, name) for name in self.FIELDS[:-2]}
+        return numbers | {"assumed": str(self.link), "raters": str(self.rater_link or self.link)}
 
     def __post_init__(self) -> None:
         get_method(self.method)

@@ -106,7 +106,7 @@ def print_comparison(found: Comparison, footer: str) -> None:
     screen.print(table)
     screen.print(
         f"{first['instance']}, optimum {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
-        f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}; "
+        f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}, assumed {first['assumed']}; "
         f"{finals['seeds'].iloc[0]} seeds, 95% intervals (Student's t)\n"
         f"tuning: for every method {N_SETTINGS} settings, each on {PILOT_SEEDS} seeds of their own with the full "
         f"budget, the best mean value over the last {SCORED:.0%} of the iterations;\n"

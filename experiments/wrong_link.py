@@ -9,25 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.compare import informative_link
+from experiments.compare import informative_link, matched_link
 from experiments.instances import get_instance
 from experiments.intervals import MeanInterval, mean_interval
 from experiments.learning import Entry, learn
 from experiments.methods import get_method
 from experiments.verdicts import holm
-from theory import LINKS, InputError, Link, optimal_value, policy_value
-from theory.links import ScaledLink
+from theory import LINKS, InputError, optimal_value, policy_value
 
 FloatArray = NDArray[np.float64]
 
 WRONG_LINK_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-offline", "ppo-online", "dpo-offline", "dpo-online")
-
-
-def matched_link(name: str, link: Link) -> ScaledLink:
-    """Link of that name, as steep at 0 as a given one: only its shape differs."""
-    if isinstance(link, LINKS[name]):
-        return link
-    return LINKS[name](scale=float(LINKS[name]().derivative(0.0) / link.derivative(0.0)))
 
 
 def compare_links(

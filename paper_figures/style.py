@@ -104,9 +104,20 @@ _SERIES = (
     Series("#56B4E9", "x", 5.0, True, (0, (2, 2))),
     Series("#0072B2", "*", 5.5, True, (0, (1, 2.5))),
 )
+_FOR_ALL = range(3, len(_SERIES))  # the first three are kept for those they were made for
 
 # The same in every figure; other names take what is left, in their order.
-_FIXED = {"zpg": 0, "zbcpg-1": 1, "zbcpg-3": 2}
+_FIXED = {"zpg": 0, "zbcpg-1": 1, "zbcpg-3": 2, "zbcpg-d": 3, "zspo": 4, "gpomdp": 5, "reinforce": 6}
+
+# Looks of their own: a colour a family, hollow where the data are those of the start.
+_OWN = {
+    "exact": Series("#000000", "+", 5.0, True, (0, (9, 1.5, 1.5, 1.5))),
+    "ppo-offline": Series("#882255", "<", 5.0, False, (0, (6, 1.2))),
+    "ppo-online": Series("#882255", ">", 5.0, True, (0, (3, 0.8))),
+    "ppo-sampled": Series("#AA4499", "X", 5.0, True, (0, (1.5, 0.8))),
+    "dpo-offline": Series("#E69F00", "D", 4.0, False, (0, (6, 1.2, 1, 1.2))),
+    "dpo-online": Series("#E69F00", "d", 5.5, True, (0, (3, 0.8, 1, 0.8))),
+}
 
 
 def print_style() -> AbstractContextManager[None]:
@@ -131,7 +142,7 @@ def series_of(names: Iterable[str]) -> dict[str, Series]:
     Parameters
     ----------
     names : iterable of str
-        Repetitions are allowed. Beyond eight different names series repeat.
+        Repetitions are allowed. Beyond eight names without a look of their own series repeat.
 
     Returns
     -------
@@ -139,7 +150,7 @@ def series_of(names: Iterable[str]) -> dict[str, Series]:
         In the order in which the names first appear.
     """
     different = list(dict.fromkeys(names))
-    others = [name for name in different if name not in _FIXED]
-    taken = len(_FIXED)
-    free = {name: taken + number % (len(_SERIES) - taken) for number, name in enumerate(others)}
-    return {name: _SERIES[(_FIXED | free)[name]] for name in different}
+    left = [number for number in _FOR_ALL if number not in {_FIXED.get(name) for name in different}]
+    others = [name for name in different if name not in _FIXED and name not in _OWN]
+    numbers = _FIXED | {name: left[place % len(left)] for place, name in enumerate(others)}
+    return {name: _OWN[name] if name in _OWN else _SERIES[numbers[name]] for name in different}

@@ -67,8 +67,8 @@ def reward_error(mdp: TabularMDP, policy: Policy, theta: ArrayLike, rewards: Arr
     """Root-mean-square error of a reward model's return differences, over two independent trajectories of a policy.
 
     Votes see differences of returns alone, so a constant added to all rewards is no error. The truth is the expected
-    reward of (stage, state, action): what a model of per-step rewards finds where nothing but them decides the votes. Luck
-    in rewards or in next states that pay biases it for good, since E sigma is not sigma of the mean.
+    reward of (stage, state, action), which a model of per-step rewards finds where nothing else decides the votes. Luck
+    in rewards, or in next states that pay, biases it for good: E sigma is not sigma of the mean.
 
     Parameters
     ----------
