@@ -109,14 +109,14 @@ _FOR_ALL = range(3, len(_SERIES))  # the first three are kept for those they wer
 # The same in every figure; other names take what is left, in their order.
 _FIXED = {"zpg": 0, "zbcpg-1": 1, "zbcpg-3": 2, "zbcpg-d": 3, "zspo": 4, "gpomdp": 5, "reinforce": 6}
 
-# Looks of their own: a colour a family, hollow where the data are those of the start.
+# Looks of their own: like colours in a family, hollow where the data are those of the start.
 _OWN = {
     "exact": Series("#000000", "+", 5.0, True, (0, (9, 1.5, 1.5, 1.5))),
-    "ppo-offline": Series("#882255", "<", 5.0, False, (0, (6, 1.2))),
+    "ppo-offline": Series("#CC6677", "<", 5.0, False, (0, (6, 1.2))),
     "ppo-online": Series("#882255", ">", 5.0, True, (0, (3, 0.8))),
     "ppo-sampled": Series("#AA4499", "X", 5.0, True, (0, (1.5, 0.8))),
-    "dpo-offline": Series("#E69F00", "D", 4.0, False, (0, (6, 1.2, 1, 1.2))),
-    "dpo-online": Series("#E69F00", "d", 5.5, True, (0, (3, 0.8, 1, 0.8))),
+    "dpo-offline": Series("#B36B00", "D", 4.0, False, (0, (6, 1.2, 1, 1.2))),
+    "dpo-online": Series("#B36B00", "d", 5.5, True, (0, (3, 0.8, 1, 0.8))),
 }
 
 

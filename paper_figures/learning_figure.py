@@ -1,0 +1,190 @@
+"""Learning curves of all methods on one preference oracle, against everything that a run spends."""
+
+from __future__ import annotations
+
+from string import ascii_lowercase
+from typing import Any, Literal
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from experiments.compare import PRESETS, compare_learning
+from experiments.intervals import MeanInterval, mean_interval
+from experiments.learning import Entry
+from experiments.methods import METHODS, get_method
+from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, stretch_values
+from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
+from theory.errors import InputError
+
+INSTANCE = "stochastic-gridworld"
+# As `zpg compare` has them by default, whose finished cells are then found.
+N_PAIRS, N_QUERIES = 32, 5
+
+Spent = Literal["iteration", "trajectories", "votes"]
+SPENT: dict[Spent, str] = {"iteration": "iterations", "trajectories": "trajectories", "votes": "votes"}
+
+# Two rows with ZPG in both: twelve curves could not be told apart.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "methods that perturb the policy, beside three that need no votes": (
+        *("zpg", "zbcpg-1", "zbcpg-d", "zspo"),
+        *("reinforce", "gpomdp", "exact"),
+    ),
+    "methods that learn a reward or compare likelihoods, beside ZPG": (
+        *("zpg", "dpo-offline", "dpo-online"),
+        *("ppo-offline", "ppo-online", "ppo-sampled"),
+    ),
+}
+
+_BAND = 0.12
+_MARKERS = 5  # a curve; every method has its own iterations, or they would hide each other
+_ROW_HEIGHT = 2.75  # inches
+
+
+def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) -> Axes:
+    """Mean exact value over seeds with its 95% band, a curve a method, against one thing that a run spends.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Of `compare_learning`, of one instance with one budget.
+    optimum : float
+        A grey line.
+    spent : {"iteration", "trajectories", "votes"}
+        Methods that spend none of it have no curve.
+    ax : Axes
+
+    Returns
+    -------
+    Axes
+        The same.
+
+    Raises
+    ------
+    InputError
+        If there are no curves, or of several experiments, or one with fewer seeds at some iterations, or a value lies
+        above the optimum, or the start not below it.
+    """
+    _check(curves, optimum)
+    ax.axhline(optimum, color=GREY, linewidth=1.6, zorder=1)
+    series = series_of(curves["method"])
+    groups = list(curves.groupby("method", sort=False))
+    for place, (name, rows) in enumerate(groups):
+        x = rows.groupby("iteration")[spent].first().to_numpy(float)
+        if x.max() == 0:
+            continue
+        found, look = _interval(rows), series[str(name)]
+        every = max(1, len(x) // _MARKERS)
+        first = (place + 1) * every // (len(groups) + 1)
+        ax.fill_between(x, found.low, found.high, color=look.color, alpha=_BAND, linewidth=0, zorder=2)
+        ax.plot(x, found.mean, **line_and_markers(look), markevery=(first, every), zorder=3)
+    _stretch(curves, optimum, ax)
+    ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.set_xlim(left=0)
+    ax.set_xlabel(SPENT[spent])
+    return ax
+
+
+def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:
+    """Two rows of methods, each against iterations, trajectories and votes; one scale of values for all.
+
+    Parameters
+    ----------
+    curves, finals : DataFrame
+        Of `compare_learning`; methods of neither row are left out.
+
+    Raises
+    ------
+    InputError
+        If no method of any row is there, or there is no optimum or several; see also `draw_curves`.
+    """
+    groups = {title: in_order(curves[curves["method"].isin(names)]) for title, names in GROUPS.items()}
+    rows = [(title, chosen) for title, chosen in groups.items() if len(chosen)]
+    if not rows:
+        raise InputError(f"curves must hold a method of {', '.join(METHODS)}, got none; take those of compare_learning")
+    if finals["optimum"].nunique() != 1:
+        raise InputError(f"finals must hold one optimum, got {finals['optimum'].nunique()}; take those of the curves")
+    optimum = float(finals["optimum"].iloc[0])
+    with print_style():
+        figure = new_figure(DOUBLE_COLUMN, _ROW_HEIGHT * len(rows))
+        parts = figure.subfigures(len(rows), squeeze=False)[:, 0]
+        drawn: list[Axes] = []
+        for letter, part, (title, chosen) in zip(ascii_lowercase, parts, rows, strict=False):
+            axes: Any = part.subplots(1, len(SPENT), sharey=True)
+            drawn += [draw_curves(chosen, optimum, spent, ax) for ax, spent in zip(axes, SPENT, strict=True)]
+            axes[0].set_ylabel(STRETCHED)
+            part.suptitle(f"({letter}) {title}", x=0.01, ha="left", fontsize=8)
+            part.legend(handles=_key(axes[0], chosen), loc="outside lower center", ncols=4)
+        for ax in drawn:
+            _stretch(pd.concat([chosen for _, chosen in rows]), optimum, ax)
+    return figure
+
+
+def _key(ax: Axes, curves: pd.DataFrame) -> list[Any]:
+    looks: dict[str, dict[str, Any]] = {
+        get_method(name).title: line_and_markers(look) for name, look in series_of(curves["method"]).items()
+    }
+    looks |= {"optimum": {"color": GREY, "linewidth": 1.6}}
+    return [ax.plot([], [], **look, label=title)[0] for title, look in looks.items()]
+
+
+def _interval(rows: pd.DataFrame) -> MeanInterval:
+    """Of the values of one method over seeds, by iteration."""
+    size = rows["seed"].nunique() * rows["iteration"].nunique()
+    if len(rows) != size or rows.duplicated(["seed", "iteration"]).any():
+        raise InputError(
+            f"curves must have one value a seed and iteration, got {len(rows)} instead of {size} of "
+            f"{rows['method'].iloc[0]}; take those of compare_learning"
+        )
+    return mean_interval(rows.pivot(index="seed", columns="iteration", values="value").to_numpy())
+
+
+def _stretch(curves: pd.DataFrame, optimum: float, ax: Axes) -> None:
+    """Make room for the bands of all these methods, drawn or not: panels beside each other share the axis."""
+    methods = [rows.drop_duplicates(["seed", "iteration"]) for _, rows in curves.groupby("method")]
+    start = _start(curves)
+    stretch_values(min(start, *(_interval(rows).low.min() for rows in methods)), start, optimum, ax, "y")
+
+
+def _start(curves: pd.DataFrame) -> float:
+    """Value of the parameters that all runs start from."""
+    return float(curves["value"].iloc[curves["iteration"].argmin()])
+
+
+def _check(curves: pd.DataFrame, optimum: float) -> None:
+    different = curves[list(Entry.FIELDS[1:])].drop_duplicates()
+    if len(different) != 1:
+        raise InputError(f"curves must be of one instance and budget, got {len(different)}; select the rows first")
+    check_below(curves["value"].max(skipna=False), optimum)
+    check_below(_start(curves), optimum, strictly=True)
+
+
+def _compute(context: FigureContext) -> Frames:
+    votes, seeds = PRESETS[context.preset]
+    found = compare_learning(
+        INSTANCE,
+        list(METHODS),
+        n_iterations=votes // (N_PAIRS * N_QUERIES),
+        n_pairs=N_PAIRS,
+        n_queries=N_QUERIES,
+        n_seeds=seeds,
+        seed=context.seed,
+        jobs=context.jobs,
+        backend=context.backend,
+        cache=context.cache,
+        progress=context.progress,
+    )
+    return {"curves": found.curves, "finals": found.finals}
+
+
+register(
+    PaperFigure(
+        name="learning-curves",
+        title="Exact value against iterations, trajectories and votes, of all methods on one preference oracle",
+        compute=_compute,
+        draw=lambda frames: draw_learning(frames["curves"], frames["finals"]),
+    )
+)
