@@ -111,7 +111,9 @@ class PpoUpdate:
             new = policy.probabilities(theta)
             # d/dtheta of min(ratio A, clip(ratio) A): a gain stops counting above 1 + clip, a loss below 1 - clip.
             counted = gains * (new <= (1 + ppo.clip) * old) - losses * (new >= (1 - ppo.clip) * old)
-            theta = theta + step * policy.score_product(theta, new, counted * new / old)
+            # An action whose probability has rounded to 0 is never taken, and has no advantage to weigh.
+            ratio = np.divide(new, old, out=np.zeros_like(new), where=old > 0)
+            theta = theta + step * policy.score_product(theta, new, counted * ratio)
         return theta
 
     def _advantages(self, theta: FloatArray, streams: Streams) -> tuple[FloatArray, FloatArray]:
