@@ -24,6 +24,9 @@ PRESETS = {"quick": (48_000, 20), "paper": (160_000, 100)}
 # Below this share of H a link saturates on [-H, H] in floating point.
 SMALLEST_SCALE = 1 / 30
 
+# Smaller differences of exact values, relative to the values, are rounding.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -187,7 +190,8 @@ def _paired_tests(values: pd.DataFrame) -> pd.DataFrame:
     if not pairs:
         return pd.DataFrame(columns=columns)
     differences = np.stack([(values[a] - values[b]).to_numpy() for a, b in pairs], axis=-1)
-    found = mean_interval(differences)
+    rounding = np.abs(differences) <= ROUNDING * np.abs(values.to_numpy()).max()
+    found = mean_interval(np.where(rounding, 0.0, differences))
     adjusted = holm(found.p_value)
     first, second = zip(*pairs, strict=True)
     parts = (first, second, found.mean, found.low, found.high, found.p_value, adjusted, adjusted <= 0.05)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,15 +16,15 @@ from threadpoolctl import threadpool_limits
 
 from estimators import Ascent, PreferenceFeedback, ascend
 from experiments.instances import get_instance
-from experiments.methods import Setting, get_method
+from experiments.methods import N_SETTINGS, Setting, get_method
 from experiments.runner import Backend, Progress, run_tasks
 from theory import InputError, Link, VoteModel, policy_value
 
 FloatArray = NDArray[np.float64]
 
-# The rule of tuning: every setting runs on this many seeds of their own and is scored by its mean value over the last
-# tenth of the iterations; the best one is kept.
-PILOT_SEEDS = 5
+# The rule of tuning, the same for every method: all settings run on some seeds, the best few of them on more, and the
+# best of these is kept, by the mean value over the last tenth of the iterations. (settings, seeds) of each round:
+ROUNDS = ((N_SETTINGS, 4), (3, 12))
 SCORED = 0.1
 # Seeds of one cell.
 BLOCK = 20
@@ -156,12 +156,17 @@ def _curves(cell: LearningCell, runs: Ascent, values: FloatArray) -> pd.DataFram
             "knob": knob,
             "seed": seed,
             "iteration": iteration,
-            "trajectories": float(runs.n_trajectories) / last * iteration,
-            "votes": float(runs.n_votes) / last * iteration,
+            "trajectories": _spent(runs.n_trajectories, iteration / last),
+            "votes": _spent(runs.n_votes, iteration / last),
             "value": values[..., shown].ravel(),
             "score": np.repeat(scores.ravel(), len(shown)),
         }
     )
+
+
+def _spent(total: FloatArray, share: FloatArray) -> FloatArray:
+    """Share of a total that may be infinite: nothing of it at the start."""
+    return np.multiply(float(total), share, where=share > 0, out=np.zeros_like(share))
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +178,9 @@ class Learning:
     curves : DataFrame
         Rows of `run_learning` for the settings chosen.
     tuning : DataFrame
-        One row an entry and setting: fields of the entry, ``step_size``, ``knob``, ``score``, ``chosen``, and
-        ``at_edge`` for a step size that is the smallest or largest tried with its knob: if it is chosen, a wider grid
-        might do better.
+        One row an entry and setting: fields of the entry, ``step_size``, ``knob``, ``score``, ``seeds`` that it was
+        scored on, ``rank``, ``chosen``, and ``at_edge`` for a step size that is the smallest or largest tried with its
+        knob: if it is chosen, a wider grid might do better.
     """
 
     curves: pd.DataFrame
@@ -210,20 +215,23 @@ def learn(
     if n_seeds < 2 or not entries:
         raise InputError(f"n_seeds must be at least 2 and entries at least one, got {n_seeds} and {len(entries)}")
     blind = {entry: replace(entry, rater_link=None) for entry in entries}
-    pilots = [_cell(entry, settings_of(entry), 0, PILOT_SEEDS, seed, 0) for entry in dict.fromkeys(blind.values())]
+    different = list(dict.fromkeys(blind.values()))
     blocks = [(first, min(BLOCK, n_seeds - first)) for first in range(0, n_seeds, BLOCK)]
-    total = len(pilots) + len(blocks) * len(entries)
+    total = len(different) * len(ROUNDS) + len(entries) * len(blocks)
+    done = 0
 
-    def run(cells: list[LearningCell], done_before: int) -> pd.DataFrame:
-        report = (lambda done, _: progress(done_before + done, total)) if progress else None
+    def run(cells: list[LearningCell]) -> pd.DataFrame:
+        nonlocal done
+        before, done = done, done + len(cells)
+        report = (lambda number, _: progress(before + number, total)) if progress else None
         return run_tasks(run_learning, cells, _work, jobs=jobs, backend=backend, cache=cache, progress=report)
 
-    tuning = _tuning(run(pilots, 0))
-    best = _best(tuning, [cell.entry for cell in pilots])
+    tuning = _tune(different, seed, run)
+    best = {entry: kept[0] for entry, kept in _best(tuning, different, 1).items()}
     finals = [
-        _cell(entry, (best[blind[entry]],), first, n, seed, 1 + first) for entry in entries for first, n in blocks
+        _cell(entry, (best[blind[entry]],), first, n, seed, (1, first)) for entry in entries for first, n in blocks
     ]
-    return Learning(run(finals, len(pilots)), tuning)
+    return Learning(run(finals), tuning)
 
 
 def settings_of(entry: Entry) -> tuple[Setting, ...]:
@@ -231,26 +239,45 @@ def settings_of(entry: Entry) -> tuple[Setting, ...]:
     return get_method(entry.method).settings(replace(get_instance(entry.instance), link=entry.link))
 
 
-def _cell(entry: Entry, settings: tuple[Setting, ...], first: int, n_seeds: int, seed: int, stage: int) -> LearningCell:
-    return LearningCell(entry, settings, first, n_seeds, seed, (zlib.crc32(entry.instance.encode()), stage))
+def _cell(
+    entry: Entry, settings: tuple[Setting, ...], first: int, n_seeds: int, seed: int, stage: tuple[int, int]
+) -> LearningCell:
+    return LearningCell(entry, settings, first, n_seeds, seed, (zlib.crc32(entry.instance.encode()), *stage))
 
 
-def _tuning(pilots: pd.DataFrame) -> pd.DataFrame:
-    """Mean score of every setting over its seeds; the best of each entry is chosen, the first of equals."""
-    fields = [*Entry.FIELDS, "setting"]
-    scores = pilots.groupby(fields, sort=False)[["step_size", "knob", "score"]].mean().reset_index()
-    by_entry = scores.groupby(list(Entry.FIELDS), sort=False)
-    steps = scores.groupby([*Entry.FIELDS, "knob"], sort=False, dropna=False)["step_size"]
+def _tune(entries: list[Entry], seed: int, run: Callable[[list[LearningCell]], pd.DataFrame]) -> pd.DataFrame:
+    """Play the rounds; seeds of earlier ones count in later ones."""
+    kept = {entry: settings_of(entry) for entry in entries}
+    pilots: list[pd.DataFrame] = []
+    first = 0
+    for number, (n_kept, n_seeds) in enumerate(ROUNDS):
+        if pilots:
+            kept = _best(_ranked(pd.concat(pilots)), entries, n_kept)
+        pilots.append(run([_cell(entry, kept[entry], first, n_seeds, seed, (0, number)) for entry in entries]))
+        first += n_seeds
+    return _ranked(pd.concat(pilots))
+
+
+def _ranked(pilots: pd.DataFrame) -> pd.DataFrame:
+    """Mean score of every setting over its seeds; those in the last round first, then the best, the first of equals."""
+    fields = list(Entry.FIELDS)
+    groups = pilots.groupby([*fields, "step_size", "knob"], sort=False, dropna=False)
+    scores = groups.agg(score=("score", "mean"), seeds=("seed", "nunique")).reset_index()
+    order = scores.sort_values(["seeds", "score"], ascending=False, kind="stable")
+    steps = scores.groupby([*fields, "knob"], sort=False, dropna=False)["step_size"]
     return scores.assign(
-        chosen=by_entry["score"].rank(method="first", ascending=False) == 1,
+        rank=order.groupby(fields, sort=False).cumcount(),
+        chosen=lambda frame: frame["rank"] == 0,
         at_edge=(scores["step_size"] == steps.transform("min")) | (scores["step_size"] == steps.transform("max")),
     )
 
 
-def _best(tuning: pd.DataFrame, entries: list[Entry]) -> dict[Entry, Setting]:
-    chosen = tuning[tuning["chosen"]]
-    pairs = zip(chosen["step_size"], chosen["knob"], strict=True)
-    return {entry: (float(step), float(knob)) for entry, (step, knob) in zip(entries, pairs, strict=True)}
+def _best(tuning: pd.DataFrame, entries: list[Entry], n_kept: int) -> dict[Entry, tuple[Setting, ...]]:
+    """The best settings of each entry, best first."""
+    top = tuning[tuning["rank"] < n_kept].sort_values("rank", kind="stable")
+    by_entry = dict(list(top.groupby(list(Entry.FIELDS), sort=False)))
+    found = {entry: by_entry[tuple(entry.fields.values())][["step_size", "knob"]] for entry in entries}
+    return {entry: tuple((float(a), float(b)) for a, b in rows.to_numpy()) for entry, rows in found.items()}
 
 
 def _work(cell: LearningCell) -> float:

@@ -74,7 +74,7 @@ def _perturbing(
 
     def settings(instance: Instance) -> tuple[Setting, ...]:
         dim = instance.policy.dim
-        steps = np.array([8.0, 32.0, 128.0, 512.0]) if sign else np.array([1.0, 4.0, 16.0, 64.0])
+        steps = np.array([8.0, 40.0, 200.0, 1000.0]) if sign else np.array([1.6, 8.0, 40.0, 200.0])
         return _grid(steps / dim, (1.0, 3.0, 10.0) if one else np.array([0.3, 1.0, 3.0]) * np.sqrt(dim))
 
     def build(dim: int, oracle: Oracle, radius: Any) -> ZerothOrder:
@@ -89,7 +89,7 @@ def _dpo(name: str, title: str, *, online: bool) -> Method:
 
     def settings(instance: Instance) -> tuple[Setting, ...]:
         scale = instance.link.scale if isinstance(instance.link, ScaledLink) else 1.0
-        return tuple((step / knob, knob * scale) for knob, step in product((0.01, 0.03, 0.1), (0.4, 2.0, 10.0, 50.0)))
+        return tuple((step / knob, knob * scale) for knob, step in product((0.01, 0.03, 0.1), (1.0, 8.0, 64.0, 512.0)))
 
     return Method(name, title, "beta", settings, lambda dim, oracle, beta: Dpo(oracle, beta, online=online))  # noqa: ARG005
 
@@ -118,17 +118,17 @@ METHODS = {
             "reinforce",
             "REINFORCE (sees returns)",
             "",
-            _steps_only(0.02, 2),
+            _steps_only(0.02, 2.5),
             lambda dim, oracle, knob: Reinforce(2 * int(oracle.n_pairs), Baseline.VALUE),  # noqa: ARG005
         ),
         Method(
             "gpomdp",
             "GPOMDP (sees rewards)",
             "",
-            _steps_only(0.02, 2),
+            _steps_only(0.02, 2.5),
             lambda dim, oracle, knob: Gpomdp(2 * int(oracle.n_pairs), Baseline.VALUE),  # noqa: ARG005
         ),
-        Method("exact", "exact ascent", "", _steps_only(0.1, 3), lambda dim, oracle, knob: ExactGradient()),  # noqa: ARG005
+        Method("exact", "exact ascent", "", _steps_only(0.1, 4), lambda dim, oracle, knob: ExactGradient()),  # noqa: ARG005
     )
 }
 

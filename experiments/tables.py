@@ -79,8 +79,8 @@ def print_comparison(found: Comparison, footer: str) -> None:
     from rich.table import Table
 
     from experiments.compare import reference_method, tests_against
-    from experiments.learning import PILOT_SEEDS, SCORED
-    from experiments.methods import N_SETTINGS, get_method
+    from experiments.learning import ROUNDS, SCORED
+    from experiments.methods import get_method
 
     finals = found.finals
     against = reference_method(finals)
@@ -94,7 +94,7 @@ def print_comparison(found: Comparison, footer: str) -> None:
             row["title"],
             f"{row['final']:.3f} ± {row['ci_high'] - row['final']:.3f}",
             f"{round(row['gap'], 3) + 0.0:.3f}",
-            "" if test is None else f"{test['difference']:+.3f} [{test['ci_low']:+.3f}, {test['ci_high']:+.3f}]",
+            "" if test is None else f"{test['difference']:+.2g} [{test['ci_low']:+.2g}, {test['ci_high']:+.2g}]",
             "" if test is None else f"{test['p_holm']:.2g}{' *' if test['significant'] else ''}",
             f"{row['trajectories']:,.0f}",
             f"{row['votes']:,.0f}",
@@ -102,15 +102,16 @@ def print_comparison(found: Comparison, footer: str) -> None:
             f"{row['knob_name']} {row['knob']:.3g}" if row["knob_name"] else "",
         )
     first = found.curves.iloc[0]
+    rounds = ", ".join(f"{'best ' if k else ''}{n} settings on {seeds} seeds" for k, (n, seeds) in enumerate(ROUNDS))
     screen = console()
     screen.print(table)
     screen.print(
         f"{first['instance']}, optimum {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
         f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}, assumed {first['assumed']}; "
         f"{finals['seeds'].iloc[0]} seeds, 95% intervals (Student's t)\n"
-        f"tuning: for every method {N_SETTINGS} settings, each on {PILOT_SEEDS} seeds of their own with the full "
-        f"budget, the best mean value over the last {SCORED:.0%} of the iterations;\n"
-        "not counted in the cost; edge: the smallest or largest step size tried\n"
+        f"tuning, the same for every method: {rounds}, with the full budget, by the mean exact value over the last "
+        f"{SCORED:.0%} of the iterations;\n"
+        "these runs have seeds of their own and are not counted in the cost; edge: smallest or largest step tried\n"
         f"p: paired t test over seeds, Holm over all {len(found.tests)} pairs of methods; * below 5%"
     )
     screen.print(footer)

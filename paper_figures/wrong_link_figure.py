@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from theory.errors import InputError
 
 # As in the learning curves, whose finished cells with the link assumed are then found.
 N_PAIRS, N_QUERIES = 32, 5
+# Raters as certain as the instance has them, and votes enough to invert each pair.
+RISKY: dict[str, Any] = {"instance": "risky-bandit", "scale": 0.15, "n_queries": 25}
 LEVEL = 0.05
 
 _SPREAD = 0.74  # of the points of one method, where 1 leads to the next method
@@ -157,18 +160,18 @@ def _check(links: pd.DataFrame) -> None:
         )
 
 
-def _compute(context: FigureContext) -> Frames:
+def _compute(context: FigureContext, **setting: Any) -> Frames:
     votes, seeds = PRESETS[context.preset]
     links = compare_links(
         n_iterations=votes // (N_PAIRS * N_QUERIES),
         n_pairs=N_PAIRS,
-        n_queries=N_QUERIES,
         n_seeds=seeds,
         seed=context.seed,
         jobs=context.jobs,
         backend=context.backend,
         cache=context.cache,
         progress=context.progress,
+        **({"n_queries": N_QUERIES} | setting),
     )
     return {"links": links}
 
@@ -178,6 +181,14 @@ register(
         name="wrong-link",
         title="Final values, and what is lost, when raters use another link than the methods assume",
         compute=_compute,
+        draw=lambda frames: draw_wrong_link(frames["links"]),
+    )
+)
+register(
+    PaperFigure(
+        name="risky-bandit",
+        title="The same where most votes go to the worse arm: methods that pool votes over outcomes follow them",
+        compute=partial(_compute, **RISKY),
         draw=lambda frames: draw_wrong_link(frames["links"]),
     )
 )

@@ -60,6 +60,12 @@ def test_own_mdp_is_solved_and_checked(tmp_path):
         (["rates", "--out", "/proc/none/here"], "--out"),
         (["figures", "--only", "portrait"], "portrait"),
         (["figures", "--format", "gif", "--only", "rates"], "gif"),
+        (["compare", "--methods", "zpg,sgd", "--instance", "bandit"], "method must be one of zpg"),
+        (["compare", "--instance", "moon"], "instance must be one of"),
+        (["compare", "--budget", "159"], "159 votes do not pay for one iteration of 32 pairs x 5 votes = 160"),
+        (["compare", "--seeds", "1"], "--seeds"),
+        (["compare", "--raters", "tanh", "--instance", "bandit"], "raters must use one of the links"),
+        (["compare", "--scale", "0", "--instance", "bandit"], "scale must be positive"),
         (["frobnicate"], "No such command"),
     ],
 )
@@ -69,6 +75,34 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, words, tmp_path):
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_path):
+    small = ["--instance", "bandit", "--methods", "zpg,exact,ppo-sampled"]
+    small += ["--pairs", "2", "--queries", "2", "--budget", "47", "--seeds", "3"]
+    written = []
+    for jobs in ("1", "2"):
+        done = zpg("compare", *small, "--jobs", jobs, "--json", "all.json", "--out", f"out{jobs}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        written.append({path.name: path.read_bytes() for path in (tmp_path / f"out{jobs}").glob("*.csv")})
+    assert set(written[0]) == {f"compare_{name}.csv" for name in ("curves", "finals", "tests", "tuning")}
+    assert written[0] == written[1]
+    # 47 votes pay for 11 iterations of 4.
+    for words in ("T = 11, N = 2, M = 2", "minus ZPG", "exact ascent", "3 seeds", "Holm over all 3 pairs"):
+        assert words in done.stdout
+    facts = json.loads((tmp_path / "all.json").read_text())
+    costs = {row["method"]: (row["trajectories"], row["votes"]) for row in facts["finals"]}
+    assert costs == {"zpg": (44, 44), "exact": (0, 0), "ppo-sampled": (88, 44)}
+    assert len(facts["tuning"]) == 36
+
+
+def test_one_method_alone_is_compared_with_nothing(tmp_path):
+    done = zpg(
+        *("compare", "--instance", "bandit", "--methods", "exact", "--budget", "160", "--seeds", "2", "--jobs", "1"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Holm over all 0 pairs" in done.stdout
 
 
 def test_list_names_everything():
