@@ -16,13 +16,13 @@ from experiments.learning import Entry, Learning, learn
 from experiments.methods import METHODS, get_method
 from experiments.verdicts import holm
 from theory import LINKS, InputError, Link, additive_moments, optimal_value, return_distribution
-from theory.links import ScaledLink
+from theory.links import ScaledLink, check_invertible
 
 # Votes a run, and seeds.
 PRESETS = {"quick": (48_000, 20), "paper": (160_000, 100)}
 
-# Below this share of H a link saturates on [-H, H] in floating point.
-SMALLEST_SCALE = 1 / 30
+# By which a scale grows until the link no longer saturates on [-H, H].
+WIDER = 1.25
 
 # Smaller differences of exact values, relative to the values, are rounding.
 ROUNDING = 1e-12
@@ -91,8 +91,7 @@ def compare_learning(
     link = informative_link(chosen, scale)
     voting = None if raters is None else matched_link(raters, link)
     entries = [
-        Entry(method, instance, n_iterations, n_pairs, n_queries, link, None if voting == link else voting)
-        for method in dict.fromkeys(methods)
+        Entry(method, instance, n_iterations, n_pairs, n_queries, link, voting) for method in dict.fromkeys(methods)
     ]
     return summarise(learn(entries, n_seeds, **options), optimal_value(chosen.mdp))
 
@@ -104,7 +103,8 @@ def informative_link(instance: Instance, scale: float | None = None) -> Link:
     ----------
     instance : Instance
     scale : float, optional
-        By default the standard deviation of the difference of two returns at the start, but at least H / 30.
+        By default the standard deviation of the difference of two returns at the start, or the first of its multiples
+        1.25, 1.25^2, ... at which the link can be inverted on [-H, H].
 
     Raises
     ------
@@ -123,9 +123,24 @@ def informative_link(instance: Instance, scale: float | None = None) -> Link:
             if mdp.reward_lattice is None
             else return_distribution(mdp, instance.policy, theta).variance
         )
-        # Three digits print in full, and differences of rounding between machines do not reach the results.
-        scale = float(f"{max(np.sqrt(2 * float(variance)), SMALLEST_SCALE * mdp.horizon):.3g}")
+        scale = float(np.sqrt(2 * variance)) or float(mdp.horizon)
+        while not _invertible(wider := replace(link, scale=_rounded(scale)), mdp.horizon):
+            scale *= WIDER
+        return wider
     return replace(link, scale=scale)
+
+
+def _rounded(scale: float) -> float:
+    """Three digits: they print in full, and differences of rounding between machines do not reach the results."""
+    return float(f"{scale:.3g}")
+
+
+def _invertible(link: Link, horizon: int) -> bool:
+    try:
+        check_invertible(link, horizon)
+    except InputError:
+        return False
+    return True
 
 
 def matched_link(name: str, link: Link) -> ScaledLink:

@@ -77,6 +77,8 @@ class Entry:
 
     def __post_init__(self) -> None:
         get_method(self.method)
+        if self.rater_link == self.link:
+            object.__setattr__(self, "rater_link", None)
         for name in ("n_iterations", "n_pairs", "n_queries"):
             if not getattr(self, name) >= 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -112,7 +112,8 @@ def print_comparison(found: Comparison, footer: str) -> None:
         f"tuning, the same for every method: {rounds}, with the full budget, by the mean exact value over the last "
         f"{SCORED:.0%} of the iterations;\n"
         "these runs have seeds of their own and are not counted in the cost; edge: smallest or largest step tried\n"
-        f"p: paired t test over seeds, Holm over all {len(found.tests)} pairs of methods; * below 5%"
+        f"p: paired t test over seeds given these settings, Holm over all {len(found.tests)} pairs; * below 5%\n"
+        "PPO's advantages are exact under the learned reward unless sampled; so are baselines of REINFORCE and GPOMDP"
     )
     screen.print(footer)
 

@@ -68,9 +68,7 @@ def compare_links(
             f"the instance's link must be one of {', '.join(LINKS)}, got {assumed}; choose another instance"
         )
     entries = {
-        (method, name): Entry(
-            method, instance, n_iterations, n_pairs, n_queries, assumed, None if rater == assumed else rater
-        )
+        (method, name): Entry(method, instance, n_iterations, n_pairs, n_queries, assumed, rater)
         for method in methods
         for name, rater in raters.items()
     }

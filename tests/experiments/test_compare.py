@@ -15,7 +15,18 @@ from experiments import compare
 from experiments.compare import compare_learning, informative_link, matched_link, summarise
 from experiments.instances import Instance, get_instance
 from experiments.learning import Learning
-from theory import LINKS, Cauchit, InputError, Linear, Logistic, Probit, TabularMDP, TabularSoftmax
+from theory import (
+    LINKS,
+    Cauchit,
+    ComplementaryLogLog,
+    InputError,
+    Linear,
+    Logistic,
+    Probit,
+    TabularMDP,
+    TabularSoftmax,
+)
+from theory.links import check_invertible
 
 NAMES = ("exact", "zpg", "zspo", "dpo-online", "reinforce")
 
@@ -168,8 +179,13 @@ def test_the_scale_is_the_standard_deviation_of_a_difference_of_returns():
     assert informative_link(get_instance("bandit")) == Logistic(0.707)
     assert informative_link(replace(irrational(), link=Probit())) == Probit(0.707)
     assert irrational().mdp.reward_lattice is None
-    # On FrozenLake a return of the start is 1 with probability 0.0124: H / 30 = 20 / 30 is larger.
-    assert informative_link(get_instance("frozenlake")) == Logistic(0.667)
+    # On FrozenLake a return of the start is 1 with probability 0.0124: a spread of 0.157, at which the link saturates.
+    lake = get_instance("frozenlake")
+    assert informative_link(lake) == Logistic(0.598)
+    for link in (Logistic(), Probit(), Cauchit(), ComplementaryLogLog(), Linear()):
+        found = informative_link(replace(lake, link=link))
+        assert isinstance(found, type(link))
+        check_invertible(found, lake.mdp.horizon)
 
 
 def test_the_scale_may_be_given_where_there_is_one():
