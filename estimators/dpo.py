@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
 
 from estimators.feedback import PreferenceFeedback
 from estimators.learners import Update
 from estimators.preference_data import PreferenceBuffer, PreferenceData, collect
 from estimators.streams import Streams
+from theory.batching import fits_batch
 from theory.errors import InputError
 from theory.likelihood import SMALLEST_PROBABILITY, cross_entropy
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 
 FloatArray = NDArray[np.float64]
+
+LONGEST_SEARCH = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +39,17 @@ class Dpo:
         Weight of the KL divergence to the reference, in units of return; an array broadcasts against the batch.
     online : bool, default False
         Whether each iteration's pairs come from the current policy, and the step uses them alone. Otherwise they come
-        from the reference, are kept, and every step uses all of them so far.
+        from the reference and are kept, and the policy is trained anew on all of them whenever they have grown by a
+        quarter.
+    n_steps : int, inf or array, default inf
+        Offline: steps down the loss, from the reference; an array broadcasts against the batch. Few steps stop early,
+        which matters: the minimum of the loss is not the best policy on the way there. Infinitely many end in one,
+        searched by L-BFGS from the reference whatever the step size.
 
     Raises
     ------
     InputError
-        If beta is not positive and finite.
+        If beta is not positive and finite, or n_steps not a whole number of at least 1.
 
     References
     ----------
@@ -50,13 +60,20 @@ class Dpo:
     feedback: PreferenceFeedback
     beta: ArrayLike
     online: bool = False
+    n_steps: ArrayLike = math.inf
 
     def __post_init__(self) -> None:
         beta = np.asarray(self.beta, dtype=np.float64)
         if not (np.isfinite(beta) & (beta > 0)).all():
             raise InputError(f"beta must be positive and finite, got {beta}; it is in units of return")
+        steps = np.asarray(self.n_steps)
+        if not (np.issubdtype(steps.dtype, np.number) and (steps >= 1).all() and (steps == np.floor(steps)).all()):
+            raise InputError(f"n_steps must be whole numbers of at least 1, or inf, got {self.n_steps}")
+        if np.isinf(steps).any() and not np.isinf(steps).all():
+            raise InputError(f"n_steps must be finite for all runs of a batch or for none, got {self.n_steps}")
         self.feedback.require_finite()
         object.__setattr__(self, "beta", beta)
+        object.__setattr__(self, "n_steps", steps)
 
     @property
     def n_trajectories(self) -> FloatArray:
@@ -69,19 +86,56 @@ class Dpo:
         return np.asarray(self.feedback.n_pairs * self.feedback.n_queries)
 
     def begin(self, mdp: TabularMDP, policy: Policy, start: FloatArray) -> Update:
-        """Begin runs at `start`, (..., dim), which is also the reference."""
+        """Begin runs at `start`, (..., dim), which is also the reference.
+
+        Raises
+        ------
+        InputError
+            If beta or n_steps does not broadcast against the batch.
+        """
+        for name, setting in (("beta", np.asarray(self.beta)), ("n_steps", np.asarray(self.n_steps))):
+            if not fits_batch(start.shape[:-1], setting):
+                raise InputError(
+                    f"{name} must broadcast against the batch {start.shape[:-1]} of theta, got shape {setting.shape}"
+                )
         reference = _log(policy.probabilities(start))
         n_stages = policy.horizon or 1
         kept = PreferenceBuffer()
 
-        def update(theta: FloatArray, step: FloatArray, streams: Streams) -> FloatArray:
-            fresh = collect(mdp, policy, theta if self.online else start, self.feedback, n_stages, streams)
-            if not self.online:
-                kept.append(fresh)
-            slope = self.loss(policy, theta, fresh if self.online else kept.data, reference)[1]
-            return theta - step * slope
+        def online(theta: FloatArray, step: FloatArray, streams: Streams) -> FloatArray:
+            fresh = collect(mdp, policy, theta, self.feedback, n_stages, streams)
+            return theta - step * self.loss(policy, theta, fresh, reference)[1]
 
-        return update
+        def offline(theta: FloatArray, step: FloatArray, streams: Streams) -> FloatArray:
+            kept.append(collect(mdp, policy, start, self.feedback, n_stages, streams))
+            if not kept.has_grown():
+                return theta
+            if np.isinf(np.asarray(self.n_steps)).all():
+                return self._minimise(policy, start, kept.data, reference)
+            return self._train(policy, start, kept.data, reference, step)
+
+        return online if self.online else offline
+
+    def _train(
+        self, policy: Policy, start: FloatArray, data: PreferenceData, log_reference: FloatArray, step: FloatArray
+    ) -> FloatArray:
+        theta, steps = start, np.asarray(self.n_steps)[..., None]
+        for k in range(int(steps.max())):
+            # Runs that have made their steps stay where they are.
+            theta = np.where(k < steps, theta - step * self.loss(policy, theta, data, log_reference)[1], theta)
+        return theta
+
+    def _minimise(
+        self, policy: Policy, start: FloatArray, data: PreferenceData, log_reference: FloatArray
+    ) -> FloatArray:
+        # The runs of a batch are separate terms of one sum. Where data are separable its minimum lies at infinity, and
+        # the number of steps ends the search. Beginning at the minimum for fewer data ends in worse minima.
+        def objective(flat: FloatArray) -> tuple[float, FloatArray]:
+            losses, slopes = self.loss(policy, flat.reshape(start.shape), data, log_reference)
+            return float(losses.sum()), slopes.ravel()
+
+        found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": LONGEST_SEARCH})
+        return np.asarray(found.x.reshape(start.shape))
 
     def loss(
         self, policy: Policy, theta: FloatArray, data: PreferenceData, log_reference: FloatArray

@@ -18,12 +18,8 @@ from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import action_value_columns, flow_columns
-from theory.votes import require_count
 
 FloatArray = NDArray[np.float64]
-
-# The reward is fitted again when the data have grown by this factor: a fit to a tenth more data hardly differs.
-GROWTH = 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +39,8 @@ class Ppo:
     n_epochs : int, default 10
         Steps up the surrogate an iteration.
     n_rollouts : int, optional
-        Trajectories of the current policy from which advantages are estimated, beside the pairs. By default advantages
-        are exact under the learned reward and the true transitions: an idealised critic.
+        Trajectories of the current policy from which advantages are estimated, beside the pairs; at least 2. By default
+        advantages are exact under the learned reward and the true transitions: an idealised critic.
 
     Raises
     ------
@@ -67,9 +63,10 @@ class Ppo:
         self.feedback.require_finite()
         if not 0 < self.clip < 1:
             raise InputError(f"clip must lie strictly between 0 and 1, got {self.clip}; 0.2 is usual")
-        for name, count in (("n_epochs", self.n_epochs), ("n_rollouts", self.n_rollouts)):
-            if count is not None:
-                require_count(name, count)
+        _require_integer("n_epochs", self.n_epochs, 1)
+        if self.n_rollouts is not None:
+            # One trajectory is its own baseline: its advantages are all 0.
+            _require_integer("n_rollouts", self.n_rollouts, 2)
 
     @property
     def n_trajectories(self) -> FloatArray:
@@ -93,7 +90,6 @@ class PpoUpdate:
         self.ppo, self.mdp, self.policy, self.start = ppo, mdp, policy, start
         self.rewards = np.zeros((*start.shape[:-1], *mdp.expected_reward.shape))
         self.buffer = PreferenceBuffer()
-        self._fitted = 0
 
     def __call__(self, theta: FloatArray, step: FloatArray, streams: Streams) -> FloatArray:
         """Collect votes, fit the reward when there is enough news, and step up the surrogate."""
@@ -101,10 +97,9 @@ class PpoUpdate:
         behaviour = theta if ppo.online else self.start
         n_stages = len(mdp.expected_reward)
         self.buffer.append(collect(mdp, policy, behaviour, ppo.feedback, n_stages, streams))
-        if self.buffer.n_pairs >= GROWTH * self._fitted:
+        if self.buffer.has_grown():
             flat = self.rewards.reshape(*theta.shape[:-1], -1)
             self.rewards = ppo.reward_model.fit(self.buffer.data, flat).reshape(self.rewards.shape)
-            self._fitted = self.buffer.n_pairs
         gains, losses = self._advantages(theta, streams)
         old = policy.probabilities(theta)
         for _ in range(ppo.n_epochs):
@@ -146,3 +141,8 @@ class PpoUpdate:
         n_stages = self.policy.horizon or 1
         gains, losses = (visit_sums(mdp, sampled, n_stages, np.maximum(sign * advantage, 0)) for sign in (1.0, -1.0))
         return gains, losses
+
+
+def _require_integer(name: str, count: int, least: int) -> None:
+    if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < least:
+        raise InputError(f"{name} must be an integer of at least {least}, got {count!r}")

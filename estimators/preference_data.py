@@ -67,12 +67,17 @@ def collect(
     )
 
 
+# What learns from kept data learns anew when they have grown by this factor: with a tenth more it would hardly differ.
+GROWTH = 1.25
+
+
 class PreferenceBuffer:
     """Data of a run that grow batch by batch; room is doubled when it runs out, so nothing is copied at every step."""
 
     def __init__(self) -> None:
         self._data: PreferenceData | None = None
         self.n_pairs = 0
+        self._used = 0
 
     def append(self, batch: PreferenceData) -> None:
         """Add a batch of pairs, the leading axes being those of the first."""
@@ -92,6 +97,13 @@ class PreferenceBuffer:
         return PreferenceData(
             self._data.visits[..., : self.n_pairs, :], self._data.shares[..., : self.n_pairs], self._data.n_queries
         )
+
+    def has_grown(self) -> bool:
+        """Whether the data have grown by a quarter since this was last so."""
+        grown = self.n_pairs >= GROWTH * self._used
+        if grown:
+            self._used = self.n_pairs
+        return grown
 
     def _write(self, batch: PreferenceData, where: slice) -> None:
         assert self._data is not None

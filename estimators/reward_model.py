@@ -48,6 +48,8 @@ class RewardModel:
     ridge: ArrayLike = 1.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.link, Link):
+            raise InputError(f"link must be a link such as Logistic(), got {self.link!r}")
         ridge = np.asarray(self.ridge, dtype=np.float64)
         if not (np.isfinite(ridge) & (ridge > 0)).all():
             raise InputError(f"ridge must be positive and finite, got {ridge}; 1 is the prior of unit variance")
@@ -95,8 +97,11 @@ class RewardModel:
         )
         if not np.linalg.norm(found.jac) <= SLOPE_ACCEPTED:
             raise FloatingPointError(f"the reward model did not converge ({found.message}); use a larger ridge")
-        fitted: FloatArray = found.x
-        return fitted
+        if prior > 0:
+            return np.asarray(found.x)
+        # The Hessian is singular and the search wanders where no vote tells: only the rest of its way counts.
+        moved: FloatArray = np.linalg.lstsq(visits, visits @ (found.x - guess), rcond=None)[0]
+        return guess + moved
 
 
 def _negative_log_posterior(

@@ -174,7 +174,11 @@ def compare(
     queries: Annotated[int, typer.Option("--queries", min=1, help="Votes a pair, M.")] = 5,
     seeds: Annotated[int | None, typer.Option("--seeds", min=2, help="Runs of each method.")] = None,
     scale: Annotated[
-        float | None, typer.Option("--scale", help="Of the raters' link, in units of return; larger is less certain.")
+        float | None,
+        typer.Option(
+            "--scale",
+            help="Of the raters' link, in units of return [default: the instance's own, or the spread of a difference]",
+        ),
     ] = None,
     raters: Annotated[
         str | None, typer.Option("--raters", help="Link the raters use instead of the one assumed, as steep at 0.")
@@ -202,7 +206,7 @@ def compare(
     with progress_bar("comparison") as progress:
         found = compare_learning(
             instance,
-            list(METHODS) if methods == "all" else methods.split(","),
+            list(METHODS) if methods == "all" else [name.strip() for name in methods.split(",")],
             n_iterations=votes // (pairs * queries),
             n_pairs=pairs,
             n_queries=queries,

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.instances import Instance, get_instance
-from experiments.intervals import mean_interval
+from experiments.instances import Instance, default_link, get_instance
+from experiments.intervals import mean_interval, sign_flip_test
 from experiments.learning import Entry, Learning, learn
 from experiments.methods import METHODS, get_method
 from experiments.verdicts import holm
-from theory import LINKS, InputError, Link, additive_moments, optimal_value, return_distribution
+from theory import LINKS, InputError, Link, Logistic, additive_moments, optimal_value, return_distribution
 from theory.links import ScaledLink, check_invertible
 
 # Votes a run, and seeds.
@@ -38,11 +38,12 @@ class Comparison:
         See `experiments.learning.Learning`.
     finals : DataFrame
         One row a method, best first: ``final`` (mean exact value where the runs end), its 95% limits ``ci_low`` and
-        ``ci_high`` (Student's t over seeds), ``gap`` to ``optimum`` (of all non-stationary policies), what a run cost,
-        the settings chosen and whether the step size lies at the edge of its grid.
+        ``ci_high`` (Student's t over seeds), ``median`` and ``worst`` over seeds, ``gap`` to ``optimum`` (of all
+        policies, time-dependent ones included), what a run cost,
+        the settings chosen and whether step size and knob lie at the edge of their grids.
     tests : DataFrame
-        One row a pair of methods: mean ``difference`` of the final values, 95% limits, ``p_value`` of the paired t test
-        over seeds, ``p_holm`` after Holm over all pairs, and ``significant`` at 5%.
+        One row a pair of methods: mean ``difference`` of the final values, 95% limits, ``p_value`` of the paired
+        sign-flip test over seeds, ``p_holm`` after Holm over all pairs, and ``significant`` at 5%.
     """
 
     curves: pd.DataFrame
@@ -97,14 +98,15 @@ def compare_learning(
 
 
 def informative_link(instance: Instance, scale: float | None = None) -> Link:
-    """The instance's link, at a scale where a vote says something about two trajectories of the start.
+    """The instance's own link; where it names none, one whose votes say something about two trajectories of the start.
 
     Parameters
     ----------
     instance : Instance
     scale : float, optional
-        By default the standard deviation of the difference of two returns at the start, or the first of its multiples
-        1.25, 1.25^2, ... at which the link can be inverted on [-H, H].
+        Instead of the scale that the link has. An instance without a link of its own gets, by default, the standard
+        deviation of the difference of two returns at the start, or the first of its multiples 1.25, 1.25^2, ... at
+        which the link can be inverted on [-H, H].
 
     Raises
     ------
@@ -112,11 +114,11 @@ def informative_link(instance: Instance, scale: float | None = None) -> Link:
         If a scale is given for a link that has none.
     """
     link, mdp = instance.link, instance.mdp
-    if not isinstance(link, ScaledLink):
-        if scale is not None:
+    if scale is not None:
+        if not isinstance(link, ScaledLink):
             raise InputError(f"scale must be left out for a link without one, got {scale} for {link}")
-        return link
-    if scale is None:
+        link = replace(link, scale=scale)
+    elif link == default_link(mdp):
         theta = instance.start
         variance = (
             additive_moments(mdp, instance.policy, theta, mdp.expected_reward)[1]
@@ -124,10 +126,10 @@ def informative_link(instance: Instance, scale: float | None = None) -> Link:
             else return_distribution(mdp, instance.policy, theta).variance
         )
         scale = float(np.sqrt(2 * variance)) or float(mdp.horizon)
-        while not _invertible(wider := replace(link, scale=_rounded(scale)), mdp.horizon):
+        while not _invertible(link := Logistic(_rounded(scale)), mdp.horizon):
             scale *= WIDER
-        return wider
-    return replace(link, scale=scale)
+    check_invertible(link, mdp.horizon)
+    return link
 
 
 def _rounded(scale: float) -> float:
@@ -187,11 +189,13 @@ def summarise(learning: Learning, optimum: float) -> Comparison:
             "final": interval.mean,
             "ci_low": interval.low,
             "ci_high": interval.high,
+            "median": values.median().to_numpy(),
+            "worst": values.min().to_numpy(),
             "gap": optimum - interval.mean,
             "optimum": optimum,
             "trajectories": spent["trajectories"].to_numpy(),
             "votes": spent["votes"].to_numpy(),
-            **{name: settings[name].to_numpy() for name in ("step_size", "knob", "at_edge")},
+            **{name: settings[name].to_numpy() for name in ("step_size", "knob", "at_edge", "knob_at_edge")},
             "knob_name": [get_method(name).knob for name in values.columns],
             "seeds": len(values),
         }
@@ -206,8 +210,9 @@ def _paired_tests(values: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     differences = np.stack([(values[a] - values[b]).to_numpy() for a, b in pairs], axis=-1)
     rounding = np.abs(differences) <= ROUNDING * np.abs(values.to_numpy()).max()
-    found = mean_interval(np.where(rounding, 0.0, differences))
-    adjusted = holm(found.p_value)
+    differences[rounding] = 0.0
+    found, p_value = mean_interval(differences), sign_flip_test(differences).p_value
+    adjusted = holm(p_value)
     first, second = zip(*pairs, strict=True)
-    parts = (first, second, found.mean, found.low, found.high, found.p_value, adjusted, adjusted <= 0.05)
+    parts = (first, second, found.mean, found.low, found.high, p_value, adjusted, adjusted <= 0.05)
     return pd.DataFrame(dict(zip(columns, parts, strict=True)))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from theory import (
+    LINKS,
     CircularPolicy,
     InputError,
     Link,
@@ -53,9 +54,28 @@ class Instance:
     start: NDArray[np.float64]
     link: Link
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.link, Link):
+            raise InputError(
+                f"link of instance {self.name} must have symmetric, probability, inverse, derivative and "
+                f"second_derivative, got {type(self.link).__name__}; use one of {', '.join(LINKS)}"
+            )
+        start = np.asarray(self.start, dtype=np.float64)
+        if start.shape != (self.policy.dim,) or not np.isfinite(start).all():
+            raise InputError(
+                f"start of instance {self.name} must be {self.policy.dim} finite numbers, got shape {start.shape}"
+                f"{'' if np.isfinite(start).all() else ' with nan or inf'}"
+            )
+        object.__setattr__(self, "start", start)
+
+
+def default_link(mdp: TabularMDP) -> Logistic:
+    """Link of instances that name none."""
+    return Logistic(scale=mdp.horizon / 2)
+
 
 def _instance(name: str, summary: str, mdp: TabularMDP, policy: Policy) -> Instance:
-    return Instance(name, summary, mdp, policy, np.zeros(policy.dim), Logistic(scale=mdp.horizon / 2))
+    return Instance(name, summary, mdp, policy, np.zeros(policy.dim), default_link(mdp))
 
 
 def _tabular(name: str, summary: str, mdp: TabularMDP) -> Instance:

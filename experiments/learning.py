@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
+from pandas.core.groupby import SeriesGroupBy
 from threadpoolctl import threadpool_limits
 
 from estimators import Ascent, PreferenceFeedback, ascend
@@ -73,7 +74,7 @@ class Entry:
     def fields(self) -> dict[str, Any]:
         """What tells entries apart in frames; links are in words."""
         numbers = {name: getattr(self, name) for name in self.FIELDS[:-2]}
-        return numbers | {"assumed": str(self.link), "raters": str(self.rater_link or self.link)}
+        return numbers | {"assumed": _words(self.link), "raters": _words(self.rater_link or self.link)}
 
     def __post_init__(self) -> None:
         get_method(self.method)
@@ -129,7 +130,10 @@ def run_learning(cell: LearningCell, fingerprint: str = "") -> pd.DataFrame:  # 
     learner = get_method(entry.method).build(instance.policy.dim, oracle(entry), knob)
     # Sums inside a matrix product depend on the number of threads; one makes the bytes the same everywhere.
     with threadpool_limits(limits=1):
-        runs = ascend(instance.mdp, instance.policy, learner, start, entry.n_iterations, step, rng)
+        try:
+            runs = ascend(instance.mdp, instance.policy, learner, start, entry.n_iterations, step, rng)
+        except FloatingPointError as error:
+            raise InputError(f"{entry.method} on {entry.instance} with {_words(entry.link)}: {error}") from error
         values = np.concatenate([runs.values, policy_value(instance.mdp, instance.policy, runs.theta)[..., None]], -1)
     return _curves(cell, runs, values)
 
@@ -181,8 +185,8 @@ class Learning:
         Rows of `run_learning` for the settings chosen.
     tuning : DataFrame
         One row an entry and setting: fields of the entry, ``step_size``, ``knob``, ``score``, ``seeds`` that it was
-        scored on, ``rank``, ``chosen``, and ``at_edge`` for a step size that is the smallest or largest tried with its
-        knob: if it is chosen, a wider grid might do better.
+        scored on, ``rank``, ``chosen``, ``at_edge`` for a step size that is the smallest or largest tried with its
+        knob, and ``knob_at_edge`` for the smallest and largest knob: if it is chosen, a wider grid might do better.
     """
 
     curves: pd.DataFrame
@@ -236,6 +240,11 @@ def learn(
     return Learning(run(finals), tuning)
 
 
+def _words(link: Link) -> str:
+    """Name of a link that is the same in every process, which the address in a plain object's is not."""
+    return type(link).__qualname__ if type(link).__repr__ is object.__repr__ else str(link)
+
+
 def settings_of(entry: Entry) -> tuple[Setting, ...]:
     """Settings that an entry is tuned over."""
     return get_method(entry.method).settings(replace(get_instance(entry.instance), link=entry.link))
@@ -267,11 +276,19 @@ def _ranked(pilots: pd.DataFrame) -> pd.DataFrame:
     scores = groups.agg(score=("score", "mean"), seeds=("seed", "nunique")).reset_index()
     order = scores.sort_values(["seeds", "score"], ascending=False, kind="stable")
     steps = scores.groupby([*fields, "knob"], sort=False, dropna=False)["step_size"]
+    knobs = scores.groupby(fields, sort=False)["knob"]
     return scores.assign(
         rank=order.groupby(fields, sort=False).cumcount(),
         chosen=lambda frame: frame["rank"] == 0,
-        at_edge=(scores["step_size"] == steps.transform("min")) | (scores["step_size"] == steps.transform("max")),
+        at_edge=_at_edge(scores["step_size"], steps),
+        knob_at_edge=_at_edge(scores["knob"], knobs),
     )
+
+
+def _at_edge(values: pd.Series, groups: SeriesGroupBy) -> pd.Series:
+    """Whether each value is the least or the largest of its group; a single one has no edge."""
+    low, high = groups.transform("min"), groups.transform("max")
+    return ((values == low) | (values == high)) & (low < high)
 
 
 def _best(tuning: pd.DataFrame, entries: list[Entry], n_kept: int) -> dict[Entry, tuple[Setting, ...]]:

@@ -1,7 +1,7 @@
 """The methods compared: how each is built from the one preference oracle, and the settings it may be tuned over.
 
 Every method gets the same number of settings, `N_SETTINGS`: twelve step sizes, or four times three values of one more
-knob that is its own. Grids were fixed from pilot runs under other seeds, wide enough that the best lies inside.
+knob that is its own. Grids were fixed from pilot runs; tables say where the best lies at the edge of one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from estimators import (
 )
 from estimators.zeroth_order import GradientEstimator
 from experiments.instances import Instance
-from theory import InputError, MajoritySign
+from theory import InputError, Link, MajoritySign
 from theory.links import ScaledLink
 
 N_SETTINGS = 12
@@ -84,14 +84,51 @@ def _perturbing(
     return Method(name, title, "radius", settings, build)
 
 
-def _dpo(name: str, title: str, *, online: bool) -> Method:
+def _dpo_online() -> Method:
     """Beta is small beside the scale of the raters' link, or the reference would hold the policy back; steps 1/beta."""
 
     def settings(instance: Instance) -> tuple[Setting, ...]:
-        scale = instance.link.scale if isinstance(instance.link, ScaledLink) else 1.0
-        return tuple((step / knob, knob * scale) for knob, step in product((0.01, 0.03, 0.1), (1.0, 8.0, 64.0, 512.0)))
+        shares = (0.01, 0.03, 0.1)
+        return tuple(
+            (c / share, share * _scale(instance.link)) for share, c in product(shares, (1.0, 8.0, 64.0, 512.0))
+        )
 
-    return Method(name, title, "beta", settings, lambda dim, oracle, beta: Dpo(oracle, beta, online=online))  # noqa: ARG005
+    return Method(
+        "dpo-online",
+        "DPO, online",
+        "beta",
+        settings,
+        lambda dim, oracle, beta: Dpo(oracle, beta, online=True),  # noqa: ARG005
+    )
+
+
+def _dpo_early() -> Method:
+    """Stopping early matters more than beta, which is a hundredth of the scale of the link that it assumes."""
+
+    def build(dim: int, oracle: Oracle, n_steps: Any) -> Dpo:  # noqa: ARG001
+        return Dpo(oracle, 0.01 * _scale(oracle.votes.link), n_steps=n_steps)
+
+    steps = np.array([2.0, 32.0, 512.0, 8192.0]) / 0.01
+    return Method("dpo-early", "DPO, offline, few steps", "steps", lambda instance: _grid(steps, (1, 5, 25)), build)  # noqa: ARG005
+
+
+def _dpo_minimised() -> Method:
+    """The loss brought to its minimum, where the step size plays no part."""
+
+    def settings(instance: Instance) -> tuple[Setting, ...]:
+        return _grid([1.0], _scale(instance.link) * np.geomspace(0.001, 2.048, N_SETTINGS))
+
+    return Method(
+        "dpo-offline",
+        "DPO, offline, minimised",
+        "beta",
+        settings,
+        lambda dim, oracle, beta: Dpo(oracle, beta),  # noqa: ARG005
+    )
+
+
+def _scale(link: Link) -> float:
+    return link.scale if isinstance(link, ScaledLink) else 1.0
 
 
 def _ppo(name: str, title: str, *, online: bool, sampled: bool = False) -> Method:
@@ -109,8 +146,9 @@ METHODS = {
         _perturbing("zbcpg-1", "ZBCPG, K = 1", lambda dim: Blocks(1), one=True),  # noqa: ARG005
         _perturbing("zbcpg-d", "ZBCPG, K = d", Blocks),
         _perturbing("zspo", "ZSPO", lambda dim: Sphere(), sign=True),  # noqa: ARG005
-        _dpo("dpo-offline", "DPO, offline", online=False),
-        _dpo("dpo-online", "DPO, online", online=True),
+        _dpo_minimised(),
+        _dpo_early(),
+        _dpo_online(),
         _ppo("ppo-offline", "reward model + PPO, offline", online=False),
         _ppo("ppo-online", "reward model + PPO, online", online=True),
         _ppo("ppo-sampled", "reward model + PPO, sampled", online=True, sampled=True),

@@ -46,7 +46,7 @@ def check_file(path: Path | None) -> None:
     InputError
         If its folder is missing or not writable.
     """
-    if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+    if path is not None and not (path.name and path.parent.is_dir() and os.access(path.parent, os.W_OK)):
         raise _input_error(f"--json {path}: its folder must exist and be writable; make it first")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import zlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -20,11 +21,13 @@ from experiments.cells import Cell, run_cell
 from experiments.certificates import CertificateCheck
 from experiments.claims import Claim
 from experiments.instances import Instance, get_instance
+from theory.errors import InputError
 
 Backend = Literal["loky", "dask", "ray"]
 Progress = Callable[[int, int], None]
 
 BLOCK = 32
+MOST_JOBS = 1024
 
 
 def cells_of(claim: Claim | CertificateCheck, seed: int, first: int = 0, last: int | None = None) -> list[Cell]:
@@ -107,6 +110,7 @@ def run_tasks(
     jobs, backend, cache, progress
         See `run_cells`.
     """
+    _check_workers(jobs, backend)
     call: Callable[[Any, str], pd.DataFrame] = run if cache is None else Memory(cache, verbose=0).cache(run)
     # Large tasks first: the last one to start should not be the longest.
     order = sorted(range(len(tasks)), key=lambda i: -work(tasks[i]))
@@ -116,6 +120,14 @@ def run_tasks(
     frames = parallel(calls)
     in_order = dict(zip(order, frames, strict=True))
     return pd.concat([in_order[i] for i in range(len(tasks))], ignore_index=True)
+
+
+def _check_workers(jobs: int, backend: Backend) -> None:
+    if not (jobs == -1 or 1 <= jobs <= MOST_JOBS):
+        raise InputError(f"jobs must be -1 or from 1 to {MOST_JOBS}, got {jobs}; -1 takes one a core")
+    package = {"dask": "distributed", "ray": "ray"}.get(backend)
+    if package and importlib.util.find_spec(package) is None:
+        raise InputError(f"backend {backend} needs the package {package}, which is missing; install it or use loky")
 
 
 class _Parallel(Parallel):  # type: ignore[misc]  # joblib has no types

@@ -14,7 +14,7 @@ from experiments.learning import Entry, learn
 from experiments.methods import get_method
 from theory import optimal_value
 
-PANEL_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-online", "dpo-online", "dpo-offline")
+PANEL_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-online", "dpo-early", "dpo-online")
 PAIRS = (8, 32, 64)
 QUERIES = (1, 5, 25)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from experiments.output import console
@@ -86,36 +87,48 @@ def print_comparison(found: Comparison, footer: str) -> None:
     against = reference_method(finals)
     tests = tests_against(found.tests, against).set_index("method")
     heading = f"minus {get_method(against).title}"
-    columns = ("final value", "gap", heading, "p (Holm)", "trajectories", "votes", "step", "also tuned")
+    columns = ("final value", "worst", "gap", heading, "p (Holm)", "trajectories", "votes", "step", "also tuned")
     table = Table("method", *columns)
     for row in finals.to_dict(orient="records"):
         test = tests.loc[row["method"]] if row["method"] in tests.index else None
         table.add_row(
             row["title"],
             f"{row['final']:.3f} ± {row['ci_high'] - row['final']:.3f}",
+            f"{row['worst']:.3f}",
             f"{round(row['gap'], 3) + 0.0:.3f}",
-            "" if test is None else f"{test['difference']:+.2g} [{test['ci_low']:+.2g}, {test['ci_high']:+.2g}]",
+            "" if test is None else _difference(test),
             "" if test is None else f"{test['p_holm']:.2g}{' *' if test['significant'] else ''}",
             f"{row['trajectories']:,.0f}",
             f"{row['votes']:,.0f}",
-            f"{row['step_size']:.3g}{' (edge)' if row['at_edge'] else ''}",
-            f"{row['knob_name']} {row['knob']:.3g}" if row["knob_name"] else "",
+            "" if row["method"] == "dpo-offline" else f"{row['step_size']:.3g}{_edge(row['at_edge'])}",
+            f"{row['knob_name']} {row['knob']:.3g}{_edge(row['knob_at_edge'])}" if row["knob_name"] else "",
         )
     first = found.curves.iloc[0]
     rounds = ", ".join(f"{'best ' if k else ''}{n} settings on {seeds} seeds" for k, (n, seeds) in enumerate(ROUNDS))
     screen = console()
     screen.print(table)
     screen.print(
-        f"{first['instance']}, optimum {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
+        f"{first['instance']}, optimum of all policies {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
         f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}, assumed {first['assumed']}; "
         f"{finals['seeds'].iloc[0]} seeds, 95% intervals (Student's t)\n"
         f"tuning, the same for every method: {rounds}, with the full budget, by the mean exact value over the last "
         f"{SCORED:.0%} of the iterations;\n"
-        "these runs have seeds of their own and are not counted in the cost; edge: smallest or largest step tried\n"
-        f"p: paired t test over seeds given these settings, Holm over all {len(found.tests)} pairs; * below 5%\n"
+        "these runs have seeds of their own and are not counted in the cost; edge: smallest or largest value tried\n"
+        f"p: paired sign-flip test over seeds, given the settings; Holm over all {len(found.tests)} pairs; * below 5%\n"
         "PPO's advantages are exact under the learned reward unless sampled; so are baselines of REINFORCE and GPOMDP"
     )
     screen.print(footer)
+
+
+def _difference(test: pd.Series) -> str:
+    """Difference and limits to the digits that their width leaves meaning to."""
+    half = (test["ci_high"] - test["ci_low"]) / 2
+    digits = min(12, max(0, 1 - math.floor(math.log10(half)))) if half > 0 else 3
+    return f"{test['difference']:+.{digits}f} [{test['ci_low']:+.{digits}f}, {test['ci_high']:+.{digits}f}]"
+
+
+def _edge(at_edge: bool) -> str:
+    return " (edge)" if at_edge else ""
 
 
 def print_calibration(report: CalibrationReport, footer: str) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.compare import informative_link, matched_link
 from experiments.instances import get_instance
-from experiments.intervals import MeanInterval, mean_interval
+from experiments.intervals import MeanInterval, mean_interval, sign_flip_test
 from experiments.learning import Entry, learn
 from experiments.methods import get_method
 from experiments.verdicts import holm
@@ -19,7 +19,7 @@ from theory import LINKS, InputError, optimal_value, policy_value
 
 FloatArray = NDArray[np.float64]
 
-WRONG_LINK_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-offline", "ppo-online", "dpo-offline", "dpo-online")
+WRONG_LINK_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-offline", "ppo-online", "dpo-early", "dpo-online")
 
 
 def compare_links(
@@ -52,8 +52,8 @@ def compare_links(
     DataFrame
         One row a method and link of the raters: ``final`` with 95% limits, ``gap`` to the optimum, ``gain`` over the
         start with limits and ``p_gain`` (one-sided, after Holm over all rows), ``late_gain`` over the second half of
-        the iterations with limits, ``loss`` against raters of the assumed link (paired) with limits and ``p_loss``
-        (two-sided, after Holm over the rows with another link).
+        the iterations with limits and ``p_late`` (as ``p_gain``), ``loss`` against raters of the assumed link (paired)
+        with limits and ``p_loss`` (two-sided, after Holm over the rows with another link).
 
     Raises
     ------
@@ -79,20 +79,22 @@ def compare_links(
     right = next(name for name, rater in raters.items() if rater == assumed)
     rows = []
     for (method, name), (middle, end) in values.items():
-        gain, loss = mean_interval(end - start), mean_interval(values[method, right][1] - end)
+        loss = values[method, right][1] - end
         rows.append(
             {"method": method, "title": get_method(method).title, "raters": name, "assumed": right}
             | {"gap": optimum - end.mean(), "optimum": optimum, "start": start}
             | _limits("final", mean_interval(end))
-            | _limits("gain", gain)
-            | {"p_gain": float(gain.p_positive)}
+            | _limits("gain", mean_interval(end - start))
+            | {"p_gain": float(sign_flip_test(end - start).p_positive)}
             | _limits("late_gain", mean_interval(end - middle))
-            | _limits("loss", loss)
-            | {"p_loss": float(loss.p_value) if name != right else np.nan}
+            | {"p_late": float(sign_flip_test(end - middle).p_positive)}
+            | _limits("loss", mean_interval(loss))
+            | {"p_loss": float(sign_flip_test(loss).p_value) if name != right else np.nan}
         )
     frame = pd.DataFrame(rows)
     wrong = frame["raters"] != right
-    frame["p_gain"] = holm(frame["p_gain"].to_numpy())
+    for name in ("p_gain", "p_late"):
+        frame[name] = holm(frame[name].to_numpy())
     frame.loc[wrong, "p_loss"] = holm(frame.loc[wrong, "p_loss"].to_numpy())
     return frame
 

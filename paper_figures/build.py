@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from paper_figures.registry import FigureContext, all_figures, get_figure
+from experiments.output import write_csv
+from paper_figures.registry import FigureContext, PaperFigure, all_figures, get_figure
 from paper_figures.save import FORMATS, check_formats, save
 
 __all__ = ["FigureContext", "build_figures"]
@@ -32,7 +33,7 @@ def build_figures(
     Returns
     -------
     list of Path
-        The files, by figure and then format.
+        The files, by figure and then format, and the numbers drawn as CSV.
 
     Raises
     ------
@@ -42,6 +43,10 @@ def build_figures(
     figures = [get_figure(name) for name in names] if names else list(all_figures().values())
     check_formats(formats)
     settings = context or FigureContext()
-    return [
-        path for figure in figures for path in save(figure.draw(figure.compute(settings)), figure.name, out, formats)
-    ]
+    return [path for figure in figures for path in _build(figure, formats, out, settings)]
+
+
+def _build(figure: PaperFigure, formats: Sequence[str], out: Path, context: FigureContext) -> list[Path]:
+    frames = figure.compute(context)
+    paths = save(figure.draw(frames), figure.name, out, formats)
+    return paths + [write_csv(out / f"{figure.name}_{name}.csv", frame) for name, frame in frames.items()]

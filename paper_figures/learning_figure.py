@@ -26,14 +26,14 @@ N_PAIRS, N_QUERIES = 32, 5
 Spent = Literal["iteration", "trajectories", "votes"]
 SPENT: dict[Spent, str] = {"iteration": "iterations", "trajectories": "trajectories", "votes": "votes"}
 
-# Two rows with ZPG in both: twelve curves could not be told apart.
+# Two rows with ZPG in both: so many curves could not be told apart.
 GROUPS: dict[str, tuple[str, ...]] = {
     "methods that perturb the policy, beside three that need no votes": (
         *("zpg", "zbcpg-1", "zbcpg-d", "zspo"),
         *("reinforce", "gpomdp", "exact"),
     ),
     "methods that learn a reward or compare likelihoods, beside ZPG": (
-        *("zpg", "dpo-offline", "dpo-online"),
+        *("zpg", "dpo-offline", "dpo-early", "dpo-online"),
         *("ppo-offline", "ppo-online", "ppo-sampled"),
     ),
 }

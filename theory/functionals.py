@@ -37,12 +37,7 @@ def additive_moments(
         If the step values do not fit the MDP.
     """
     theta = parameters(mdp, policy, theta)
-    values = np.asarray(step_values, dtype=np.float64)
-    if values.shape[-2:] != (mdp.n_states, mdp.n_actions) or values.shape[-3:-2] not in ((1,), (mdp.horizon,)):
-        raise InputError(
-            f"step_values must have shape (..., 1 or {mdp.horizon}, {mdp.n_states}, {mdp.n_actions}), "
-            f"got {values.shape}"
-        )
+    values = _step_values("step_values", mdp, step_values)
     batch = np.broadcast_shapes(theta.shape[:-1], values.shape[:-3])
     pi = columns(np.broadcast_to(policy.probabilities(theta), (*batch, *_stages(policy, mdp))), 3)
     paid = columns(np.broadcast_to(values, (*batch, *values.shape[-3:])), 3)
@@ -82,8 +77,23 @@ def reward_error(mdp: TabularMDP, policy: Policy, theta: ArrayLike, rewards: Arr
     -------
     array (...,)
         In units of return.
+
+    Raises
+    ------
+    InputError
+        If the rewards do not fit the MDP.
     """
-    return np.sqrt(2 * additive_moments(mdp, policy, theta, np.asarray(rewards) - mdp.expected_reward)[1])
+    learned = _step_values("rewards", mdp, rewards)
+    return np.sqrt(2 * additive_moments(mdp, policy, theta, learned - mdp.expected_reward)[1])
+
+
+def _step_values(name: str, mdp: TabularMDP, given: ArrayLike) -> FloatArray:
+    values = np.asarray(given, dtype=np.float64)
+    if values.shape[-2:] != (mdp.n_states, mdp.n_actions) or values.shape[-3:-2] not in ((1,), (mdp.horizon,)):
+        raise InputError(
+            f"{name} must have shape (..., 1 or {mdp.horizon}, {mdp.n_states}, {mdp.n_actions}), got {values.shape}"
+        )
+    return values
 
 
 def _stages(policy: Policy, mdp: TabularMDP) -> tuple[int, int, int]:

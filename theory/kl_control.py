@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
 from theory.batching import columns, rows
 from theory.errors import InputError
@@ -57,7 +56,7 @@ def soft_optimum(mdp: TabularMDP, reference: ArrayLike, beta: ArrayLike) -> Soft
     ----------
     Todorov, *Linearly-solvable Markov decision problems*, NIPS (2006).
     """
-    log_reference = np.log(check_reference(mdp, reference))[..., None]
+    reference_table = check_reference(mdp, reference)[..., None]
     weight = check_beta(beta)
     price = weight.reshape(-1)
     value = np.zeros((mdp.n_states, price.size))
@@ -65,10 +64,13 @@ def soft_optimum(mdp: TabularMDP, reference: ArrayLike, beta: ArrayLike) -> Soft
     for h in reversed(range(mdp.horizon)):
         later = mdp.successor_kernels[h % len(mdp.successor_kernels)] @ value
         gain = mdp.expected_reward[h % len(mdp.expected_reward), ..., None] + later.reshape(policy.shape[1:])
-        scores = log_reference[h % len(log_reference)] + gain / price
-        total = logsumexp(scores, axis=1)
-        policy[h] = np.exp(scores - total[:, None])
-        value = price * total
+        # About the best action, where a large price leaves digits to 1 + x and a small one does not overflow.
+        best = gain.max(axis=1)
+        short = (gain - best[:, None]) / price
+        chance = reference_table[h % len(reference_table)]
+        total = np.log1p((chance * np.expm1(short)).sum(axis=1))
+        policy[h] = chance * np.exp(short - total[:, None])
+        value = best + price * total
     return SoftOptimum(np.asarray(rows(mdp.initial @ value, weight.shape)), rows(policy, weight.shape))
 
 

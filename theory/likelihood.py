@@ -34,17 +34,23 @@ def cross_entropy(link: Link, differences: ArrayLike, shares: ArrayLike) -> tupl
     """
     x, share, preferred, other = _probabilities(link, differences, shares)
     loss = -share * np.log(preferred) - (1 - share) * np.log(other)
-    slope = np.asarray(link.derivative(x)) * ((1 - share) / other - share / preferred)
-    return loss, slope
+    steep = np.asarray(link.derivative(x))
+    return loss, (1 - share) * _per_probability(steep, other) - share * _per_probability(steep, preferred)
 
 
 def cross_entropy_curvature(link: Link, differences: ArrayLike, shares: ArrayLike) -> FloatArray:
     """Second derivative of `cross_entropy` in the difference of returns; negative nowhere if log sigma is concave."""
     x, share, preferred, other = _probabilities(link, differences, shares)
-    bend = np.asarray(link.second_derivative(x)) * ((1 - share) / other - share / preferred)
-    steep = np.asarray(link.derivative(x))
+    bend, steep = np.asarray(link.second_derivative(x)), np.asarray(link.derivative(x))
     # Ratios first: the square of a small probability underflows.
-    return np.asarray(bend + (1 - share) * (steep / other) ** 2 + share * (steep / preferred) ** 2)
+    upper = _per_probability(bend, other) + _per_probability(steep, other) ** 2
+    lower = _per_probability(bend, preferred) - _per_probability(steep, preferred) ** 2
+    return np.asarray((1 - share) * upper - share * lower)
+
+
+def _per_probability(derivative: FloatArray, probability: FloatArray) -> FloatArray:
+    # A probability that counts as the smallest is constant: at its corner the linear link still has a slope.
+    return np.where(probability > SMALLEST_PROBABILITY, derivative / probability, 0.0)
 
 
 def _probabilities(

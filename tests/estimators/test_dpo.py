@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from estimators import Dpo, PreferenceFeedback, Streams, ascend
+from estimators import Dpo, PreferenceData, PreferenceFeedback, Streams, ascend
 from estimators.preference_data import collect
 from theory import (
     LINKS,
@@ -111,3 +111,37 @@ def test_costs_and_errors() -> None:
         Dpo(oracle(6, 5), 0.0)
     with pytest.raises(InputError, match="n_pairs must be one finite number"):
         Dpo(PreferenceFeedback(np.asarray(math.inf), "law", VoteModel(Logistic(), 5)), 1.0)
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_a_step_is_down_the_gradient_on_the_data_it_should_use(online: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data told apart from the learner's buffer; the reference stays the start. Old data used online would show."""
+    policy, told = TabularSoftmax(3, 2), []
+    start = np.random.default_rng(1).standard_normal((4, policy.dim))
+
+    def listen(*asked: object) -> PreferenceData:
+        told.append(collect(*asked))  # type: ignore[arg-type]
+        return told[-1]
+
+    monkeypatch.setattr("estimators.dpo.collect", listen)
+    dpo, path = Dpo(oracle(6, 5), 0.7, online=online), [start]
+    ascend(MDP, policy, dpo, start, 4, 0.9, _rng(), lambda _, theta, __: path.append(theta))
+    reference = np.log(policy.probabilities(start))
+    for t in range(4):
+        used = told[t : t + 1] if online else told[: t + 1]
+        data = PreferenceData(*(np.concatenate([getattr(d, k) for d in used], axis=1) for k in ("visits", "shares")), 5)
+        expected = path[t] - 0.9 * dpo.loss(policy, path[t], data, reference)[1]
+        np.testing.assert_allclose(path[t + 1], expected, rtol=0, atol=1e-12)
+    assert np.abs(path[-1] - start).max() > 0.05
+
+
+def test_a_batch_of_losses_is_its_runs_one_by_one() -> None:
+    policy, beta = TabularSoftmax(3, 2), np.array([[0.3], [2.0]])
+    theta = np.random.default_rng(0).standard_normal((2, 3, policy.dim))
+    data = collect(MDP, policy, theta, oracle(9, 5), 1, Streams.of(_rng()))
+    loss, gradient = Dpo(oracle(9, 5), beta).loss(policy, theta, data, UNIFORM)
+    for i, j in np.ndindex(2, 3):
+        own = PreferenceData(data.visits[i, j], data.shares[i, j], 5)
+        one = Dpo(oracle(9, 5), beta[i, 0]).loss(policy, theta[i, j], own, UNIFORM)
+        np.testing.assert_allclose(loss[i, j], one[0], rtol=1e-12)
+        np.testing.assert_allclose(gradient[i, j], one[1], rtol=0, atol=1e-13)

@@ -6,9 +6,12 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from estimators import ExactGradient, Ppo, PreferenceFeedback, RewardModel, Streams, ascend
 from estimators.ppo import PpoUpdate
+from estimators.preference_data import collect
+from estimators.rollouts import Trajectories
 from theory import (
     InputError,
     Logistic,
@@ -16,6 +19,7 @@ from theory import (
     TabularSoftmax,
     VoteModel,
     bandit,
+    enumerate_trajectories,
     garnet,
     policy_gradient,
     policy_value,
@@ -157,3 +161,117 @@ def test_exact_ascent_costs_nothing_and_climbs() -> None:
 def test_numbers_out_of_range_are_refused(options: dict[str, float], words: str) -> None:
     with pytest.raises(InputError, match=words):
         ppo(**options)
+
+
+@pytest.mark.parametrize(
+    ("policy", "seed", "size"), [(POLICY, 4, 10.0), (TIMED, 39, 20.0)], ids=["stationary", "timed"]
+)
+def test_later_steps_follow_the_clipped_surrogate(policy: Policy, seed: int, size: float) -> None:
+    """Its definition, E min(r A, clip(r) A), by its own dynamic programme and central differences where ratios left 1.
+
+    All four cases occur: gains and losses past the clip on the side that stops counting, and on the side that still
+    counts. A clip that drops both sides would be caught.
+    """
+    theta, clip = 1.5 * np.random.default_rng(seed).standard_normal(policy.dim), 0.2
+    first, second = (step(ppo(Told(LINK), n_epochs=k, clip=clip), policy, theta, size) for k in (1, 2))
+    old = policy.probabilities(theta)
+    advantages, flow = by_loop(np.broadcast_to(old, (5, 4, 3)))
+
+    def surrogate(at: NDArray[np.float64]) -> float:
+        ratio = policy.probabilities(at) / old
+        return float((flow * np.minimum(ratio * advantages, np.clip(ratio, 1 - clip, 1 + clip) * advantages)).sum())
+
+    ratio = np.broadcast_to(policy.probabilities(first) / old, advantages.shape)
+    cases = [sign * (flow * advantages)[far] for far in (ratio > 1 + clip, ratio < 1 - clip) for sign in (1, -1)]
+    assert all((case > 1e-5).any() for case in cases)
+    slopes = [(surrogate(first + h) - surrogate(first - h)) / 2e-6 for h in 1e-6 * np.eye(policy.dim)]
+    np.testing.assert_allclose((second - first) / size, slopes, rtol=0, atol=1e-7)
+
+
+def by_loop(pi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Advantages under the true rewards and probabilities of (step, state, action), outcome by outcome."""
+    q, flow = np.zeros((5, 4, 3)), np.zeros((5, 4, 3))
+    value, visits = np.zeros(4), MDP.initial.copy()
+    for h in reversed(range(5)):
+        q[h] = (MDP.probabilities[0] * (MDP.rewards[0] + value[MDP.next_states[0]])).sum(axis=-1)
+        value = (pi[h] * q[h]).sum(axis=-1)
+    for h in range(5):
+        flow[h] = visits[:, None] * pi[h]
+        visits = np.zeros(4)
+        np.add.at(visits, MDP.next_states[0], flow[h][..., None] * MDP.probabilities[0])
+    return q - (pi * q).sum(axis=-1, keepdims=True), flow
+
+
+@pytest.mark.parametrize(("better", "end"), [(0.2, 0.36), (0.8, 0.96)])
+def test_where_clipping_ends_in_an_uneven_bandit_by_hand(better: float, end: float) -> None:
+    """Gains stop at 1.2 times the better arm, losses at 0.8 times the worse: the later of the two ends the climb.
+
+    From (0.2, 0.8): 0.24 against 1 - 0.64 = 0.36. From (0.8, 0.2): 0.96 against 1 - 0.16 = 0.84. Sides swapped, or one
+    of the two lost, would end elsewhere.
+    """
+    mdp, policy = bandit([0.2, 0.8]), TabularSoftmax(1, 2)
+
+    class Fixed(RewardModel):
+        def fit(self, data: object, start: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
+            return np.array([0.0, 1.0])
+
+    update = Ppo(ONE_VOTE, Fixed(LINK), n_epochs=4000).begin(mdp, policy, np.zeros(2))
+    theta = update(np.log([1 - better, better]), np.array([0.05]), Streams.of(np.random.default_rng(0)))
+    assert policy.probabilities(theta)[0, 0, 1] == pytest.approx(end, abs=2e-3)
+
+
+@pytest.mark.parametrize("timed", [False, True], ids=["stationary", "timed"])
+def test_the_mean_of_sampled_advantages_over_all_pairs_of_trajectories(
+    timed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every pair that could be drawn, weighed by its probability: exactly half of grad V, no chance involved."""
+    mdp = garnet(2, 2, 2, 2, np.random.default_rng(4), lattice=2)
+    policy = TabularSoftmax(2, 2, 2 if timed else None)
+    theta = np.random.default_rng(5).standard_normal(policy.dim)
+    paths = enumerate_trajectories(mdp)
+    chance = paths.probabilities(policy.probabilities(theta))
+    pairs = np.stack(np.indices((chance.size,) * 2), axis=-1).reshape(-1, 2)
+
+    class Known(RewardModel):
+        def fit(self, data: object, start: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
+            assert start is not None
+            return np.broadcast_to(mdp.expected_reward.ravel() + 0.2, start.shape)
+
+    def drawn(*_: object) -> Trajectories:
+        states, actions = (np.moveaxis(table[pairs], -1, 0) for table in (paths.states, paths.actions))
+        return Trajectories(states, actions, np.zeros(states.shape))
+
+    monkeypatch.setattr("estimators.ppo.sample_trajectories", drawn)
+    batch = np.broadcast_to(theta, (len(pairs), policy.dim))
+    update = Ppo(ONE_VOTE, Known(LINK), n_epochs=1, n_rollouts=2).begin(mdp, policy, batch)
+    moved = update(batch, np.ones((len(pairs), 1)), Streams.of(np.random.default_rng(0))) - batch
+    weights = chance[pairs].prod(axis=1)
+    assert weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(weights @ moved, policy_gradient(mdp, policy, theta) / 2, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2.0, math.inf, True])
+def test_advantages_need_two_whole_trajectories(count: object) -> None:
+    """One would be its own baseline, and nothing would ever be learned."""
+    with pytest.raises(InputError, match=r"n_rollouts must be an integer of at least 2, got "):
+        ppo(n_rollouts=count)
+    if count != 1:
+        with pytest.raises(InputError, match=r"n_epochs must be an integer of at least 1, got "):
+            ppo(n_epochs=count)
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_pairs_come_from_the_start_or_online_from_the_current_policy(
+    online: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[NDArray[np.float64]] = []
+
+    def listen(mdp: object, policy: object, theta: NDArray[np.float64], *rest: object) -> object:
+        asked.append(theta.copy())
+        return collect(mdp, policy, theta, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("estimators.ppo.collect", listen)
+    path = [np.zeros((2, POLICY.dim))]
+    ascend(MDP, POLICY, ppo(online=online), path[0], 3, 1.0, np.random.default_rng(0), lambda *at: path.append(at[1]))
+    assert np.abs(path[1] - path[0]).max() > 0.01
+    np.testing.assert_array_equal(asked, path[:3] if online else [path[0]] * 3)

@@ -10,6 +10,7 @@ from theory import (
     TabularMDP,
     TabularSoftmax,
     additive_moments,
+    bandit,
     enumerate_trajectories,
     garnet,
     policy_value,
@@ -78,3 +79,24 @@ def test_a_table_that_does_not_fit_is_refused() -> None:
     for shape in ((4, 3), (2, 4, 3), (1, 3, 4)):
         with pytest.raises(InputError, match="step_values must have shape"):
             additive_moments(MDP, POLICY, thetas(POLICY), np.zeros(shape))
+
+
+def test_the_error_is_that_of_all_pairs_of_trajectories() -> None:
+    """Weighed pair by pair; the error of one trajectory, without the square root of 2, would be off by 41%."""
+    mdp, policy = garnet(2, 2, 2, 3, np.random.default_rng(7)), TabularSoftmax(2, 2)
+    rng = np.random.default_rng(8)
+    theta, model = rng.standard_normal(policy.dim), rng.random((3, 2, 2))
+    paths = enumerate_trajectories(mdp)
+    chance = paths.probabilities(policy.probabilities(theta))
+    wrong = (paths.visits * (model - mdp.expected_reward)).sum(axis=(1, 2, 3))
+    mean_square = chance @ (wrong[:, None] - wrong) ** 2 @ chance
+    assert float(reward_error(mdp, policy, theta, model)) == pytest.approx(np.sqrt(mean_square), rel=1e-10)
+
+
+def test_luck_of_the_rewards_is_not_in_the_expected_reward() -> None:
+    """Of two arms only the choice between them varies: H (spread of means)^2 pi (1 - pi), less than the return does."""
+    mdp, policy = bandit([0.2, 0.8], horizon=4), TabularSoftmax(1, 2)
+    mean, variance = additive_moments(mdp, policy, np.array([0.0, np.log(3)]), mdp.expected_reward)
+    assert float(mean) == pytest.approx(4 * (0.25 * 0.2 + 0.75 * 0.8))
+    assert float(variance) == pytest.approx(4 * 0.6**2 * 3 / 16)
+    assert variance < 0.5 * return_distribution(mdp, policy, np.array([0.0, np.log(3)])).variance
