@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +21,7 @@ from theory.policies import Policy
 
 FloatArray = NDArray[np.float64]
 
-LONGEST_SEARCH = 50
+LONGEST_SEARCH = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,14 +128,21 @@ class Dpo:
     def _minimise(
         self, policy: Policy, start: FloatArray, data: PreferenceData, log_reference: FloatArray
     ) -> FloatArray:
-        # The runs of a batch are separate terms of one sum. Where data are separable its minimum lies at infinity, and
-        # the number of steps ends the search. Beginning at the minimum for fewer data ends in worse minima.
-        def objective(flat: FloatArray) -> tuple[float, FloatArray]:
-            losses, slopes = self.loss(policy, flat.reshape(start.shape), data, log_reference)
-            return float(losses.sum()), slopes.ravel()
-
-        found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": LONGEST_SEARCH})
-        return np.asarray(found.x.reshape(start.shape))
+        # Where data are separable the minimum lies at infinity: the search ends where little is left to gain. Beginning
+        # at the minimum for fewer data ends in worse ones.
+        betas = np.broadcast_to(np.asarray(self.beta), start.shape[:-1])
+        ends = np.empty_like(start)
+        for run in np.ndindex(*betas.shape):
+            alone = replace(self, beta=betas[run])
+            own = PreferenceData(data.visits[run], data.shares[run], data.n_queries)
+            ends[run] = minimize(
+                lambda theta, one=alone, seen=own, run=run: one.loss(policy, theta, seen, log_reference[run]),
+                start[run],
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": LONGEST_SEARCH},
+            ).x
+        return ends
 
     def loss(
         self, policy: Policy, theta: FloatArray, data: PreferenceData, log_reference: FloatArray

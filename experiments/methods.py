@@ -120,7 +120,7 @@ def _dpo_minimised() -> Method:
 
     return Method(
         "dpo-offline",
-        "DPO, offline, minimised",
+        "DPO, offline, to the end",
         "beta",
         settings,
         lambda dim, oracle, beta: Dpo(oracle, beta),  # noqa: ARG005

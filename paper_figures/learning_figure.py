@@ -41,6 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 _BAND = 0.12
 _MARKERS = 5  # a curve; every method has its own iterations, or they would hide each other
 _ROW_HEIGHT = 2.75  # inches
+_LONG_LABEL = 24  # letters, four of which do not fit beside each other
 
 
 def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) -> Axes:
@@ -117,7 +118,9 @@ def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:
             drawn += [draw_curves(chosen, optimum, spent, ax) for ax, spent in zip(axes, SPENT, strict=True)]
             axes[0].set_ylabel(STRETCHED)
             part.suptitle(f"({letter}) {title}", x=0.01, ha="left", fontsize=8)
-            part.legend(handles=_key(axes[0], chosen), loc="outside lower center", ncols=4)
+            handles = _key(axes[0], chosen)
+            longest = max(len(str(handle.get_label())) for handle in handles)
+            part.legend(handles=handles, loc="outside lower center", ncols=4 if longest <= _LONG_LABEL else 3)
         for ax in drawn:
             _stretch(pd.concat([chosen for _, chosen in rows]), optimum, ax)
     return figure

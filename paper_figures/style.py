@@ -116,7 +116,7 @@ _OWN = {
     "ppo-online": Series("#882255", ">", 5.0, True, (0, (3, 0.8))),
     "ppo-sampled": Series("#AA4499", "X", 5.0, True, (0, (1.5, 0.8))),
     "dpo-offline": Series("#B36B00", "D", 4.0, False, (0, (6, 1.2, 1, 1.2))),
-    "dpo-early": Series("#B36B00", "s", 4.0, False, (0, (2, 1.2, 1, 1.2, 1, 1.2))),
+    "dpo-early": Series("#B36B00", "h", 5.0, False, (0, (2, 1.2, 1, 1.2, 1, 1.2))),
     "dpo-online": Series("#B36B00", "d", 5.5, True, (0, (3, 0.8, 1, 0.8))),
 }
 

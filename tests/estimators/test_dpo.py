@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_offline_uses_the_pairs_of_the_start_and_all_of_them_online_the_last_of_
     for online, sizes in ((False, [6, 12, 18]), (True, [6, 6, 6])):
         used.clear()
         asked.clear()
-        ascend(MDP, policy, Dpo(oracle(6, 5), 1.0, online=online), start, 3, 1.0, _rng())
+        ascend(MDP, policy, Dpo(oracle(6, 5), 1.0, online=online, n_steps=1), start, 3, 1.0, _rng())
         assert used == sizes
         assert [np.array_equal(theta, start) for theta in asked] == [True, not online, not online]
 
@@ -109,6 +110,9 @@ def test_costs_and_errors() -> None:
     assert (float(run.n_trajectories), float(run.n_votes)) == (4 * 12, 4 * 30)
     with pytest.raises(InputError, match="beta must be positive and finite"):
         Dpo(oracle(6, 5), 0.0)
+    for steps in (0, 1.5, [3, math.inf]):
+        with pytest.raises(InputError, match="n_steps must be"):
+            Dpo(oracle(6, 5), 1.0, n_steps=steps)
     with pytest.raises(InputError, match="n_pairs must be one finite number"):
         Dpo(PreferenceFeedback(np.asarray(math.inf), "law", VoteModel(Logistic(), 5)), 1.0)
 
@@ -124,15 +128,31 @@ def test_a_step_is_down_the_gradient_on_the_data_it_should_use(online: bool, mon
         return told[-1]
 
     monkeypatch.setattr("estimators.dpo.collect", listen)
-    dpo, path = Dpo(oracle(6, 5), 0.7, online=online), [start]
+    dpo, path = Dpo(oracle(6, 5), 0.7, online=online, n_steps=np.array([1, 1, 2, 3])), [start]
     ascend(MDP, policy, dpo, start, 4, 0.9, _rng(), lambda _, theta, __: path.append(theta))
     reference = np.log(policy.probabilities(start))
     for t in range(4):
         used = told[t : t + 1] if online else told[: t + 1]
         data = PreferenceData(*(np.concatenate([getattr(d, k) for d in used], axis=1) for k in ("visits", "shares")), 5)
-        expected = path[t] - 0.9 * dpo.loss(policy, path[t], data, reference)[1]
+        expected = path[t] if online else start
+        for k in range(1 if online else 3):
+            stepped = expected - 0.9 * dpo.loss(policy, expected, data, reference)[1]
+            expected = stepped if online else np.where(k < np.array([[1], [1], [2], [3]]), stepped, expected)
         np.testing.assert_allclose(path[t + 1], expected, rtol=0, atol=1e-12)
     assert np.abs(path[-1] - start).max() > 0.05
+
+
+def test_to_the_end_is_a_minimum_of_the_loss_on_all_data_and_few_steps_are_not() -> None:
+    policy, start = TabularSoftmax(3, 2), np.zeros((2, 6))
+    dpo = Dpo(oracle(40, 25), np.array([0.5, 1.0]))
+    streams = Streams.of(_rng())
+    seen = collect(MDP, policy, start, dpo.feedback, 1, streams)
+    ends = dpo.begin(MDP, policy, start)(start, np.ones((2, 1)), Streams.of(_rng()))
+    reference = np.log(policy.probabilities(start))
+    least, slope = dpo.loss(policy, ends, seen, reference)
+    assert np.abs(slope).max() < 1e-4
+    few = replace(dpo, n_steps=3).begin(MDP, policy, start)(start, np.ones((2, 1)), Streams.of(_rng()))
+    assert (dpo.loss(policy, few, seen, reference)[0] > least + 1e-4).all()
 
 
 def test_a_batch_of_losses_is_its_runs_one_by_one() -> None:

@@ -1,13 +1,15 @@
-"""Student's t intervals: against statsmodels, by coverage, and where samples do not vary."""
+"""Student's t intervals and sign-flip tests: against statsmodels, enumeration, coverage, and without variation."""
 
 from __future__ import annotations
+
+from itertools import product
 
 import numpy as np
 import pytest
 from scipy.special import bdtr, bdtrc
 from statsmodels.stats.weightstats import DescrStatsW
 
-from experiments.intervals import mean_interval
+from experiments.intervals import N_DRAWN, mean_interval, sign_flip_test
 from theory import InputError
 
 COVERED = 0.95
@@ -17,9 +19,33 @@ def test_limits_and_p_values_equal_those_of_statsmodels():
     samples = np.random.default_rng(0).normal([0.3, -1.0, 5.0], [1.0, 2.0, 0.1], (7, 3))
     found, reference = mean_interval(samples), DescrStatsW(samples)
     low, high = reference.tconfint_mean()
-    expected = (reference.mean, low, high, reference.ttest_mean()[1], reference.ttest_mean(alternative="larger")[1])
-    for name, numbers in zip(("mean", "low", "high", "p_value", "p_positive"), expected, strict=True):
+    for name, numbers in zip(("mean", "low", "high"), (reference.mean, low, high), strict=True):
         np.testing.assert_allclose(getattr(found, name), numbers, rtol=1e-10, err_msg=name)
+
+
+def test_p_values_are_shares_of_all_flips_of_the_signs():
+    samples = np.random.default_rng(0).normal([0.3, -1.0, 0.05], [1.0, 2.0, 0.1], (7, 3))
+    sums = np.array([np.array(signs) @ samples for signs in product((1, -1), repeat=7)])
+    found, seen = sign_flip_test(samples), samples.sum(axis=0)
+    np.testing.assert_allclose(found.p_value, (np.abs(sums) >= np.abs(seen) - 1e-12).mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.p_positive, (sums >= seen - 1e-12).mean(axis=0), rtol=1e-12)
+
+
+def test_many_samples_are_flipped_at_random_and_agree_with_student():
+    samples = np.random.default_rng(2).normal([0.3, 0.1, -0.2], 1.0, (60, 3))
+    found, reference = sign_flip_test(samples), DescrStatsW(samples)
+    np.testing.assert_allclose(found.p_value, reference.ttest_mean()[1], atol=0.01)
+    np.testing.assert_allclose(found.p_positive, reference.ttest_mean(alternative="larger")[1], atol=0.01)
+    assert sign_flip_test(samples + 9).p_value.max() == 1 / N_DRAWN, "the flips seen count themselves"
+
+
+def test_a_true_null_of_symmetric_samples_is_kept_whatever_their_shape():
+    """5,000 samples of 8 with rare large values of either sign: at most 5% below 0.05, a right test fails with 1e-6."""
+    rng = np.random.default_rng(3)
+    samples = rng.normal(0, 0.01, (8, 5000)) + (rng.random((8, 5000)) < 0.1) * rng.choice([-1.0, 1.0], (8, 5000))
+    below = int((sign_flip_test(samples).p_value <= 0.05).sum())
+    assert bdtrc(below - 1, 5000, 0.05) > 1e-6
+    assert below > 100, "a test that never rejects would pass too"
 
 
 def test_the_means_of_normal_samples_are_covered_19_times_in_20():
@@ -40,14 +66,17 @@ def test_the_means_of_normal_samples_are_covered_19_times_in_20():
     assert not plausible(1.96 / 3.182)
 
 
-@pytest.mark.parametrize(("value", "two_sided", "positive"), [(0.0, 1.0, 1.0), (0.3, 0.0, 0.0), (-0.3, 0.0, 1.0)])
-def test_samples_that_do_not_vary_are_known_for_certain(value, two_sided, positive):
+@pytest.mark.parametrize(("value", "two_sided", "positive"), [(0.0, 1.0, 1.0), (0.3, 2**-6, 2**-7), (-0.3, 2**-6, 1.0)])
+def test_samples_that_do_not_vary_say_no_more_than_their_signs(value, two_sided, positive):
     # 0.3 has no exact sum: rounding must not pass for scatter.
-    found = mean_interval(np.full((7, 1), value))
-    assert (found.p_value, found.p_positive) == (two_sided, positive)
+    samples = np.full((7, 1), value)
+    found, tested = mean_interval(samples), sign_flip_test(samples)
+    assert (tested.p_value, tested.p_positive) == (two_sided, positive)
     np.testing.assert_allclose([found.low, found.high], value, atol=1e-15)
 
 
 def test_one_sample_has_no_interval():
     with pytest.raises(InputError, match="at least two for an interval, got 1"):
         mean_interval(np.ones((1, 3)))
+    with pytest.raises(InputError, match="at least two for an interval, got 1"):
+        sign_flip_test(np.ones((1, 3)))

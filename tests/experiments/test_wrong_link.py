@@ -113,7 +113,9 @@ def test_another_assumed_link_is_its_own_right_one(monkeypatch):
 
 
 def test_an_assumed_link_that_is_none_of_the_named_is_refused(monkeypatch):
-    own = SimpleNamespace(symmetric=True, derivative=lambda x: np.asarray(0.5))  # noqa: ARG005
+    shape = Logistic()
+    names = ("probability", "inverse", "derivative", "second_derivative")
+    own = SimpleNamespace(symmetric=True, **{name: getattr(shape, name) for name in names})
     monkeypatch.setattr(wrong_link, "get_instance", lambda name: replace(get_instance(name), link=own))
     with pytest.raises(InputError, match="the instance's link must be one of logistic"):
         compare_links("bandit", ["zpg"], **SMALL)

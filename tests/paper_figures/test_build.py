@@ -121,7 +121,7 @@ def test_builds_a_selection_with_its_context(tmp_path: Path, own: list[FigureCon
     context = FigureContext(seed=5, jobs=1)
     style = copy.deepcopy(dict(matplotlib.rcParams))
     paths = build_figures(["small"], ("pdf", "png"), tmp_path, context)
-    assert paths == [tmp_path / "small.pdf", tmp_path / "small.png"]
+    assert paths == [tmp_path / "small.pdf", tmp_path / "small.png", tmp_path / "small_values.csv"]
     assert own == [context]
     before = [path.read_bytes() for path in paths]
     assert [path.read_bytes() for path in build_figures(["small"], ("pdf", "png"), tmp_path, context)] == before
@@ -135,7 +135,7 @@ def test_builds_everything_by_default(
     small = registry.FIGURES["small"]
     monkeypatch.setattr(registry, "FIGURES", {"one": replace(small, name="one"), "two": replace(small, name="two")})
     paths = build_figures(formats=("svg",), out=tmp_path)
-    assert [path.name for path in paths] == ["one.svg", "two.svg"]
+    assert [path.name for path in paths] == ["one.svg", "one_values.csv", "two.svg", "two_values.csv"]
 
 
 def test_names_are_taken_once(own: list[FigureContext]) -> None:
