@@ -69,8 +69,6 @@ class Dpo:
         steps = np.asarray(self.n_steps)
         if not (np.issubdtype(steps.dtype, np.number) and (steps >= 1).all() and (steps == np.floor(steps)).all()):
             raise InputError(f"n_steps must be whole numbers of at least 1, or inf, got {self.n_steps}")
-        if np.isinf(steps).any() and not np.isinf(steps).all():
-            raise InputError(f"n_steps must be finite for all runs of a batch or for none, got {self.n_steps}")
         self.feedback.require_finite()
         object.__setattr__(self, "beta", beta)
         object.__setattr__(self, "n_steps", steps)
@@ -110,39 +108,37 @@ class Dpo:
             kept.append(collect(mdp, policy, start, self.feedback, n_stages, streams))
             if not kept.has_grown():
                 return theta
-            if np.isinf(np.asarray(self.n_steps)).all():
-                return self._minimise(policy, start, kept.data, reference)
-            return self._train(policy, start, kept.data, reference, step)
+            return self._trained(policy, start, kept.data, reference, step)
 
         return online if self.online else offline
 
-    def _train(
+    def _trained(
         self, policy: Policy, start: FloatArray, data: PreferenceData, log_reference: FloatArray, step: FloatArray
     ) -> FloatArray:
-        theta, steps = start, np.asarray(self.n_steps)[..., None]
-        for k in range(int(steps.max())):
-            # Runs that have made their steps stay where they are.
-            theta = np.where(k < steps, theta - step * self.loss(policy, theta, data, log_reference)[1], theta)
-        return theta
-
-    def _minimise(
-        self, policy: Policy, start: FloatArray, data: PreferenceData, log_reference: FloatArray
-    ) -> FloatArray:
-        # Where data are separable the minimum lies at infinity: the search ends where little is left to gain. Beginning
-        # at the minimum for fewer data ends in worse ones.
-        betas = np.broadcast_to(np.asarray(self.beta), start.shape[:-1])
+        """Train run by run: a run's data stay in the processor's cache, and no search waits for another."""
+        batch = start.shape[:-1]
+        betas, counts, sizes = (np.broadcast_to(np.asarray(x), batch) for x in (self.beta, self.n_steps, step[..., 0]))
         ends = np.empty_like(start)
-        for run in np.ndindex(*betas.shape):
-            alone = replace(self, beta=betas[run])
-            own = PreferenceData(data.visits[run], data.shares[run], data.n_queries)
-            ends[run] = minimize(
-                lambda theta, one=alone, seen=own, run=run: one.loss(policy, theta, seen, log_reference[run]),
-                start[run],
-                jac=True,
-                method="L-BFGS-B",
-                options={"maxiter": LONGEST_SEARCH},
-            ).x
+        for run in np.ndindex(*batch):
+            alone = replace(self, beta=betas[run], n_steps=counts[run])
+            ends[run] = alone._train_one(policy, start[run], data.of_run(run), log_reference[run], float(sizes[run]))
         return ends
+
+    def _train_one(
+        self, policy: Policy, start: FloatArray, data: PreferenceData, log_reference: FloatArray, step_size: float
+    ) -> FloatArray:
+        def loss(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+            return self.loss(policy, theta, data, log_reference)
+
+        if np.isinf(self.n_steps):
+            # Where data are separable the minimum lies at infinity: the search ends where little is left to gain.
+            # Beginning at the minimum for fewer data ends in worse ones.
+            options = {"maxiter": LONGEST_SEARCH}
+            return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x)
+        theta = start
+        for _ in range(int(np.asarray(self.n_steps))):
+            theta = theta - step_size * loss(theta)[1]
+        return theta
 
     def loss(
         self, policy: Policy, theta: FloatArray, data: PreferenceData, log_reference: FloatArray

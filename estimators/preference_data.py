@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +26,20 @@ class PreferenceData:
     ----------
     visits : array (..., n_pairs, F)
         Visits of the first trajectory minus visits of the second, by (stage, state, action) in one axis: all that a sum
-        of step values depends on.
+        of step values depends on. Collected as small integers, since they are most of what a run keeps.
     shares : array (..., n_pairs)
         Share of the votes for the first trajectory; with infinitely many votes its limit.
     n_queries : float
         Votes a pair, M.
     """
 
-    visits: FloatArray
+    visits: NDArray[Any]
     shares: FloatArray
     n_queries: float
+
+    def of_run(self, run: tuple[int, ...]) -> PreferenceData:
+        """Data of one run of the batch, the visits as floats: ready to be multiplied many times."""
+        return PreferenceData(self.visits[run].astype(np.float64), self.shares[run], self.n_queries)
 
 
 def collect(
@@ -113,4 +118,5 @@ class PreferenceBuffer:
 
 def _with_room(like: PreferenceData, n_pairs: int) -> PreferenceData:
     *batch, _, n_features = like.visits.shape
-    return PreferenceData(np.empty((*batch, n_pairs, n_features)), np.empty((*batch, n_pairs)), like.n_queries)
+    visits = np.empty((*batch, n_pairs, n_features), like.visits.dtype)
+    return PreferenceData(visits, np.empty((*batch, n_pairs)), like.n_queries)

@@ -82,7 +82,7 @@ class RewardModel:
         shares = data.shares.reshape(-1, n_pairs)
         first = np.zeros((*batch, n_features)) if start is None else start
         runs = zip(first.reshape(-1, n_features), visits, shares, prior, strict=True)
-        fitted = [self._fit_one(guess, *run) for guess, *run in runs]
+        fitted = [self._fit_one(guess, seen.astype(np.float64), *run) for guess, seen, *run in runs]
         return np.reshape(fitted, (*batch, n_features))
 
     def _fit_one(self, guess: FloatArray, visits: FloatArray, shares: FloatArray, prior: float) -> FloatArray:
@@ -114,6 +114,11 @@ def _negative_log_posterior(
 
 def _hessian(rewards: FloatArray, link: Link, visits: FloatArray, shares: FloatArray, prior: float) -> FloatArray:
     curvature = cross_entropy_curvature(link, visits @ rewards, shares) / len(shares)
-    hessian: FloatArray = visits.T @ (curvature[:, None] * visits)
+    if (curvature >= 0).all():
+        # Where the link is log-concave, that of a matrix with itself, which costs half.
+        root = np.sqrt(curvature)[:, None] * visits
+        hessian: FloatArray = root.T @ root
+    else:
+        hessian = visits.T @ (curvature[:, None] * visits)
     hessian[np.diag_indices_from(hessian)] += prior
     return hessian

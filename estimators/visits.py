@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,6 +11,7 @@ from estimators.rollouts import Trajectories
 from theory.mdp import TabularMDP
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.signedinteger[Any]]
 
 
 def visit_sums(mdp: TabularMDP, sampled: Trajectories, n_stages: int, weights: ArrayLike = 1.0) -> FloatArray:
@@ -27,24 +30,27 @@ def visit_sums(mdp: TabularMDP, sampled: Trajectories, n_stages: int, weights: A
     -------
     array (..., n_stages, S, A)
     """
-    return _tally(mdp, sampled, n_stages, weights, sampled.states.shape[1:-1])
+    size, cell = _cells(mdp, sampled, n_stages, sampled.states.shape[1:-1])
+    heavy = np.broadcast_to(np.asarray(weights, dtype=np.float64), cell.shape)
+    totals: FloatArray = np.bincount(cell.ravel(), heavy.ravel(), size).astype(np.float64)
+    return totals.reshape(*sampled.states.shape[1:-1], n_stages, mdp.n_states, mdp.n_actions)
 
 
-def visit_counts(mdp: TabularMDP, sampled: Trajectories, n_stages: int) -> FloatArray:
-    """Visits of each trajectory, (..., n, n_stages, S, A)."""
-    return _tally(mdp, sampled, n_stages, 1.0, sampled.states.shape[1:])
+def visit_counts(mdp: TabularMDP, sampled: Trajectories, n_stages: int) -> IntArray:
+    """Visits of each trajectory, (..., n, n_stages, S, A), in the smallest integers that also hold differences."""
+    size, cell = _cells(mdp, sampled, n_stages, sampled.states.shape[1:])
+    totals: IntArray = np.bincount(cell.ravel(), minlength=size).astype(np.min_scalar_type(-mdp.horizon - 1))
+    return totals.reshape(*sampled.states.shape[1:], n_stages, mdp.n_states, mdp.n_actions)
 
 
-def _tally(
-    mdp: TabularMDP, sampled: Trajectories, n_stages: int, weights: ArrayLike, groups: tuple[int, ...]
-) -> FloatArray:
-    core = (n_stages, mdp.n_states, mdp.n_actions)
-    size = int(np.prod(core))
+def _cells(
+    mdp: TabularMDP, sampled: Trajectories, n_stages: int, groups: tuple[int, ...]
+) -> tuple[int, NDArray[np.int64]]:
+    """Number of cells (group, stage, state, action), and that of every step of every trajectory, (H, ..., n)."""
+    size = n_stages * mdp.n_states * mdp.n_actions
     shape = sampled.states.shape
     n_groups = int(np.prod(groups))
     stage = (np.arange(mdp.horizon) % n_stages).reshape(-1, *(1,) * (len(shape) - 1))
     group = np.repeat(np.arange(n_groups), int(np.prod(shape[1:])) // max(n_groups, 1)).reshape(shape[1:])
     cell = (stage * mdp.n_states + sampled.states) * mdp.n_actions + sampled.actions + group * size
-    heavy = np.broadcast_to(np.asarray(weights, dtype=np.float64), shape)
-    totals: FloatArray = np.bincount(cell.ravel(), heavy.ravel(), n_groups * size).astype(np.float64)
-    return totals.reshape(*groups, *core)
+    return n_groups * size, cell

@@ -12,7 +12,8 @@ import pandas as pd
 
 from experiments.instances import Instance, default_link, get_instance
 from experiments.intervals import mean_interval, sign_flip_test
-from experiments.learning import Entry, Learning, learn
+from experiments.learning import Learning, learn
+from experiments.learning_cells import Entry
 from experiments.methods import METHODS, get_method
 from experiments.verdicts import holm
 from theory import LINKS, InputError, Link, Logistic, additive_moments, optimal_value, return_distribution

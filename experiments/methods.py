@@ -1,14 +1,13 @@
 """The methods compared: how each is built from the one preference oracle, and the settings it may be tuned over.
 
-Every method gets the same number of settings, `N_SETTINGS`: twelve step sizes, or four times three values of one more
-knob that is its own. Grids were fixed from pilot runs; tables say where the best lies at the edge of one.
+Every method begins with the same number of settings, `N_SETTINGS`: twelve step sizes, or four times three values of one
+more knob that is its own. Where these grids lie was fixed from pilot runs under other seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -30,12 +29,12 @@ from estimators import (
 )
 from estimators.zeroth_order import GradientEstimator
 from experiments.instances import Instance
+from experiments.lattice import Lattice
 from theory import InputError, Link, MajoritySign
 from theory.links import ScaledLink
 
 N_SETTINGS = 12
 
-Setting = tuple[float, float]  # step size, knob
 Oracle = PreferenceFeedback
 
 
@@ -48,23 +47,19 @@ class Method:
     name, title : str
     knob : str
         What is tuned beside the step size; empty if nothing is.
-    settings : function of Instance -> N_SETTINGS pairs of step size and knob
+    lattice : function of Instance -> Lattice
     build : function of (dim, oracle, knob array) -> learner
     """
 
     name: str
     title: str
     knob: str
-    settings: Callable[[Instance], tuple[Setting, ...]]
+    lattice: Callable[[Instance], Lattice]
     build: Callable[[int, Oracle, Any], Learner | GradientEstimator]
 
 
-def _steps_only(lowest: float, ratio: float) -> Callable[[Instance], tuple[Setting, ...]]:
-    return lambda instance: tuple((lowest * ratio**k, np.nan) for k in range(N_SETTINGS))  # noqa: ARG005
-
-
-def _grid(steps: Iterable[float], knobs: Iterable[float]) -> tuple[Setting, ...]:
-    return tuple((float(step), float(knob)) for knob, step in product(knobs, steps))
+def _steps_only(lowest: float, ratio: float) -> Callable[[Instance], Lattice]:
+    return lambda instance: Lattice(lowest, ratio, (N_SETTINGS, 1))  # noqa: ARG005
 
 
 def _perturbing(
@@ -72,32 +67,24 @@ def _perturbing(
 ) -> Method:
     """Zeroth-order method; steps are of order 1/d, radii a multiple of that which moves a coordinate by about 1."""
 
-    def settings(instance: Instance) -> tuple[Setting, ...]:
+    def lattice(instance: Instance) -> Lattice:
         dim = instance.policy.dim
-        steps = np.array([8.0, 40.0, 200.0, 1000.0]) if sign else np.array([1.6, 8.0, 40.0, 200.0])
-        return _grid(steps / dim, (1.0, 3.0, 10.0) if one else np.array([0.3, 1.0, 3.0]) * np.sqrt(dim))
+        return Lattice((8.0 if sign else 1.6) / dim, 5.0, (4, 3), 3.0 if one else 0.9 * np.sqrt(dim), 3.0)
 
     def build(dim: int, oracle: Oracle, radius: Any) -> ZerothOrder:
         feedback = oracle.reading(MajoritySign()) if sign else oracle
         return ZerothOrder(directions(dim), feedback, radius)
 
-    return Method(name, title, "radius", settings, build)
+    return Method(name, title, "radius", lattice, build)
 
 
 def _dpo_online() -> Method:
     """Beta is small beside the scale of the raters' link, or the reference would hold the policy back; steps 1/beta."""
-
-    def settings(instance: Instance) -> tuple[Setting, ...]:
-        shares = (0.01, 0.03, 0.1)
-        return tuple(
-            (c / share, share * _scale(instance.link)) for share, c in product(shares, (1.0, 8.0, 64.0, 512.0))
-        )
-
     return Method(
         "dpo-online",
         "DPO, online",
         "beta",
-        settings,
+        lambda instance: Lattice(1 / 0.003, 8.0, (4, 3), 0.003 * _scale(instance.link), 3.0, coupled=True),
         lambda dim, oracle, beta: Dpo(oracle, beta, online=True),  # noqa: ARG005
     )
 
@@ -108,21 +95,22 @@ def _dpo_early() -> Method:
     def build(dim: int, oracle: Oracle, n_steps: Any) -> Dpo:  # noqa: ARG001
         return Dpo(oracle, 0.01 * _scale(oracle.votes.link), n_steps=n_steps)
 
-    steps = np.array([2.0, 32.0, 512.0, 8192.0]) / 0.01
-    return Method("dpo-early", "DPO, offline, few steps", "steps", lambda instance: _grid(steps, (1, 5, 25)), build)  # noqa: ARG005
+    return Method(
+        "dpo-early",
+        "DPO, offline, few steps",
+        "steps",
+        lambda instance: Lattice(32 / 0.01, 16.0, (4, 3), 1.0, 5.0, least_knob=1.0),  # noqa: ARG005
+        build,
+    )
 
 
 def _dpo_minimised() -> Method:
     """The loss brought to its minimum, where the step size plays no part."""
-
-    def settings(instance: Instance) -> tuple[Setting, ...]:
-        return _grid([1.0], _scale(instance.link) * np.geomspace(0.001, 2.048, N_SETTINGS))
-
     return Method(
         "dpo-offline",
         "DPO, offline, to the end",
         "beta",
-        settings,
+        lambda instance: Lattice(1.0, 1.0, (1, N_SETTINGS), 0.001 * _scale(instance.link), 2.0),
         lambda dim, oracle, beta: Dpo(oracle, beta),  # noqa: ARG005
     )
 
@@ -136,7 +124,7 @@ def _ppo(name: str, title: str, *, online: bool, sampled: bool = False) -> Metho
         rollouts = 2 * int(oracle.n_pairs) if sampled else None
         return Ppo(oracle, RewardModel(oracle.votes.link, ridge), online=online, n_rollouts=rollouts)
 
-    return Method(name, title, "ridge", lambda instance: _grid((0.1, 1, 10, 100), (0.1, 1, 10)), build)  # noqa: ARG005
+    return Method(name, title, "ridge", lambda instance: Lattice(0.1, 10.0, (4, 3), 1.0, 10.0), build)  # noqa: ARG005
 
 
 METHODS = {

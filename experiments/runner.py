@@ -168,7 +168,8 @@ def fingerprint(instance: Instance) -> str:
 def _code_digest() -> str:
     digest = hashlib.sha256()
     packages = [path for package in (theory, estimators) for path in sorted(Path(package.__path__[0]).glob("*.py"))]
-    own = [Path(__file__).with_name(f"{name}.py") for name in ("algorithms", "cells", "methods", "learning")]
+    names = ("algorithms", "cells", "methods", "lattice", "learning_cells")
+    own = [Path(__file__).with_name(f"{name}.py") for name in names]
     for path in [*packages, *own]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -10,7 +10,8 @@ import pandas as pd
 from experiments.compare import informative_link
 from experiments.instances import get_instance
 from experiments.intervals import mean_interval
-from experiments.learning import Entry, learn
+from experiments.learning import learn
+from experiments.learning_cells import Entry
 from experiments.methods import get_method
 from theory import optimal_value
 

@@ -80,8 +80,8 @@ def print_comparison(found: Comparison, footer: str) -> None:
     from rich.table import Table
 
     from experiments.compare import reference_method, tests_against
-    from experiments.learning import ROUNDS, SCORED
     from experiments.methods import get_method
+    from experiments.tuning import rule_in_words
 
     finals = found.finals
     against = reference_method(finals)
@@ -104,16 +104,14 @@ def print_comparison(found: Comparison, footer: str) -> None:
             f"{row['knob_name']} {row['knob']:.3g}{_edge(row['knob_at_edge'])}" if row["knob_name"] else "",
         )
     first = found.curves.iloc[0]
-    rounds = ", ".join(f"{'best ' if k else ''}{n} settings on {seeds} seeds" for k, (n, seeds) in enumerate(ROUNDS))
     screen = console()
     screen.print(table)
     screen.print(
         f"{first['instance']}, optimum of all policies {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
         f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}, assumed {first['assumed']}; "
         f"{finals['seeds'].iloc[0]} seeds, 95% intervals (Student's t)\n"
-        f"tuning, the same for every method: {rounds}, with the full budget, by the mean exact value over the last "
-        f"{SCORED:.0%} of the iterations;\n"
-        "these runs have seeds of their own and are not counted in the cost; edge: smallest or largest value tried\n"
+        f"tuning, the same for every method: {rule_in_words()};\n"
+        "these runs have seeds of their own and are not counted in the cost; edge: the next value was not tried\n"
         f"p: paired sign-flip test over seeds, given the settings; Holm over all {len(found.tests)} pairs; * below 5%\n"
         "PPO's advantages are exact under the learned reward unless sampled; so are baselines of REINFORCE and GPOMDP"
     )

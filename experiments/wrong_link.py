@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from experiments.compare import informative_link, matched_link
 from experiments.instances import get_instance
 from experiments.intervals import MeanInterval, mean_interval, sign_flip_test
-from experiments.learning import Entry, learn
+from experiments.learning import learn
+from experiments.learning_cells import Entry
 from experiments.methods import get_method
 from experiments.verdicts import holm
 from theory import LINKS, InputError, optimal_value, policy_value

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from experiments.compare import PRESETS, compare_learning
 from experiments.intervals import MeanInterval, mean_interval
-from experiments.learning import Entry
+from experiments.learning_cells import Entry
 from experiments.methods import METHODS, get_method
 from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, stretch_values
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register

@@ -41,6 +41,7 @@ X_LABELS: dict[Axis, str] = {
     "N": "trajectory pairs per iteration $N$",
     "M": "votes per trajectory pair $M$",
     "eps": r"balanced path $\varepsilon$ (smaller to the right)",
+    "d": "parameters $d$",
 }
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from estimators import Dpo, PreferenceData, PreferenceFeedback, Streams, ascend
-from estimators.preference_data import collect
+from estimators.preference_data import PreferenceData, collect
+from estimators.streams import Streams
 from theory import (
     LINKS,
     InputError,
@@ -97,7 +98,8 @@ def test_offline_uses_the_pairs_of_the_start_and_all_of_them_online_the_last_of_
         lambda mdp, p, theta, *rest: asked.append(theta.copy()) or collect(mdp, p, theta, *rest),
     )
     start = np.random.default_rng(1).standard_normal((4, policy.dim))
-    for online, sizes in ((False, [6, 12, 18]), (True, [6, 6, 6])):
+    # Offline each of the four runs is trained by itself.
+    for online, sizes in ((False, [6] * 4 + [12] * 4 + [18] * 4), (True, [6, 6, 6])):
         used.clear()
         asked.clear()
         ascend(MDP, policy, Dpo(oracle(6, 5), 1.0, online=online, n_steps=1), start, 3, 1.0, _rng())
@@ -110,11 +112,29 @@ def test_costs_and_errors() -> None:
     assert (float(run.n_trajectories), float(run.n_votes)) == (4 * 12, 4 * 30)
     with pytest.raises(InputError, match="beta must be positive and finite"):
         Dpo(oracle(6, 5), 0.0)
-    for steps in (0, 1.5, [3, math.inf]):
+    for steps in (0, 1.5, [3, -1]):
         with pytest.raises(InputError, match="n_steps must be"):
             Dpo(oracle(6, 5), 1.0, n_steps=steps)
     with pytest.raises(InputError, match="n_pairs must be one finite number"):
         Dpo(PreferenceFeedback(np.asarray(math.inf), "law", VoteModel(Logistic(), 5)), 1.0)
+
+
+def test_runs_of_a_batch_may_stop_after_different_numbers_of_steps() -> None:
+    """On the same data, a run among others ends where one does that has a batch to itself."""
+    policy, counts, steps = TabularSoftmax(3, 2), np.array([1.0, 4.0, math.inf]), np.array([0.5, 2.0, 1.0])
+    start = np.random.default_rng(1).standard_normal((3, policy.dim))
+    kept = collect(MDP, policy, start, oracle(30, 5), 1, Streams.of(_rng()))
+    reference = np.log(policy.probabilities(start))
+    together = Dpo(oracle(30, 5), 0.7, n_steps=counts)._trained(policy, start, kept, reference, steps[:, None])
+    for run, (count, step) in enumerate(zip(counts, steps, strict=True)):
+        one = slice(run, run + 1)
+        own = PreferenceData(kept.visits[one], kept.shares[one], kept.n_queries)
+        learner = Dpo(oracle(30, 5), 0.7, n_steps=count)
+        np.testing.assert_array_equal(
+            learner._trained(policy, start[one], own, reference[one], np.array([[step]]))[0], together[run]
+        )
+    after_one = start[0] - 0.5 * Dpo(oracle(30, 5), 0.7).loss(policy, start, kept, reference)[1][0]
+    np.testing.assert_allclose(together[0], after_one, rtol=1e-13)
 
 
 @pytest.mark.parametrize("online", [False, True])

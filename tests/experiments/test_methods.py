@@ -29,14 +29,15 @@ COSTS = dict.fromkeys(VOTERS, (2 * N, N * M)) | {
 
 def built(name):
     method = METHODS[name]
-    return method.build(DIM, ORACLE, method.settings(get_instance("garnet"))[0][1])
+    return method.build(DIM, ORACLE, method.lattice(get_instance("garnet")).setting((0, 0))[1])
 
 
 @pytest.mark.parametrize("instance", ["bandit", "garnet", "circular", "stochastic-gridworld"])
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_the_same_number_of_usable_settings(name, instance):
     method = get_method(name)
-    settings = method.settings(get_instance(instance))
+    lattice = method.lattice(get_instance(instance))
+    settings = [lattice.setting(place) for place in lattice.first]
     steps, knobs = np.array(settings).T
     assert len({repr(setting) for setting in settings}) == N_SETTINGS
     assert (np.isfinite(steps) & (steps > 0)).all()
@@ -87,9 +88,13 @@ def test_every_method_asks_the_same_oracle(name):
 
 @pytest.mark.parametrize("name", ["dpo-offline", "dpo-online"])
 def test_beta_is_in_units_of_the_links_scale_and_steps_are_not(name):
-    garnet, settings = get_instance("garnet"), METHODS[name].settings
-    steps, betas = np.array(settings(replace(garnet, link=Logistic(1.0)))).T
-    scaled_steps, scaled_betas = np.array(settings(replace(garnet, link=Probit(7.0)))).T
+
+    def settings(link):
+        lattice = METHODS[name].lattice(replace(get_instance("garnet"), link=link))
+        return np.array([lattice.setting(place) for place in lattice.first]).T
+
+    steps, betas = settings(Logistic(1.0))
+    scaled_steps, scaled_betas = settings(Probit(7.0))
     np.testing.assert_array_equal(scaled_steps, steps)
     np.testing.assert_allclose(scaled_betas, 7.0 * betas, rtol=1e-15)
 

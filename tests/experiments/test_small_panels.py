@@ -7,7 +7,8 @@ import pytest
 from statsmodels.stats.weightstats import DescrStatsW
 
 from experiments.instances import get_instance
-from experiments.learning import Entry, learn
+from experiments.learning import learn
+from experiments.learning_cells import Entry
 from experiments.small_panels import compare_panels
 from theory import Logistic, optimal_value
 

@@ -13,7 +13,8 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from experiments import wrong_link
 from experiments.instances import get_instance
-from experiments.learning import Entry, learn
+from experiments.learning import learn
+from experiments.learning_cells import Entry
 from experiments.wrong_link import compare_links
 from theory import LINKS, InputError, Linear, Logistic
 

@@ -11,7 +11,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from experiments import compare, wrong_link
-from experiments.learning import Entry
+from experiments.learning_cells import Entry
 from paper_figures import learning_figure, wrong_link_figure
 from paper_figures.registry import FigureContext, get_figure
 from paper_figures.style import GREY
