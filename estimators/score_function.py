@@ -118,19 +118,21 @@ class Reinforce(_ScoreFunction):
     R. J. Williams, "Simple Statistical Gradient-Following Algorithms", Machine Learning 8 (1992).
     """
 
-    def _constant(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
+    def _constants(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> FloatArray:
+        if self.baseline is Baseline.VALUE:
+            return policy_value(mdp, policy, theta)
+        constants = np.zeros(theta.shape[:-1])
         if self.baseline is Baseline.BEST:
-            return reinforce_moments(mdp, policy, theta).best_baseline
-        return float(policy_value(mdp, policy, theta)) if self.baseline is Baseline.VALUE else 0.0
+            for run in np.ndindex(*constants.shape):
+                constants[run] = reinforce_moments(mdp, policy, theta[run]).best_baseline
+        return constants
 
     def _credit(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, sampled: Trajectories) -> FloatArray:
-        rows = theta.reshape(-1, policy.dim)
-        constants = np.array([self._constant(mdp, policy, row) for row in rows]).reshape(theta.shape[:-1])
-        centred = sampled.rewards.sum(axis=0) - constants[..., None]
+        centred = sampled.rewards.sum(axis=0) - self._constants(mdp, policy, theta)[..., None]
         return np.broadcast_to(centred, sampled.rewards.shape)
 
     def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
-        return reinforce_moments(mdp, policy, theta).second_moment(self._constant(mdp, policy, theta))
+        return reinforce_moments(mdp, policy, theta).second_moment(float(self._constants(mdp, policy, theta)))
 
 
 @dataclass(frozen=True)

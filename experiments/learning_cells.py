@@ -133,10 +133,9 @@ def run_learning(cell: LearningCell, fingerprint: str = "") -> pd.DataFrame:  # 
 
 
 def oracle(entry: Entry) -> PreferenceFeedback:
-    """The preference oracle of an entry: its raters, votes and pairs, with the exact law where there is one."""
-    sampler = "rollout" if get_instance(entry.instance).mdp.reward_lattice is None else "law"
+    """The preference oracle of an entry: every pair is simulated and every vote drawn, whatever the method."""
     votes = VoteModel(entry.link, entry.n_queries, rater_link=entry.rater_link)
-    return PreferenceFeedback(np.asarray(entry.n_pairs), sampler, votes)  # type: ignore[arg-type]
+    return PreferenceFeedback(np.asarray(entry.n_pairs), "rollout", votes)
 
 
 def _curves(cell: LearningCell, runs: Ascent, values: FloatArray) -> pd.DataFrame:

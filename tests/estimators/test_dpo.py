@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from estimators import Dpo, PreferenceData, PreferenceFeedback, Streams, ascend
-from estimators.preference_data import PreferenceData, collect
-from estimators.streams import Streams
+from estimators.preference_data import collect
 from theory import (
     LINKS,
     InputError,

@@ -93,7 +93,8 @@ def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_p
     facts = json.loads((tmp_path / "all.json").read_text())
     costs = {row["method"]: (row["trajectories"], row["votes"]) for row in facts["finals"]}
     assert costs == {"zpg": (44, 44), "exact": (0, 0), "ppo-sampled": (88, 44)}
-    assert len(facts["tuning"]) == 36
+    assert [row["method"] for row in facts["tuning"] if row["chosen"]] == ["zpg", "exact", "ppo-sampled"]
+    assert len(facts["tuning"]) >= 3 * 12
 
 
 def test_one_method_alone_is_compared_with_nothing(tmp_path):

@@ -56,7 +56,7 @@ def test_every_method_spends_what_it_states_and_no_more(name, monkeypatch):
     steps, counts = _Walk.steps, PreferenceFeedback._counts
 
     def counted_steps(walk, n, rng):
-        drawn["trajectories"] += n * len(walk.choices)
+        drawn["trajectories"] += n * walk.n_policies
         return steps(walk, n, rng)
 
     def counted_votes(feedback, differences, rng):
