@@ -15,7 +15,7 @@ from experiments.output import check_file, prepare_folder, progress_bar, write_c
 from experiments.tables import print_calibration, print_comparison, print_rates, print_variance
 
 if TYPE_CHECKING:
-    from experiments.rates import RateResults
+    import pandas as pd
 
 app = typer.Typer(
     name="zpg",
@@ -115,10 +115,8 @@ def rates(
             progress=progress,
         )
     wall = time.perf_counter() - began
-    write_csv(folder / "rates_points.csv", results.points)
-    write_csv(folder / "rates_verdicts.csv", results.verdicts)
-    if json is not None:
-        write_json(json, _provenance(seed, wall, preset=preset) | _frames(results))
+    tables = {"points": results.points, "verdicts": results.verdicts}
+    _write_tables(folder, "rates", tables, json, _provenance(seed, wall, preset=preset))
     print_rates(results, f"seed {seed}, zpg {_version()}, {wall:.0f} s; rows in {folder}/rates_*.csv")
     raise typer.Exit(0 if results.passed else 1)
 
@@ -221,11 +219,7 @@ def compare(
         )
     wall = time.perf_counter() - began
     tables = {"curves": found.curves, "finals": found.finals, "tests": found.tests, "tuning": found.tuning}
-    for name, frame in tables.items():
-        write_csv(folder / f"compare_{name}.csv", frame)
-    if json is not None:
-        rows = {name: frame.to_dict(orient="records") for name, frame in tables.items()}
-        write_json(json, _provenance(seed, wall, instance=instance, preset=preset) | rows)
+    _write_tables(folder, "compare", tables, json, _provenance(seed, wall, instance=instance, preset=preset))
     print_comparison(found, f"seed {seed}, zpg {_version()}, {wall:.0f} s; rows in {folder}/compare_*.csv")
 
 
@@ -247,11 +241,7 @@ def calibrate(
     report = calibration.calibrate(families, np.random.default_rng([seed, 4]))
     wall = time.perf_counter() - began
     tables = {"families": report.families, "claims": report.claims, "detection": report.detection}
-    for name, frame in tables.items():
-        write_csv(folder / f"calibration_{name}.csv", frame)
-    if json is not None:
-        rows = {name: frame.to_dict(orient="records") for name, frame in tables.items()}
-        write_json(json, _provenance(seed, wall, families=families) | rows)
+    _write_tables(folder, "calibration", tables, json, _provenance(seed, wall, families=families))
     print_calibration(report, f"{families} families; seed {seed}, {wall:.0f} s; rows in {folder}/calibration_*.csv")
     raise typer.Exit(0 if report.passed else 1)
 
@@ -280,8 +270,11 @@ def _provenance(seed: int, wall: float, **settings: Any) -> dict[str, Any]:
     return {"version": _version(), "seed": seed, "wall_seconds": round(wall, 1)} | settings
 
 
-def _frames(results: RateResults) -> dict[str, Any]:
-    return {
-        "verdicts": results.verdicts.to_dict(orient="records"),
-        "points": results.points.to_dict(orient="records"),
-    }
+def _write_tables(
+    folder: Path, prefix: str, tables: dict[str, pd.DataFrame], json: Path | None, provenance: dict[str, Any]
+) -> None:
+    """Every table as CSV, and all of them in one JSON file if one is asked for."""
+    for name, frame in tables.items():
+        write_csv(folder / f"{prefix}_{name}.csv", frame)
+    if json is not None:
+        write_json(json, provenance | {name: frame.to_dict(orient="records") for name, frame in tables.items()})

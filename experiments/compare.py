@@ -40,8 +40,8 @@ class Comparison:
     finals : DataFrame
         One row a method, best first: ``final`` (mean exact value where the runs end), its 95% limits ``ci_low`` and
         ``ci_high`` (Student's t over seeds), ``median`` and ``worst`` over seeds, ``gap`` to ``optimum`` (of all
-        policies, time-dependent ones included), what a run cost,
-        the settings chosen and whether step size and knob lie at the edge of their grids.
+        policies, time-dependent ones included), what a run cost, the settings chosen, whether the next step size and
+        knob were left untried, and how many settings were tried.
     tests : DataFrame
         One row a pair of methods: mean ``difference`` of the final values, 95% limits, ``p_value`` of the paired
         sign-flip test over seeds, ``p_holm`` after Holm over all pairs, and ``significant`` at 5%.
@@ -198,6 +198,7 @@ def summarise(learning: Learning, optimum: float) -> Comparison:
             "votes": spent["votes"].to_numpy(),
             **{name: settings[name].to_numpy() for name in ("step_size", "knob", "at_edge", "knob_at_edge")},
             "knob_name": [get_method(name).knob for name in values.columns],
+            "settings_tried": learning.tuning.groupby("method").size().loc[values.columns].to_numpy(),
             "seeds": len(values),
         }
     )
