@@ -12,10 +12,10 @@ from experiments.learning_cells import SCORED, Entry, LearningCell, lattice_of, 
 from experiments.methods import N_SETTINGS
 
 # Seeds of the first look, on which the whole grid runs, and of the second, for the best few of it.
-FIRST_SEEDS, SECOND_SEEDS, N_SECOND = 4, 12, 3
+FIRST_SEEDS, SECOND_SEEDS, N_SECOND = 4, 20, 3
 # How often the grid may grow by the untried settings beside its best one, and how often the best few may be others than
 # those that had their second look: who is best on few seeds may have been lucky, and may fall behind the next ones.
-GROWTHS, LOOKS = 3, 3
+GROWTHS, LOOKS = 5, 3
 
 _FIELDS = list(Entry.FIELDS)
 _PLACE = ["step_place", "knob_place"]

@@ -103,8 +103,8 @@ def test_the_second_look_has_the_best_three_on_seeds_of_their_own():
     found = tune([entry("zpg"), entry("exact")], 5, land)
     second = [c for c in land.cells if c.first_seed > 0]
     assert [(c.entry.method, c.first_seed, c.n_seeds, len(c.places)) for c in second] == [
-        ("zpg", 4, 12, 3),
-        ("exact", 4, 12, 3),
+        ("zpg", 4, 20, 3),
+        ("exact", 4, 20, 3),
     ]
     assert {c.entropy for c in land.cells} == {5}
     # One stream a round for all methods pairs them, and no two rounds share one.
@@ -115,9 +115,9 @@ def test_the_second_look_has_the_best_three_on_seeds_of_their_own():
     assert second[0].spawn_key == second[1].spawn_key
     assert len({key for _, key in streams}) == len(streams)
     for method, rows in found.groupby("method"):
-        assert sorted(rows["seeds"])[-4:] == [4, 16, 16, 16], method
+        assert sorted(rows["seeds"])[-4:] == [4, 24, 24, 24], method
         assert sorted(rows["rank"]) == list(range(len(rows)))
-        last = rows[rows["seeds"] == 16]
+        last = rows[rows["seeds"] == 24]
         assert rows.loc[rows["chosen"], "score"].item() == last["score"].max()
         assert set(last["rank"]) == {0, 1, 2}
         first = rows[rows["seeds"] == 4]
@@ -130,7 +130,7 @@ def test_a_score_is_the_mean_over_all_seeds_and_of_equals_the_first_is_kept():
     runs = land([c for c in land.cells if (1, 1) in c.places]).drop_duplicates(["step_place", "knob_place", "seed"])
     mine = runs[(runs["step_place"] == 1) & (runs["knob_place"] == 1)]["score"]
     np.testing.assert_allclose(found.loc[(1, 1), "score"], mine.mean(), rtol=1e-14)
-    assert len(mine) == 16
+    assert len(mine) == 24
     flat = Landscape({"reinforce": (0, 0)})
     flat.peaks = {"reinforce": (5.5, 0)}  # type: ignore[dict-item]  # between two settings
     assert chosen(tune([entry("reinforce")], 0, flat), "reinforce")["step_place"] == 5
@@ -172,7 +172,7 @@ def test_real_runs_are_tuned_on_pilots_and_finals_share_no_random_number_with_th
         kept = chosen(found.tuning, method)
         used = found.curves[found.curves["method"] == method]
         assert (used["step_size"] == kept["step_size"]).all()
-        seen_twice = found.tuning[(found.tuning["method"] == method) & (found.tuning["seeds"] == 16)]
+        seen_twice = found.tuning[(found.tuning["method"] == method) & (found.tuning["seeds"] == 24)]
         assert kept["score"] == seen_twice["score"].max()
 
 
@@ -190,7 +190,7 @@ def test_who_was_lucky_on_few_seeds_gives_way():
     found = tune([entry("zpg")], 0, land)
     kept = chosen(found, "zpg")
     assert (kept["step_place"], kept["knob_place"]) == (1, 1)
-    assert kept["seeds"] == 16
+    assert kept["seeds"] == 24
     twice = [c for c in land.cells if c.first_seed > 0]
     assert len(twice) == 2
     assert set(twice[0].places) == lucky
@@ -200,5 +200,5 @@ def test_who_was_lucky_on_few_seeds_gives_way():
 
 def test_the_rule_is_told_with_its_numbers():
     words = tuning.rule_in_words()
-    for number in ("12 settings on 4 seeds", "3 times the untried", "3 times the best 3 on 12 seeds", "last 10%"):
+    for number in ("12 settings on 4 seeds", "5 times the untried", "3 times the best 3 on 20 seeds", "last 10%"):
         assert number in words
