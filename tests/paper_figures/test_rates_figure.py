@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import get_args
 
 import matplotlib
 import numpy as np
@@ -18,10 +19,17 @@ from paper_figures import rates_figure
 from paper_figures.rates_figure import draw_axis, draw_compensated, draw_instances, draw_rates, verdict_label
 from paper_figures.style import GREY, print_style, series_of
 from theory.errors import InputError
+from theory.rates import Axis
 
 ALGORITHMS = ("zpg", "zbcpg-1", "zbcpg-3")
-EXPONENTS = {"T": -1.0, "N": -0.5, "M": -0.5, "eps": 1.0}
-GRIDS = {"T": [128.0, 256, 512], "N": [1e3, 1e4, 1e5], "M": [256.0, 512, 1024], "eps": [1, 0.5, 0.25]}
+EXPONENTS = {"T": -1.0, "N": -0.5, "M": -0.5, "eps": 1.0, "d": 1.5}
+GRIDS = {
+    "T": [128.0, 256, 512],
+    "N": [1e3, 1e4, 1e5],
+    "M": [256.0, 512, 1024],
+    "eps": [1, 0.5, 0.25],
+    "d": [8.0, 16, 32],
+}
 SLOPE_OFF = 0.02  # of every synthetic measurement from its exponent
 
 
@@ -101,7 +109,7 @@ def test_stated_line_has_the_stated_slope_and_passes_the_geometric_middle(axis: 
     assert x.mean() == pytest.approx(np.log(points["x"]).mean(), abs=1e-12)
     assert y.mean() == pytest.approx(np.log(points["mean"]).mean(), abs=1e-12)
     assert min(x) < math.log(min(GRIDS[axis])) < math.log(max(GRIDS[axis])) < max(x)
-    label = {-1.0: "−1", -0.5: "−1/2", 1.0: "1"}[EXPONENTS[axis]]  # noqa: RUF001
+    label = {-1.0: "−1", -0.5: "−1/2", 1.0: "1", 1.5: "3/2"}[EXPONENTS[axis]]  # noqa: RUF001
     assert [text.get_text() for text in ax.texts] == [f"stated slope {label}"]
 
 
@@ -168,8 +176,12 @@ def test_rates_figure_has_a_panel_and_a_strip_an_axis() -> None:
     assert len(figure.axes) == 8
     assert tuple(figure.get_size_inches()) == (6.8, 6.4)
     order = [next(ax for ax in figure.axes[2 * n : 2 * n + 2] if ax.get_xlabel()).get_xlabel() for n in range(4)]
-    assert order == list(rates_figure.X_LABELS.values())
+    assert order == [rates_figure.X_LABELS[axis] for axis in ("T", "N", "M", "eps")]
     assert all(ax.get_xscale() == ax.get_yscale() == "log" for ax in figure.axes)
+
+
+def test_every_axis_a_claim_can_have_is_drawn() -> None:
+    assert set(EXPONENTS) == set(rates_figure.X_LABELS) == set(get_args(Axis))
 
 
 def test_instances_figure_shows_the_others() -> None:
