@@ -121,6 +121,21 @@ def test_results_depend_neither_on_the_other_entries_nor_on_more_seeds():
     assert not repeated.any(), "blocks must not repeat seeds"
 
 
+def test_real_runs_are_tuned_on_pilots_and_finals_share_no_random_number_with_them(monkeypatch):
+    cells = recorded_cells(monkeypatch)
+    found = learn([entry("zpg"), entry("reinforce")], 22, seed=5, jobs=1)
+    finals = [c for c in cells if c.spawn_key[1] == 1]
+    assert [(c.first_seed, c.n_seeds, len(c.places)) for c in finals] == [(0, 20, 1), (20, 2, 1)] * 2
+    assert {c.entropy for c in cells} == {5}
+    assert len({c.spawn_key for c in finals}) == 2, "one stream a block of seeds"
+    assert not {c.spawn_key for c in finals} & {c.spawn_key for c in cells if c not in finals}
+    for method in ("zpg", "reinforce"):
+        tried, used = of(found.tuning, method), of(found.curves, method)
+        (kept,) = tried[tried["chosen"]].itertuples()
+        assert (used["step_size"] == kept.step_size).all()
+        assert kept.score == tried.loc[tried["seeds"] == 24, "score"].max()
+
+
 def test_tuning_does_not_see_the_raters_link(monkeypatch):
     """The planted raters always take the better one: what they would favour must not change what is chosen."""
     cells = recorded_cells(monkeypatch)

@@ -10,7 +10,6 @@ import pytest
 
 from experiments import tuning
 from experiments.lattice import Place
-from experiments.learning import learn
 from experiments.learning_cells import Entry, LearningCell, lattice_of
 from experiments.methods import N_SETTINGS
 from experiments.tuning import GROWTHS, tune
@@ -149,31 +148,6 @@ def test_an_entry_with_a_larger_budget_is_another():
     peaks = {"zpg": (1, 1)}
     found = tune([entry("zpg", 2), entry("zpg", 4)], 0, Landscape(peaks))
     assert found.groupby("n_pairs")["chosen"].sum().to_dict() == {2: 1, 4: 1}
-
-
-def test_real_runs_are_tuned_on_pilots_and_finals_share_no_random_number_with_them(monkeypatch):
-    cells: list[LearningCell] = []
-    from experiments import learning
-
-    run_tasks = learning.run_tasks
-
-    def record(run, tasks, work, **options):
-        cells.extend(tasks)
-        return run_tasks(run, tasks, work, **options)
-
-    monkeypatch.setattr(learning, "run_tasks", record)
-    found = learn([entry("zpg"), entry("reinforce")], 22, seed=5, jobs=1)
-    finals = [c for c in cells if c.spawn_key[1] == 1]
-    assert [(c.first_seed, c.n_seeds, len(c.places)) for c in finals] == [(0, 20, 1), (20, 2, 1)] * 2
-    assert {c.entropy for c in cells} == {5}
-    assert len({c.spawn_key for c in finals}) == 2, "one stream a block of seeds"
-    assert not {c.spawn_key for c in finals} & {c.spawn_key for c in cells if c not in finals}
-    for method in ("zpg", "reinforce"):
-        kept = chosen(found.tuning, method)
-        used = found.curves[found.curves["method"] == method]
-        assert (used["step_size"] == kept["step_size"]).all()
-        seen_twice = found.tuning[(found.tuning["method"] == method) & (found.tuning["seeds"] == 24)]
-        assert kept["score"] == seen_twice["score"].max()
 
 
 def test_who_was_lucky_on_few_seeds_gives_way():
