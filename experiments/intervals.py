@@ -1,7 +1,8 @@
-"""Means over replicates: Student's t intervals, and tests by flipping signs."""
+"""Means over replicates: Student's t intervals, and tests and intervals by flipping signs."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,8 +14,10 @@ from theory.errors import InputError
 
 FloatArray = NDArray[np.float64]
 
-# Samples up to which all flips of their signs are tried, and the number drawn beyond.
+# Samples up to which all flips of their signs are tried, and the number drawn beyond, each with its mirror image.
 MOST_ENUMERATED, N_DRAWN = 20, 2**17
+# Share of the optimum below which two values are the same for all purposes.
+RESOLUTION = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +36,14 @@ class MeanInterval:
 
 
 @dataclass(frozen=True, eq=False)
-class SignFlips:
-    """Evidence that samples, symmetric about their mean, do not have mean 0.
+class SignFlips(MeanInterval):
+    """Means of samples that are symmetric about the truth, with what flips of signs say of it.
 
     Attributes
     ----------
+    mean, low, high : arrays (...,)
+        The 95% limits are those of all values that the two-sided test does not reject at 5%: 0 is between them where
+        `p_value` is above 0.05 and nowhere else. Infinite for fewer than six samples.
     p_value : array (...,)
         Two-sided: the share of all ways to flip signs that give a mean as far from 0. Never below 2^(1 - n), where t of
         a few samples of two values can promise anything.
@@ -66,7 +72,7 @@ def mean_interval(samples: FloatArray) -> MeanInterval:
 def sign_flip_test(samples: FloatArray) -> SignFlips:
     """Test of a mean of 0 over the first axis, (n, ...), by flipping signs; differences of pairs make it a paired test.
 
-    The flips of up to 20 samples are enumerated; of more, 2^17 are drawn, the same ones always, among them that which
+    The flips of up to 20 samples are enumerated; of more, 2^18 are drawn, the same ones always, among them that which
     was seen. It cannot know of rare falls that no sample shows.
 
     Raises
@@ -76,22 +82,42 @@ def sign_flip_test(samples: FloatArray) -> SignFlips:
 
     References
     ----------
-    R. A. Fisher, *The Design of Experiments* (1935), section 21.
+    R. A. Fisher, *The Design of Experiments* (1935), section 21; J. A. Hartigan, "Using Subsample Values as Typical
+    Values", Journal of the American Statistical Association 64 (1969), for the limits.
     """
     _check(samples)
     flat = np.asarray(samples, dtype=np.float64).reshape(len(samples), -1)
-    seen = flat.sum(axis=0)
+    flips = _flips(len(flat)).astype(np.float64)
+    turns = (len(flat) - 1 - flips.sum(axis=1)) / 2
+    found = np.transpose([_flipped(column, flips, turns) for column in flat.T]).reshape(4, *samples.shape[1:])
+    low, high, p_value, p_positive = found
+    return SignFlips(samples.mean(axis=0), low, high, p_value, p_positive)
+
+
+def _flipped(sample: FloatArray, flips: FloatArray, turns: FloatArray) -> tuple[float, float, float, float]:
+    """Limits, two-sided and one-sided p-value of one sample (n,); turns: how many signs each flip turns."""
+    n, seen = len(sample), sample.sum()
+    # The first sign is held: the other half of the flips are mirror images.
+    sums = sample[0] + flips @ sample[1:]
     # Sums that differ in rounding alone are equal.
-    far, near = np.abs(seen), 1e-12 * np.abs(flat).sum(axis=0)
-    outside, above = np.zeros(flat.shape[1]), np.zeros(flat.shape[1])
-    flips = _flips(len(samples))
-    for piece in np.array_split(flips, -(-len(flips) // 2**14)):
-        # The first sign is held: the other half of the flips are mirror images.
-        sums = flat[0] + piece.astype(np.float64) @ flat[1:]
-        outside += (np.abs(sums) >= far - near).sum(axis=0)
-        above += (sums >= seen - near).sum(axis=0) + (-sums >= seen - near).sum(axis=0)
-    shape = samples.shape[1:]
-    return SignFlips((outside / len(flips)).reshape(shape), (above / (2 * len(flips))).reshape(shape))
+    near = 1e-12 * np.abs(sample).sum()
+    p_value = (np.abs(sums) >= abs(seen) - near).mean()
+    p_positive = ((sums >= seen - near).mean() + (-sums >= seen - near).mean()) / 2
+    # After a shift, a flip gives no less than what was seen if the mean of the samples it turns is at most the shift;
+    # that which turns none never gives less.
+    some = turns > 0
+    means = np.concatenate([(seen - sums[some]) / (2 * turns[some]), (seen + sums) / (2 * (n - turns))])
+    smaller = int(0.025 * 2 * len(flips)) - int((~some).sum())
+    if smaller < 0:
+        return -math.inf, math.inf, float(p_value), float(p_positive)
+    ends = np.partition(means, [smaller, len(means) - 1 - smaller])
+    return float(ends[smaller]), float(ends[-1 - smaller]), float(p_value), float(p_positive)
+
+
+def paired_differences(first: FloatArray, second: FloatArray, optimum: float) -> FloatArray:
+    """Differences of values, 0 where they are below 1e-4 of the optimum: nobody would choose a method for those."""
+    differences = np.subtract(first, second)
+    return np.where(np.abs(differences) <= RESOLUTION * abs(optimum), 0.0, differences)
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.compare import informative_link, matched_link
 from experiments.instances import get_instance
-from experiments.intervals import MeanInterval, mean_interval, sign_flip_test
+from experiments.intervals import MeanInterval, mean_interval, paired_differences, sign_flip_test
 from experiments.learning import learn
 from experiments.learning_cells import Entry
 from experiments.methods import get_method
@@ -54,7 +54,8 @@ def compare_links(
         One row a method and link of the raters: ``final`` with 95% limits, ``gap`` to the optimum, ``gain`` over the
         start with limits and ``p_gain`` (one-sided, after Holm over all rows), ``late_gain`` over the second half of
         the iterations with limits and ``p_late`` (as ``p_gain``), ``loss`` against raters of the assumed link (paired)
-        with limits and ``p_loss`` (two-sided, after Holm over the rows with another link).
+        with limits and ``p_loss`` (two-sided, after Holm over the rows with another link). Limits of differences are
+        those of sign-flip tests, and differences of one seed below 1e-4 of the optimum count as none.
 
     Raises
     ------
@@ -75,22 +76,25 @@ def compare_links(
     }
     curves = learn(list(entries.values()), n_seeds, **options).curves
     values = {key: _values(curves, entry) for key, entry in entries.items()}
-    start = float(policy_value(chosen.mdp, chosen.policy, chosen.start))
+    start = np.array(policy_value(chosen.mdp, chosen.policy, chosen.start))
     optimum = optimal_value(chosen.mdp)
     right = next(name for name, rater in raters.items() if rater == assumed)
     rows = []
     for (method, name), (middle, end) in values.items():
-        loss = values[method, right][1] - end
+        gain, late, loss = (
+            sign_flip_test(paired_differences(first, second, optimum))
+            for first, second in ((end, start), (end, middle), (values[method, right][1], end))
+        )
         rows.append(
             {"method": method, "title": get_method(method).title, "raters": name, "assumed": right}
-            | {"gap": optimum - end.mean(), "optimum": optimum, "start": start}
+            | {"gap": optimum - end.mean(), "optimum": optimum, "start": float(start)}
             | _limits("final", mean_interval(end))
-            | _limits("gain", mean_interval(end - start))
-            | {"p_gain": float(sign_flip_test(end - start).p_positive)}
-            | _limits("late_gain", mean_interval(end - middle))
-            | {"p_late": float(sign_flip_test(end - middle).p_positive)}
-            | _limits("loss", mean_interval(loss))
-            | {"p_loss": float(sign_flip_test(loss).p_value) if name != right else np.nan}
+            | _limits("gain", gain)
+            | {"p_gain": float(gain.p_positive)}
+            | _limits("late_gain", late)
+            | {"p_late": float(late.p_positive)}
+            | _limits("loss", loss)
+            | {"p_loss": float(loss.p_value) if name != right else np.nan}
         )
     frame = pd.DataFrame(rows)
     wrong = frame["raters"] != right

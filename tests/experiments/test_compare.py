@@ -64,17 +64,16 @@ def with_ends(ends: dict[str, np.ndarray], start: float = 0.0) -> Learning:
     return Learning(pd.DataFrame(rows), tuning)
 
 
-def test_tests_equal_those_of_statsmodels_and_holm_that_of_multipletests():
+def test_intervals_equal_those_of_statsmodels_and_holm_that_of_multipletests():
     rng = np.random.default_rng(2)
     shared = rng.normal(size=12)
     ends = {name: 3 + shared + rng.normal(0.3 * k, 0.5, 12) for k, name in enumerate(NAMES)}
     found = summarise(with_ends(ends), 5.0)
     assert len(found.tests) == 10
     for row in found.tests.to_dict(orient="records"):
-        reference = DescrStatsW(ends[row["first"]] - ends[row["second"]])
-        expected = (reference.mean, *reference.tconfint_mean())
-        np.testing.assert_allclose([row[k] for k in ("difference", "ci_low", "ci_high")], expected, rtol=1e-9)
-        assert row["p_value"] == sign_flip_test(ends[row["first"]] - ends[row["second"]]).p_value
+        reference = sign_flip_test(ends[row["first"]] - ends[row["second"]])
+        for name, expected in (("difference", "mean"), ("ci_low", "low"), ("ci_high", "high"), ("p_value", "p_value")):
+            assert row[name] == pytest.approx(float(getattr(reference, expected)), rel=1e-12)
     reject, adjusted, *_ = multipletests(found.tests["p_value"], method="holm")
     np.testing.assert_allclose(found.tests["p_holm"], adjusted, rtol=1e-12)
     np.testing.assert_array_equal(found.tests["significant"], reject)
@@ -103,7 +102,7 @@ def test_among_equally_good_methods_any_difference_is_called_significant_at_most
     rng, n_families = np.random.default_rng(3), 2000
     alarms = {"p_holm": 0, "p_value": 0}
     for _ in range(n_families):
-        tests = compare._paired_tests(exchangeable(rng))
+        tests = compare._paired_tests(exchangeable(rng), 5.0)
         assert (tests["significant"] == (tests["p_holm"] <= 0.05)).all()
         for column in alarms:
             alarms[column] += bool((tests[column] <= 0.05).any())
@@ -125,7 +124,7 @@ def test_a_method_that_is_worse_is_found_and_the_others_are_left_alone():
     for _ in range(200):
         values = pd.DataFrame(rng.normal(size=(20, 5)) / np.sqrt(2), columns=list(NAMES))
         values["zspo"] -= 2
-        tests = compare._paired_tests(values)
+        tests = compare._paired_tests(values, 1.0)
         planted = (tests["first"] == "zspo") | (tests["second"] == "zspo")
         assert tests.loc[planted, "significant"].all()
         among_rest += bool(tests.loc[~planted, "significant"].any())
@@ -145,26 +144,27 @@ def test_seeds_are_paired():
     assert test["difference"] == pytest.approx(1, abs=0.1)
 
 
-def test_rounding_is_no_difference():
-    """Two methods at the same optimum, one unit in the last place apart in every run."""
-    ends = {"zpg": np.full(5, 0.9), "exact": np.full(5, np.nextafter(0.9, 1))}
-    tests = summarise(with_ends(ends), 0.9).tests
-    assert tests["difference"].item() == 0
-    assert tests["p_value"].item() == 1
-    assert not tests["significant"].item()
-    apart = {"zpg": np.full(6, 0.9), "exact": np.full(6, 0.9 + 1e-9)}
-    assert summarise(with_ends(apart), 0.9).tests["p_value"].item() == 2**-5, "all signs agree"
+def test_differences_that_nobody_would_choose_by_are_none():
+    """Every run of one method is better by 1/20,000 of the optimum: a tie; by 1/5,000: all signs agree."""
+    for apart, p_value in ((np.nextafter(0.9, 1) - 0.9, 1.0), (0.9 / 20_000, 1.0), (0.9 / 5_000, 2**-5)):
+        tests = summarise(with_ends({"zpg": np.full(6, 0.9 - apart), "exact": np.full(6, 0.9)}), 0.9).tests
+        assert tests["p_value"].item() == p_value
+        assert tests["difference"].item() == pytest.approx(apart if p_value < 1 else 0.0, rel=1e-9)
+    # One run fails and 19 are as good: that is no evidence, though all signs agree.
+    rare = np.full(20, 0.9 - 1e-6)
+    rare[3] = 0.7
+    assert summarise(with_ends({"zpg": rare, "exact": np.full(20, 0.9)}), 0.9).tests["p_value"].item() == 1
 
 
 def test_tests_against_a_reference_are_the_others_minus_it():
-    ends = {"exact": np.array([5.0, 5.0, 5.0]), "zpg": np.array([3.0, 4.0, 3.5]), "zspo": np.array([1.0, 2.0, 3.0])}
+    ends = {"exact": np.full(6, 5.0), "zpg": 3 + np.arange(6) / 7, "zspo": 1 + np.arange(6) / 3}
     found = summarise(with_ends(ends), 5.0)
     assert compare.reference_method(found.finals) == "zpg"
     against = compare.tests_against(found.tests, "zpg").set_index("method")
     assert set(against.index) == {"exact", "zspo"}
     for name in against.index:
-        reference = DescrStatsW(ends[name] - ends["zpg"])
-        expected = (reference.mean, *reference.tconfint_mean())
+        reference = sign_flip_test(ends[name] - ends["zpg"])
+        expected = [float(x) for x in (reference.mean, reference.low, reference.high)]
         np.testing.assert_allclose(
             against.loc[name, ["difference", "ci_low", "ci_high"]].astype(float), expected, rtol=1e-9
         )

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import bdtr, bdtrc
 from statsmodels.stats.weightstats import DescrStatsW
 
-from experiments.intervals import N_DRAWN, mean_interval, sign_flip_test
+from experiments.intervals import N_DRAWN, mean_interval, paired_differences, sign_flip_test
 from theory import InputError
 
 COVERED = 0.95
@@ -29,6 +29,50 @@ def test_p_values_are_shares_of_all_flips_of_the_signs():
     found, seen = sign_flip_test(samples), samples.sum(axis=0)
     np.testing.assert_allclose(found.p_value, (np.abs(sums) >= np.abs(seen) - 1e-12).mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.p_positive, (sums >= seen - 1e-12).mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [2, 5, 6, 9, 14])
+def test_limits_are_where_the_test_begins_to_reject(n):
+    samples = np.random.default_rng(n).standard_t(3, (n, 20)) + 0.5
+    found, little = sign_flip_test(samples), 1e-9
+    if n < 6:
+        assert np.isinf(found.low).all(), "no p-value is as low as 5%"
+        assert np.isinf(found.high).all()
+        return
+    for end, inwards in ((found.low, little), (found.high, -little)):
+        assert (sign_flip_test(samples - end + inwards).p_value <= 0.05).all()
+        assert (sign_flip_test(samples - end - inwards).p_value > 0.05).all()
+
+
+@pytest.mark.parametrize("n", [7, 20, 40])
+def test_zero_is_outside_the_limits_exactly_where_p_is_at_most_5_percent(n):
+    rng = np.random.default_rng(n)
+    shift = rng.uniform(0, 3, 50) / np.sqrt(n)
+    normal = rng.normal(shift, 1.0, (n, 50))
+    # Ties, whole numbers, and one sample that outweighs the others.
+    rough = np.concatenate(
+        [np.rint(normal[:, :20]), normal[:, 20:] * np.where(np.arange(n) == 3, 50.0, 1.0)[:, None]], 1
+    )
+    found = sign_flip_test(np.concatenate([normal, rough], axis=1))
+    outside = (found.low > 0) | (found.high < 0)
+    np.testing.assert_array_equal(outside, found.p_value <= 0.05)
+    assert 0 < outside.sum() < 100
+
+
+def test_limits_hold_the_truth_of_symmetric_samples_19_times_in_20_whatever_their_shape():
+    """10,000 samples of 8 with rare large values: a right interval fails with 1e-6, one of 93% is missed with 1e-4."""
+    rng, n_samples = np.random.default_rng(5), 10_000
+    samples = rng.normal(0.3, 0.01, (8, n_samples))
+    samples += (rng.random(samples.shape) < 0.1) * rng.choice([-1.0, 1.0], samples.shape)
+    found = sign_flip_test(samples)
+    missed = int(((found.low > 0.3) | (found.high < 0.3)).sum())
+    assert bdtrc(missed - 1, n_samples, 0.05) > 1e-6
+    assert missed > 100, "limits without end would pass too"
+
+
+def test_small_differences_are_none():
+    found = paired_differences(np.array([1.0, 1.0, 1.0, 3.0]), np.array([1.0, 0.9998, 1.0003, 2.5]), 2.0)
+    np.testing.assert_allclose(found, [0, 0, -0.0003, 0.5], rtol=1e-9, atol=0)
 
 
 def test_many_samples_are_flipped_at_random_and_agree_with_student():
