@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 
-from estimators.feedback import PreferenceFeedback
+from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.learners import Update
 from estimators.preference_data import PreferenceBuffer, PreferenceData, collect
 from estimators.streams import Streams
 from theory.batching import fits_batch
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 from theory.likelihood import SMALLEST_PROBABILITY, cross_entropy
 from theory.mdp import TabularMDP
 from theory.policies import Policy
@@ -49,7 +49,7 @@ class Dpo:
     Raises
     ------
     InputError
-        If beta is not positive and finite, or n_steps not a whole number of at least 1.
+        If an argument is of another kind, beta not positive and finite, or n_steps not a whole number of at least 1.
 
     References
     ----------
@@ -63,6 +63,8 @@ class Dpo:
     n_steps: ArrayLike = math.inf
 
     def __post_init__(self) -> None:
+        require_kind("feedback", self.feedback, PreferenceFeedback, PREFERENCE_EXAMPLE)
+        require_kind("online", self.online, bool, "True")
         beta = np.asarray(self.beta, dtype=np.float64)
         if not (np.isfinite(beta) & (beta > 0)).all():
             raise InputError(f"beta must be positive and finite, got {beta}; it is in units of return")

@@ -13,7 +13,7 @@ from estimators.moments import DifferenceMoments
 from estimators.rollouts import sample_returns
 from estimators.streams import Streams
 from theory.coupling import coupled_difference_law
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 from theory.inversions import Inversion, MajoritySign, Trimmed
 from theory.links import Link, Logistic
 from theory.mdp import TabularMDP
@@ -24,6 +24,8 @@ from theory.votes import VoteModel, VoteTable, require_count, return_table
 
 FloatArray = NDArray[np.float64]
 Sampler = Literal["law", "rollout"]
+
+PREFERENCE_EXAMPLE = "PreferenceFeedback(32, 'rollout', VoteModel(Logistic(), 5))"
 
 
 class Feedback(Protocol):
@@ -187,6 +189,10 @@ class PreferenceFeedback(_PairFeedback):
     """
 
     votes: VoteModel
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_kind("votes", self.votes, VoteModel, "VoteModel(Logistic(), 5)")
 
     @property
     def n_queries(self) -> float:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.feedback import PreferenceFeedback
+from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.preference_data import PreferenceBuffer, collect
 from estimators.reward_model import RewardModel
 from estimators.rollouts import sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_sums
 from theory.batching import columns, rows
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import action_value_columns, flow_columns
@@ -45,7 +45,7 @@ class Ppo:
     Raises
     ------
     InputError
-        If a number is out of its range.
+        If an argument is of another kind, or a number out of its range.
 
     References
     ----------
@@ -60,6 +60,9 @@ class Ppo:
     n_rollouts: int | None = None
 
     def __post_init__(self) -> None:
+        require_kind("feedback", self.feedback, PreferenceFeedback, PREFERENCE_EXAMPLE)
+        require_kind("reward_model", self.reward_model, RewardModel, "RewardModel(Logistic())")
+        require_kind("online", self.online, bool, "True")
         self.feedback.require_finite()
         if not 0 < self.clip < 1:
             raise InputError(f"clip must lie strictly between 0 and 1, got {self.clip}; 0.2 is usual")

@@ -12,6 +12,7 @@ from estimators.feedback import PreferenceFeedback
 from estimators.rollouts import sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_counts
+from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 
@@ -31,11 +32,25 @@ class PreferenceData:
         Share of the votes for the first trajectory; with infinitely many votes its limit.
     n_queries : float
         Votes a pair, M.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit, or a share lies outside [0, 1].
     """
 
     visits: NDArray[Any]
     shares: FloatArray
     n_queries: float
+
+    def __post_init__(self) -> None:
+        if self.visits.shape[:-1] != self.shares.shape or self.visits.ndim < 2:
+            raise InputError(
+                f"visits must have shape (..., n_pairs, F) and shares (..., n_pairs), got {self.visits.shape} and "
+                f"{self.shares.shape}"
+            )
+        if not ((self.shares >= 0) & (self.shares <= 1)).all():
+            raise InputError("shares must lie in [0, 1]; divide the votes for the first trajectory by their number")
 
     def of_run(self, run: tuple[int, ...]) -> PreferenceData:
         """Data of one run of the batch, the visits as floats: ready to be multiplied many times."""
@@ -119,4 +134,4 @@ class PreferenceBuffer:
 def _with_room(like: PreferenceData, n_pairs: int) -> PreferenceData:
     *batch, _, n_features = like.visits.shape
     visits = np.empty((*batch, n_pairs, n_features), like.visits.dtype)
-    return PreferenceData(visits, np.empty((*batch, n_pairs)), like.n_queries)
+    return PreferenceData(visits, np.zeros((*batch, n_pairs)), like.n_queries)

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from estimators.preference_data import PreferenceData
 from theory.batching import fits_batch
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 from theory.likelihood import cross_entropy, cross_entropy_curvature
 from theory.links import Link
 
@@ -48,8 +48,7 @@ class RewardModel:
     ridge: ArrayLike = 1.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.link, Link):
-            raise InputError(f"link must be a link such as Logistic(), got {self.link!r}")
+        require_kind("link", self.link, Link, "Logistic()")
         ridge = np.asarray(self.ridge, dtype=np.float64)
         if not (np.isfinite(ridge) & (ridge > 0)).all():
             raise InputError(f"ridge must be positive and finite, got {ridge}; 1 is the prior of unit variance")
@@ -70,13 +69,15 @@ class RewardModel:
         Raises
         ------
         InputError
-            If the ridge does not broadcast against the batch of the data.
+            If the ridge does not broadcast against the batch of the data, or `start` has not their shape.
         FloatingPointError
             If a search ends where the posterior is not flat.
         """
         *batch, n_pairs, n_features = data.visits.shape
         if not fits_batch(tuple(batch), np.asarray(self.ridge)):
             raise InputError(f"ridge must broadcast against the batch {tuple(batch)}, got {np.shape(self.ridge)}")
+        if start is not None and start.shape != (*batch, n_features):
+            raise InputError(f"start must have shape {(*batch, n_features)} like the data, got {start.shape}")
         prior = np.broadcast_to(np.asarray(self.ridge) / (n_pairs * data.n_queries), batch).ravel()
         visits = data.visits.reshape(-1, n_pairs, n_features)
         shares = data.shares.reshape(-1, n_pairs)

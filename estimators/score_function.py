@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +53,8 @@ class _ScoreFunction:
 
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         """Estimate of the gradient of V at theta, (..., dim) -> (..., dim)."""
+        if math.isinf(self.n_per_estimate):
+            raise InputError("n_per_estimate must be finite to draw an estimate, got inf; policy_gradient is its limit")
         streams = Streams.of(rng)
         sampled = sample_trajectories(mdp, policy, theta, self.n_per_estimate, streams.trajectories)
         probabilities = policy.probabilities(theta)

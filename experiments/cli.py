@@ -179,7 +179,10 @@ def compare(
         ),
     ] = None,
     raters: Annotated[
-        str | None, typer.Option("--raters", help="Link the raters use instead of the one assumed, as steep at 0.")
+        str | None,
+        typer.Option(
+            "--raters", help="Link the raters use instead of the one assumed, as steep at 0; tuning does not know."
+        ),
     ] = None,
     out: Out = Path("results"),
     jobs: Jobs = -1,

@@ -223,6 +223,17 @@ def get_instance(name: str) -> Instance:
     return build(name, summary)
 
 
+def _called(name: str, build: Callable[[], object]) -> object:
+    try:
+        return build()
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"instance {name!r}: calling it without arguments failed ({type(error).__name__}: {error}); see to it there"
+        ) from error
+
+
 def _load(name: str) -> Instance:
     module_name, _, attribute = name.partition(":")
     if os.getcwd() not in sys.path:
@@ -236,7 +247,7 @@ def _load(name: str) -> Instance:
     except Exception as error:
         raise InputError(f"instance {name!r}: cannot import {module_name} ({type(error).__name__}: {error})") from error
     if callable(found) and not isinstance(found, TabularMDP | Instance):
-        found = found()
+        found = _called(name, found)
     if isinstance(found, TabularMDP):
         return _tabular(name, f"your own: {found!r}, tabular softmax", found)
     if isinstance(found, Instance):

@@ -22,6 +22,8 @@ FloatArray = NDArray[np.float64]
 
 # Settings are scored by the mean value over this share of the iterations, the last.
 SCORED = 0.1
+# Values are kept of every iteration, setting and seed.
+LARGEST_T = 1_000_000
 # Points of a curve.
 N_POINTS = 60
 
@@ -76,6 +78,11 @@ class Entry:
         for name in ("n_iterations", "n_pairs", "n_queries"):
             if not getattr(self, name) >= 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.n_iterations > LARGEST_T:
+            raise InputError(
+                f"n_iterations must be at most {LARGEST_T:,}, got {self.n_iterations:,}; "
+                "spend the votes on more pairs or more votes a pair"
+            )
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+    from rich.table import Table
 
 # Wide enough for every table when the output is not a terminal.
 PIPE_WIDTH = 170
@@ -44,10 +45,16 @@ def check_file(path: Path | None) -> None:
     Raises
     ------
     InputError
-        If its folder is missing or not writable.
+        If it is a folder, or its folder is missing or not writable.
     """
-    if path is not None and not (path.name and path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-        raise _input_error(f"--json {path}: its folder must exist and be writable; make it first")
+    if path is None:
+        return
+    if path.is_dir():
+        raise _input_error(f"--json {path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise _input_error(f"--json {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise _input_error(f"--json {path}: {path.parent} is not writable; name a folder you may write to")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -97,6 +104,16 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+
+
+def show(table: Table) -> None:
+    """Print a table. No word of it is cut: on a terminal that is too narrow its lines go on in the next."""
+    from rich.measure import Measurement
+
+    screen = console()
+    needed = Measurement.get(screen, screen.options.update(max_width=PIPE_WIDTH), table).minimum
+    screen.width = max(screen.width, needed)
+    screen.print(table)
 
 
 @contextmanager

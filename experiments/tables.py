@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from experiments.output import console
+from experiments.output import console, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,8 @@ def print_rates(results: RateResults, footer: str) -> None:
             str(row["window"]),
             str(row["replicates"]) if row["replicates"] > 1 else "",
         )
+    show(table)
     screen = console()
-    screen.print(table)
     screen.print(_certificate_line(results.certificates))
     expected = ["VIOLATED" if kind == "control" else "HOLDS" for kind in results.verdicts["kind"]]
     other = results.verdicts[results.verdicts["outcome"] != expected]
@@ -65,8 +65,8 @@ def print_variance(frame: pd.DataFrame, footer: str) -> None:
             f"{row['trajectories']:.0f} + {row['votes']:.0f}",
             f"{row['excess']:+.3f} ± {(row['excess_high'] - row['excess_low']) / 2:.3f}",
         )
+    show(table)
     screen = console()
-    screen.print(table)
     screen.print(
         "mse = bias² + variances of direction, trajectories and votes, exact given the direction (s.e.: its sampling)\n"
         "rescaled: error over |grad V|² after the best rescaling, which the radius minimises\n"
@@ -76,51 +76,78 @@ def print_variance(frame: pd.DataFrame, footer: str) -> None:
 
 
 def print_comparison(found: Comparison, footer: str) -> None:
-    """One row a method, best first, each tested against ZPG; then the rule of tuning and the raters."""
+    """One row a method, best first, each tested against ZPG; what it cost and how it was tuned; what that means."""
     from rich.table import Table
 
     from experiments.compare import reference_method, tests_against
     from experiments.methods import get_method
-    from experiments.tuning import rule_in_words
 
     finals = found.finals
-    against = reference_method(finals)
-    tests = tests_against(found.tests, against).set_index("method")
-    heading = f"minus {get_method(against).title}"
-    columns = ("final value", "worst", "gap", heading, "p (Holm)", "trajectories", "votes", "step", "also tuned")
-    table = Table("method", *columns)
+    against = get_method(reference_method(finals))
+    tests = tests_against(found.tests, against.name).set_index("method")
+    ends = Table("method", "final value", "worst", "gap", f"minus {against.title}", "p (Holm)")
+    costs = Table("method", "trajectories", "votes", "step", "also tuned", "settings tried")
     for row in finals.to_dict(orient="records"):
         test = tests.loc[row["method"]] if row["method"] in tests.index else None
-        table.add_row(
+        ends.add_row(
             row["title"],
             f"{row['final']:.3f} ± {row['ci_high'] - row['final']:.3f}",
             f"{row['worst']:.3f}",
             f"{round(row['gap'], 3) + 0.0:.3f}",
             "" if test is None else _difference(test),
             "" if test is None else f"{test['p_holm']:.2g}{' *' if test['significant'] else ''}",
+        )
+        costs.add_row(
+            row["title"],
             f"{row['trajectories']:,.0f}",
             f"{row['votes']:,.0f}",
             "" if row["method"] == "dpo-offline" else f"{row['step_size']:.3g}{_edge(row['at_edge'])}",
             f"{row['knob_name']} {row['knob']:.3g}{_edge(row['knob_at_edge'])}" if row["knob_name"] else "",
+            str(row["settings_tried"]),
         )
-    first = found.curves.iloc[0]
+    show(ends)
+    show(costs)
     screen = console()
-    screen.print(table)
-    screen.print(
-        f"{first['instance']}, optimum of all policies {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
-        f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}, assumed {first['assumed']}; "
-        f"{finals['seeds'].iloc[0]} seeds, 95% intervals (Student's t)\n"
-        f"tuning, the same for every method: {rule_in_words()};\n"
-        "these runs have seeds of their own and are not counted in the cost; edge: the next value was not tried\n"
-        f"p: paired sign-flip test over seeds, given the settings; Holm over all {len(found.tests)} pairs; * below 5%\n"
-        "PPO's advantages are exact under the learned reward unless sampled; so are baselines of REINFORCE and GPOMDP"
-    )
+    for line in _comparison_in_words(found):
+        screen.print(line)
     screen.print(footer)
 
 
+def _comparison_in_words(found: Comparison) -> list[str]:
+    """What was compared, what the columns are, how the tests work and how the methods were tuned."""
+    from experiments.intervals import RESOLUTION
+    from experiments.tuning import rule_in_words
+
+    first, finals, n_tests = found.curves.iloc[0], found.finals, len(found.tests)
+    seeds = int(finals["seeds"].iloc[0])
+    lines = [
+        f"{first['instance']}, optimum of all policies {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
+        f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}, assumed {first['assumed']}",
+        f"final value: exact value after the last iteration, mean over {seeds} seeds ± Student's t 95%",
+    ]
+    if n_tests:
+        lines.append(
+            "differences: paired by seed, given the settings; 95% limits of each alone, p by flipping signs after Holm "
+            f"over {'one pair' if n_tests == 1 else f'all {n_tests} pairs'} of methods, * below 5%; "
+            f"below {RESOLUTION:g} of the optimum in one seed they count as none"
+        )
+        least = n_tests * 2.0 ** (1 - seeds)
+        if least > 0.05:
+            lines.append(f"with {seeds} seeds no p can be below {min(least, 1):.2g}: no difference can be significant")
+    return [
+        *lines,
+        f"tuning, the same for every method: {rule_in_words()};",
+        "these runs have seeds of their own, raters who use the link assumed, and are not counted in the cost; "
+        "edge: a setting beside it was not tried",
+        "PPO's advantages are exact under the learned reward unless sampled; so are baselines of REINFORCE and GPOMDP",
+    ]
+
+
 def _difference(test: pd.Series) -> str:
-    """Difference and limits to the digits that their width leaves meaning to."""
+    """Difference and limits to the digits that their width leaves meaning to; few seeds have no limits."""
     half = (test["ci_high"] - test["ci_low"]) / 2
+    if math.isinf(half):
+        return f"{test['difference']:+.3f}"
     digits = min(12, max(0, 1 - math.floor(math.log10(half)))) if half > 0 else 3
     return f"{test['difference']:+.{digits}f} [{test['ci_low']:+.{digits}f}, {test['ci_high']:+.{digits}f}]"
 
@@ -148,9 +175,9 @@ def print_calibration(report: CalibrationReport, footer: str) -> None:
     )
     for row in report.detection.to_dict(orient="records"):
         power.add_row(row["preset"], row["kind"], row["replicates"], f"{row['exponent_error']:.3f}")
-    screen = console()
     for table in (alarms, kinds, power):
-        screen.print(table)
+        show(table)
+    screen = console()
     screen.print(f"{'passed' if report.passed else 'FAILED'}: {footer}")
 
 

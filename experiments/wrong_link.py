@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,11 +52,12 @@ def compare_links(
     Returns
     -------
     DataFrame
-        One row a method and link of the raters: ``final`` with 95% limits, ``gap`` to the optimum, ``gain`` over the
-        start with limits and ``p_gain`` (one-sided, after Holm over all rows), ``late_gain`` over the second half of
-        the iterations with limits and ``p_late`` (as ``p_gain``), ``loss`` against raters of the assumed link (paired)
-        with limits and ``p_loss`` (two-sided, after Holm over the rows with another link). Limits of differences are
-        those of sign-flip tests, and differences of one seed below 1e-4 of the optimum count as none.
+        One row a method and link of the raters: ``final`` with 95% limits, cut off at the optimum, ``gap`` to the
+        optimum, ``gain`` over the start with limits and ``p_gain`` (one-sided, after Holm over all rows), ``late_gain``
+        over the second half of the iterations with limits and ``p_late`` (as ``p_gain``), ``loss`` against raters of
+        the assumed link (paired) with limits and ``p_loss`` (two-sided, after Holm over the rows with another link).
+        Limits of differences are those of sign-flip tests, and differences of one seed below 1e-4 of the optimum count
+        as none.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def compare_links(
         rows.append(
             {"method": method, "title": get_method(method).title, "raters": name, "assumed": right}
             | {"gap": optimum - end.mean(), "optimum": optimum, "start": float(start)}
-            | _limits("final", mean_interval(end))
+            | _limits("final", mean_interval(end), optimum)
             | _limits("gain", gain)
             | {"p_gain": float(gain.p_positive)}
             | _limits("late_gain", late)
@@ -112,5 +114,6 @@ def _values(curves: pd.DataFrame, entry: Entry) -> tuple[FloatArray, FloatArray]
     return by_seed[:, by_seed.shape[1] // 2], by_seed[:, -1]
 
 
-def _limits(name: str, interval: MeanInterval) -> dict[str, float]:
-    return {name: float(interval.mean), f"{name}_low": float(interval.low), f"{name}_high": float(interval.high)}
+def _limits(name: str, interval: MeanInterval, largest: float = math.inf) -> dict[str, float]:
+    high = min(float(interval.high), largest)
+    return {name: float(interval.mean), f"{name}_low": float(interval.low), f"{name}_high": high}

@@ -22,7 +22,7 @@ from theory.errors import InputError
 _LINEAR_UP_TO = 0.02
 _LINEAR_DECADES = 0.5  # length of the linear part
 _BELOW = 0.25  # of the linear part, shown below 0
-_DODGE = 0.11  # between methods, as a share of the way from one number of votes to the next
+_DODGE = 0.08  # between methods, as a share of the way from one number of votes to the next
 
 
 def draw_panel(panels: pd.DataFrame, n_pairs: int, ax: Axes) -> Axes:

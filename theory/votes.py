@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 from theory.inversions import Inversion, Trimmed
 from theory.links import Link
 from theory.mdp import TabularMDP
@@ -48,7 +48,8 @@ class VoteModel:
     Raises
     ------
     InputError
-        If `n_queries` is not a whole number of at least 1 or infinity, or infinite for a repeated rater.
+        If a link is none, or `n_queries` not a whole number of at least 1 or infinity, or infinite for a repeated
+        rater.
     """
 
     link: Link
@@ -58,6 +59,9 @@ class VoteModel:
     repeated: bool = False
 
     def __post_init__(self) -> None:
+        require_kind("link", self.link, Link, "Logistic()")
+        if self.rater_link is not None:
+            require_kind("rater_link", self.rater_link, Link, "Logistic()")
         require_count("n_queries", self.n_queries)
         if self.repeated and math.isinf(self.n_queries):
             raise InputError("n_queries must be finite when one rater's vote is repeated, got inf; 1 says the same")

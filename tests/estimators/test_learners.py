@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -18,7 +19,9 @@ from estimators import (
     Ppo,
     PreferenceData,
     PreferenceFeedback,
+    Reinforce,
     RewardModel,
+    SignFeedback,
     Streams,
     ascend,
     zpg,
@@ -161,3 +164,30 @@ def test_other_methods_cost_no_votes() -> None:
     assert (float(run.n_trajectories), float(run.n_votes)) == (24, 0)
     moved = ascend(MDP, POLICY, ExactGradient(), thetas(2), 1, 0.1, generator()).theta - thetas(2)
     np.testing.assert_allclose(moved, 0.1 * policy_gradient(MDP, POLICY, thetas(2)), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: VoteModel("logistic", 5), r"link must be a Link such as Logistic\(\), got 'logistic'"),
+        (lambda: VoteModel(LINK, 5, rater_link=3), "rater_link must be a Link"),
+        (lambda: PreferenceFeedback(np.asarray(4), "law", LINK), "votes must be a VoteModel"),
+        (lambda: SignFeedback(4, 5, "logistic"), "link must be a Link"),
+        (lambda: Ppo(RewardModel(LINK), ORACLE), "feedback must be a PreferenceFeedback"),
+        (lambda: Ppo(ORACLE, LINK), "reward_model must be a RewardModel"),
+        (lambda: Ppo(ORACLE, RewardModel(LINK), online="no"), "online must be a bool"),
+        (lambda: Dpo(LINK, 1.0), "feedback must be a PreferenceFeedback"),
+        (lambda: Dpo(ORACLE, 1.0, online="no"), "online must be a bool"),
+        (lambda: RewardModel("logistic"), "link must be a Link"),
+    ],
+)
+def test_parts_of_another_kind_are_refused_where_they_are_put_together(build: Callable[[], object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        build()
+
+
+@pytest.mark.parametrize("estimator", [Reinforce(math.inf), Gpomdp(math.inf)])
+def test_infinitely_many_trajectories_have_moments_and_no_draw(estimator: Reinforce | Gpomdp) -> None:
+    assert float(estimator.moments(MDP, POLICY, np.zeros(POLICY.dim)).mse) == 0
+    with pytest.raises(InputError, match="n_per_estimate must be finite to draw an estimate, got inf"):
+        estimator.estimate(MDP, POLICY, np.zeros(POLICY.dim), np.random.default_rng(0))

@@ -92,3 +92,12 @@ def test_methods_that_see_trajectories_need_one_finite_number_of_pairs(n_pairs: 
     feedback = PreferenceFeedback(np.asarray(n_pairs), "law", VoteModel(LINK, 5))
     with pytest.raises(InputError, match="n_pairs must be one finite number"):
         feedback.require_finite()
+
+
+def test_data_that_cannot_be_votes_are_refused() -> None:
+    visits = np.zeros((2, 3, 4))
+    with pytest.raises(InputError, match=r"visits must have shape .*, got \(2, 3, 4\) and \(3,\)"):
+        PreferenceData(visits, np.zeros(3), 5)
+    for shares in (np.full((2, 3), 3.0), np.full((2, 3), -0.1), np.full((2, 3), np.nan)):
+        with pytest.raises(InputError, match=r"shares must lie in \[0, 1\]"):
+            PreferenceData(visits, shares, 5)

@@ -101,6 +101,8 @@ def test_errors_say_what_to_do() -> None:
         RewardModel(Logistic(), ridge=0)
     with pytest.raises(InputError, match=r"ridge must broadcast against the batch \(2,\)"):
         RewardModel(Logistic(), ridge=np.ones(3)).fit(drawn(5, 5, (2,)))
+    with pytest.raises(InputError, match=r"start must have shape \(2, .*\) like the data, got \(3,\)"):
+        RewardModel(Logistic()).fit(drawn(5, 5, (2,)), np.zeros(3))
 
 
 @pytest.mark.parametrize("start", [None, np.arange(6.0)], ids=["from zero", "from elsewhere"])

@@ -71,7 +71,8 @@ def test_numbers_are_those_of_the_runs():
         ("loss", right[10] - wrong[10]),
     ):
         reference = mean_interval(samples) if measure == "final" else sign_flip_test(samples)
-        expected = [float(x) for x in (reference.mean, reference.low, reference.high)]
+        largest = 0.9 if measure == "final" else np.inf  # no value is above the optimum
+        expected = [float(x) for x in (reference.mean, reference.low, np.minimum(reference.high, largest))]
         found = frame.loc["cauchit", [measure, f"{measure}_low", f"{measure}_high"]].astype(float)
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12, err_msg=measure)
 
