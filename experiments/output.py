@@ -110,6 +110,10 @@ def show(table: Table) -> None:
     """Print a table. No word of it is cut: on a terminal that is too narrow its lines go on in the next."""
     from rich.measure import Measurement
 
+    for column in table.columns:
+        column.min_width = max(
+            len(word) for cell in (column.header, *column.cells) for word in [*str(cell).split(), ""]
+        )
     screen = console()
     needed = Measurement.get(screen, screen.options.update(max_width=PIPE_WIDTH), table).minimum
     screen.width = max(screen.width, needed)

@@ -16,7 +16,11 @@ def test_no_word_is_cut_however_narrow_the_terminal(width, monkeypatch):
     screen = Console(file=io.StringIO(), width=width)
     monkeypatch.setattr(output, "console", lambda: screen)
     table = Table("method", "difference")
-    table.add_row("reinforcement learning", "+1.25 [-0.125, +2.625]")
+    table.add_column("var vote", no_wrap=True)
+    table.add_row("reinforcement learning", "+1.25 [-0.125, +2.625]", "")
     output.show(table)
     printed = screen.file.getvalue()
-    assert all(word in printed for word in ("reinforcement", "learning", "difference", "+1.25", "[-0.125,", "+2.625]"))
+    assert all(
+        word in printed
+        for word in ("reinforcement", "learning", "difference", "+1.25", "[-0.125,", "+2.625]", "var vote")
+    )
