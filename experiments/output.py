@@ -111,13 +111,14 @@ def show(table: Table) -> None:
     from rich.measure import Measurement
 
     for column in table.columns:
-        column.min_width = max(
-            len(word) for cell in (column.header, *column.cells) for word in [*str(cell).split(), ""]
-        )
+        cells = [str(cell) for cell in (column.header, *column.cells)]
+        words = cells if column.no_wrap else [word for cell in cells for word in cell.split()]
+        column.min_width = max(map(len, words), default=0)
     screen = console()
-    needed = Measurement.get(screen, screen.options.update(max_width=PIPE_WIDTH), table).minimum
-    screen.width = max(screen.width, needed)
-    screen.print(table)
+    size = Measurement.get(screen, screen.options.update(max_width=PIPE_WIDTH), table)
+    if screen.width < size.minimum:
+        screen.width = size.maximum
+    screen.print(table, crop=False)
 
 
 @contextmanager
