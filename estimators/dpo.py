@@ -21,7 +21,8 @@ from theory.policies import Policy
 
 FloatArray = NDArray[np.float64]
 
-LONGEST_SEARCH = 100
+# Where a search for the minimum ends: at this slope of the loss over beta, or after so many iterations.
+SLOPE_SOUGHT, LONGEST_SEARCH = 1e-5, 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Dpo:
     n_steps : int, inf or array, default inf
         Offline: steps down the loss, from the reference; an array broadcasts against the batch. Few steps stop early,
         which matters: the minimum of the loss is not the best policy on the way there. Infinitely many end in one,
-        searched by L-BFGS from the reference whatever the step size.
+        searched by L-BFGS from the reference whatever the step size, in at most 200 iterations.
 
     Raises
     ------
@@ -132,11 +133,15 @@ class Dpo:
         def loss(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
             return self.loss(policy, theta, data, log_reference)
 
+        def over_beta(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+            least, slope = loss(theta)
+            return least / np.asarray(self.beta), slope / np.asarray(self.beta)
+
         if np.isinf(self.n_steps):
             # Where data are separable the minimum lies at infinity: the search ends where little is left to gain.
-            # Beginning at the minimum for fewer data ends in worse ones.
-            options = {"maxiter": LONGEST_SEARCH}
-            return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x)
+            # Beginning at the minimum for fewer data ends in worse ones. Slopes are of the order of beta.
+            options = {"gtol": SLOPE_SOUGHT, "maxiter": LONGEST_SEARCH}
+            return np.asarray(minimize(over_beta, start, jac=True, method="L-BFGS-B", options=options).x)
         theta = start
         for _ in range(int(np.asarray(self.n_steps))):
             theta = theta - step_size * loss(theta)[1]

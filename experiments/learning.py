@@ -66,9 +66,9 @@ def learn(
     sure = 2 * len(different) + len(entries) * len(blocks)
     done = grown = 0
 
-    def run(cells: list[LearningCell], *, extra: bool = False) -> pd.DataFrame:
+    def run(cells: list[LearningCell], *, extra: int = 0) -> pd.DataFrame:
         nonlocal done, grown
-        before, done, grown = done, done + len(cells), grown + extra * len(cells)
+        before, done, grown = done, done + len(cells), grown + extra
         report = (lambda number, _: progress(before + number, sure + grown)) if progress else None
         return run_tasks(run_learning, cells, learning_work, jobs=jobs, backend=backend, cache=cache, progress=report)
 

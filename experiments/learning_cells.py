@@ -134,7 +134,10 @@ def run_learning(cell: LearningCell, fingerprint: str = "") -> pd.DataFrame:  # 
         try:
             runs = ascend(instance.mdp, instance.policy, learner, start, entry.n_iterations, step, rng)
         except FloatingPointError as error:
-            raise InputError(f"{entry.method} on {entry.instance} with {_words(entry.link)}: {error}") from error
+            raise InputError(
+                f"{entry.method} on {entry.instance} with {_words(entry.link)}: {error}; "
+                "or leave this method out, or assume another link"
+            ) from error
         values = np.concatenate([runs.values, policy_value(instance.mdp, instance.policy, runs.theta)[..., None]], -1)
     return _curves(cell, runs, values)
 

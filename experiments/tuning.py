@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -13,8 +14,8 @@ from experiments.methods import N_SETTINGS
 
 # Seeds of the first look, on which the whole grid runs, and of the second, for the best few of it.
 FIRST_SEEDS, SECOND_SEEDS, N_SECOND = 4, 20, 3
-# How often the grid may grow by the untried settings beside its best one, and how often the best few may be others than
-# those that had their second look: who is best on few seeds may have been lucky, and may fall behind the next ones.
+# How often the grid may grow by the untried settings beside its best one, and how often the best few may get a second
+# look: who is best on few seeds may have been lucky, and may fall behind the next ones.
 GROWTHS, LOOKS = 5, 3
 
 _FIELDS = list(Entry.FIELDS)
@@ -22,16 +23,16 @@ _PLACE = ["step_place", "knob_place"]
 
 
 class Run(Protocol):
-    """Runs cells, some of which may not have been planned."""
+    """Runs cells, of which the last `extra` had not been planned."""
 
-    def __call__(self, cells: list[LearningCell], *, extra: bool = False) -> pd.DataFrame:
+    def __call__(self, cells: list[LearningCell], *, extra: int = 0) -> pd.DataFrame:
         """Rows of `run_learning` of all cells."""
 
 
 def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
-    """Score settings of every entry.
+    """Score settings of every entry: the neighbours of the best are tried, and the best are seen again.
 
-    A setting's score is its mean over seeds, the same for all settings of a round; see `run_learning`.
+    A setting's score is its mean over the seeds that it was run on; see `run_learning`.
 
     Parameters
     ----------
@@ -46,30 +47,29 @@ def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
         was scored on, ``rank`` (of those with most seeds first), ``chosen``, ``at_edge`` and ``knob_at_edge`` where a
         smaller or larger step size or knob is possible and was not tried.
     """
-    fresh = {entry: lattice_of(entry).first for entry in entries}
-    pilots = [run([learning_cell(entry, fresh[entry], 0, FIRST_SEEDS, seed, (0, 0)) for entry in entries])]
-    for growth in range(1, GROWTHS + 1):
+    pilots = [run([learning_cell(entry, lattice_of(entry).first, 0, FIRST_SEEDS, seed, (0, 0)) for entry in entries])]
+    grown, looked = Counter[Entry](), Counter[Entry]()
+    while True:
         found = score_settings(pd.concat(pilots), entries)
-        fresh = {entry: untried for entry in entries if (untried := _beside_best(found, entry))}
-        if not fresh:
-            break
-        cells = [learning_cell(entry, new, 0, FIRST_SEEDS, seed, (0, growth)) for entry, new in fresh.items()]
-        pilots.append(run(cells, extra=True))
-    for look in range(LOOKS):
-        found = score_settings(pd.concat(pilots), entries)
-        fresh = {entry: once for entry in entries if (once := _best_seen_once(found, entry))}
-        if not fresh:
-            break
-        second = (0, GROWTHS + 1 + look)
-        cells = [learning_cell(entry, new, FIRST_SEEDS, SECOND_SEEDS, seed, second) for entry, new in fresh.items()]
-        pilots.append(run(cells, extra=look > 0))
-    return score_settings(pd.concat(pilots), entries)
+        planned: list[LearningCell] = []
+        extra: list[LearningCell] = []
+        for entry in entries:
+            if grown[entry] < GROWTHS and (fresh := _beside_best(found, entry)):
+                grown[entry] += 1
+                extra.append(learning_cell(entry, fresh, 0, FIRST_SEEDS, seed, (0, grown[entry])))
+            elif looked[entry] < LOOKS and (fresh := _best_seen_once(found, entry)):
+                looked[entry] += 1
+                look = learning_cell(entry, fresh, FIRST_SEEDS, SECOND_SEEDS, seed, (0, GROWTHS + looked[entry]))
+                (planned if looked[entry] == 1 else extra).append(look)
+        if not planned and not extra:
+            return found
+        pilots.append(run(planned + extra, extra=len(extra)))
 
 
 def rule_in_words() -> str:
     """The rule, for those who read its results."""
     return (
-        f"{N_SETTINGS} settings on {FIRST_SEEDS} seeds, up to {GROWTHS} times the untried ones beside the best, then "
+        f"{N_SETTINGS} settings on {FIRST_SEEDS} seeds, up to {GROWTHS} times the untried ones beside the best, "
         f"up to {LOOKS} times the best {N_SECOND} on {SECOND_SEEDS} seeds more; all with the full budget, "
         f"by the mean exact value over the last {SCORED:.0%} of the iterations"
     )

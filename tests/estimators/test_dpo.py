@@ -174,6 +174,18 @@ def test_to_the_end_is_a_minimum_of_the_loss_on_all_data_and_few_steps_are_not()
     assert (dpo.loss(policy, few, seen, reference)[0] > least + 1e-4).all()
 
 
+@pytest.mark.parametrize("beta", [1e-5, 1e-3, 0.1])
+def test_a_search_to_the_end_does_not_stay_where_it_begins_for_a_small_beta(beta: float) -> None:
+    """Slopes are of the order of beta; policies would have to be proportional to exp(r / beta)."""
+    rewards = np.array([0.0, 0.4, 0.6])
+    arms = TabularMDP(np.ones((1, 3, 1)), rewards[None], [1.0], 1)
+    policy, start = TabularSoftmax(1, 3), np.zeros((1, 3))
+    dpo = Dpo(PreferenceFeedback(np.asarray(200), "rollout", VoteModel(Logistic(0.5), math.inf)), beta)
+    theta = dpo.begin(arms, policy, start)(start, np.ones((1, 1)), Streams.of(_rng()))[0]
+    wanted = np.exp((rewards - rewards.max()) / beta)
+    np.testing.assert_allclose(policy.probabilities(theta)[0, 0], wanted / wanted.sum(), rtol=0, atol=1e-3)
+
+
 def test_a_batch_of_losses_is_its_runs_one_by_one() -> None:
     policy, beta = TabularSoftmax(3, 2), np.array([[0.3], [2.0]])
     theta = np.random.default_rng(0).standard_normal((2, 3, policy.dim))

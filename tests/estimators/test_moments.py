@@ -546,3 +546,14 @@ def test_standard_error_is_the_spread_over_seeds(n_directions: int, radius: floa
     z = np.array([(one.mse - truth) / one.standard_error for one in found])
     assert chdtri(n, 1 - alarm) <= (z**2).sum() <= chdtri(n, alarm)
     assert abs(z.mean()) * math.sqrt(n) <= -ndtri(alarm)
+
+
+@pytest.mark.parametrize("baseline", ["value", "best"])
+def test_every_run_of_a_batch_has_its_own_baseline(baseline: str) -> None:
+    chosen = SETTINGS[next(iter(SETTINGS))]
+    thetas = chosen.theta + np.linspace(0, 1, 3)[:, None]
+    estimator = Reinforce(4, baseline)
+    together = estimator._constants(chosen.mdp, chosen.policy, thetas)
+    alone = [estimator._constants(chosen.mdp, chosen.policy, theta) for theta in thetas]
+    np.testing.assert_allclose(together, alone, rtol=1e-13)
+    assert np.ptp(together) > 1e-3

@@ -245,6 +245,16 @@ def test_the_mean_of_sampled_advantages_over_all_pairs_of_trajectories(
     batch = np.broadcast_to(theta, (len(pairs), policy.dim))
     update = Ppo(ONE_VOTE, Known(LINK), n_epochs=1, n_rollouts=2).begin(mdp, policy, batch)
     moved = update(batch, np.ones((len(pairs), 1)), Streams.of(np.random.default_rng(0))) - batch
+    # Each pair by hand: what one of two trajectories has still to come, less the mean of both.
+    shared = np.zeros((len(pairs), 2 if timed else 1, 2, 2))
+    learned = mdp.expected_reward[0] + 0.2
+    for p, pair in enumerate(pairs):
+        to_go = np.array([learned[paths.states[k], paths.actions[k]][::-1].cumsum()[::-1] for k in pair])
+        for k, ahead in zip(pair, (to_go - to_go.mean(axis=0)) / 2, strict=True):
+            for h, (s, a) in enumerate(zip(paths.states[k], paths.actions[k], strict=True)):
+                shared[p, h if timed else 0, s, a] += ahead[h]
+    by_hand = policy.score_product(batch, policy.probabilities(batch), shared)
+    np.testing.assert_allclose(moved, by_hand, rtol=0, atol=1e-12)
     weights = chance[pairs].prod(axis=1)
     assert weights.sum() == pytest.approx(1)
     np.testing.assert_allclose(weights @ moved, policy_gradient(mdp, policy, theta) / 2, rtol=0, atol=1e-12)

@@ -59,3 +59,14 @@ def test_one_state_one_action() -> None:
     sampled = sample_trajectories(one, TabularSoftmax(1, 1), np.zeros(1), 5, np.random.default_rng(0))
     np.testing.assert_array_equal(visit_sums(one, sampled, 1), [[[20]]])
     np.testing.assert_array_equal(visit_sums(one, sampled, 4), np.full((4, 1, 1), 5))
+
+
+@pytest.mark.parametrize("horizon", [127, 128, 129, 255, 256, 32768])
+def test_counts_and_their_differences_fit_their_integers(horizon: int) -> None:
+    mdp = bandit([0.0, 1.0], horizon=horizon)
+    actions = np.repeat([[0, 1]], horizon, axis=0)
+    always = Trajectories(np.zeros_like(actions), actions, np.zeros(actions.shape))
+    first, second = visit_counts(mdp, always, 1)[:, 0, 0]
+    np.testing.assert_array_equal(first, [horizon, 0])
+    np.testing.assert_array_equal(first - second, [horizon, -horizon])
+    np.testing.assert_array_equal(second - first, [-horizon, horizon])

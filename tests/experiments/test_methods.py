@@ -86,6 +86,23 @@ def test_every_method_asks_the_same_oracle(name):
         assert learner.reward_model.link == RATERS.link, "a model of rewards must not know the raters' link"
 
 
+def test_every_row_of_the_table_is_the_method_it_is_called():
+    online = {name: built(name).online for name in METHODS if name.startswith(("ppo", "dpo"))}
+    assert online == {
+        "ppo-offline": False,
+        "ppo-online": True,
+        "ppo-sampled": True,
+        "dpo-offline": False,
+        "dpo-early": False,
+        "dpo-online": True,
+    }
+    rollouts = {name: built(name).n_rollouts for name in METHODS if name.startswith("ppo")}
+    assert rollouts == {"ppo-offline": None, "ppo-online": None, "ppo-sampled": 2 * N}
+    assert np.isinf(built("dpo-offline").n_steps)
+    assert np.isfinite(built("dpo-early").n_steps).all()
+    assert built("dpo-early").beta == pytest.approx(0.01 * RATERS.link.scale)
+
+
 @pytest.mark.parametrize("name", ["dpo-offline", "dpo-online"])
 def test_beta_is_in_units_of_the_links_scale_and_steps_are_not(name):
 

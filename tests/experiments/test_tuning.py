@@ -28,9 +28,9 @@ class Landscape:
         self.cells: list[LearningCell] = []
         self.extra: list[int] = []
 
-    def __call__(self, cells: list[LearningCell], *, extra: bool = False) -> pd.DataFrame:
+    def __call__(self, cells: list[LearningCell], *, extra: int = 0) -> pd.DataFrame:
         self.cells += cells
-        self.extra.append(extra * len(cells))
+        self.extra.append(extra)
         rows = []
         for cell in cells:
             lattice, peak = lattice_of(cell.entry), self.peaks[cell.entry.method]
@@ -72,6 +72,18 @@ def test_the_grid_grows_towards_a_best_outside_it(peak):
     tried = land.tried("zpg")
     assert len(set(tried)) == len(tried), "no setting twice"
     assert N_SETTINGS < len(tried) <= N_SETTINGS + 4 * GROWTHS
+
+
+@pytest.mark.parametrize(("peak", "edges"), [((50, 1), (True, True)), ((1, 50), (True, True))])
+def test_growth_ends_and_edges_are_told_by_axis(peak, edges, monkeypatch):
+    land = Landscape({"zpg": peak})
+    kept = chosen(tune([entry("zpg")], 0, land), "zpg")
+    assert (kept["at_edge"], kept["knob_at_edge"]) == edges, "beside the last growth nothing was tried on either axis"
+    monkeypatch.setattr(tuning, "GROWTHS", 0)
+    kept = chosen(tune([entry("zpg")], 0, Landscape({"zpg": (50, 1)})), "zpg")
+    assert (kept["at_edge"], kept["knob_at_edge"]) == (True, False)
+    kept = chosen(tune([entry("zpg")], 0, Landscape({"zpg": (1, 50)})), "zpg")
+    assert (kept["at_edge"], kept["knob_at_edge"]) == (False, True)
 
 
 def test_growth_ends_and_the_edge_is_told():
@@ -155,7 +167,7 @@ def test_who_was_lucky_on_few_seeds_gives_way():
     lucky = {(3, 0), (3, 1), (3, 2)}
 
     class Collapsing(Landscape):
-        def __call__(self, cells, *, extra=False):
+        def __call__(self, cells, *, extra=0):
             rows = super().__call__(cells, extra=extra)
             at = [place in lucky for place in zip(rows["step_place"], rows["knob_place"], strict=True)]
             return rows.assign(score=rows["score"].mask(at, np.where(rows["seed"] < 4, 1.0, -100.0)))
@@ -170,6 +182,40 @@ def test_who_was_lucky_on_few_seeds_gives_way():
     assert set(twice[0].places) == lucky
     assert len({c.spawn_key for c in twice}) == 2
     assert not set(twice[1].places) & lucky
+
+
+def test_who_wins_the_second_look_at_an_edge_makes_the_grid_grow_again():
+    """The peak lies outside, behind a place that looks third best on the first seeds."""
+
+    class Late(Landscape):
+        def __call__(self, cells, *, extra=0):
+            rows = super().__call__(cells, extra=extra)
+            inside = [place in {(1, 1), (2, 1)} for place in zip(rows["step_place"], rows["knob_place"], strict=True)]
+            return rows.assign(score=rows["score"] + np.where(np.array(inside) & (rows["seed"] < 4), 20.0, 0.0))
+
+    land = Late({"zpg": (5, 1)})
+    found = tune([entry("zpg")], 0, land)
+    kept = chosen(found, "zpg")
+    assert (kept["step_place"], kept["knob_place"]) == (5, 1)
+    assert not kept["at_edge"]
+    order = [(c.first_seed > 0, len(c.places)) for c in land.cells]
+    assert order[:3] == [(False, N_SETTINGS), (True, 3), (False, 1)]
+    # No two rounds share a stream, whatever their order.
+    assert len({c.spawn_key for c in land.cells}) == len(land.cells)
+
+
+def test_who_had_no_second_look_is_never_chosen(monkeypatch):
+    """Looks run out while a setting seen on the first seeds alone has the best score."""
+    monkeypatch.setattr(tuning, "LOOKS", 1)
+
+    class Falling(Landscape):
+        def __call__(self, cells, *, extra=0):
+            rows = super().__call__(cells, extra=extra)
+            return rows.assign(score=rows["score"] - np.where(rows["seed"] < 4, 0.0, 50.0))
+
+    found = tune([entry("zpg")], 0, Falling({"zpg": (1, 1)}))
+    assert chosen(found, "zpg")["seeds"] == 24
+    assert found.loc[~found["chosen"], "score"].max() > chosen(found, "zpg")["score"]
 
 
 def test_the_rule_is_told_with_its_numbers():

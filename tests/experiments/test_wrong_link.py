@@ -93,6 +93,25 @@ def test_a_worsening_is_not_called_a_gain(monkeypatch):
     assert fallen["loss"] == pytest.approx(0.25, abs=0.02)
 
 
+def test_a_late_gain_is_over_the_second_half(monkeypatch):
+    """Planted: all runs rise, and one method falls back a little in the second half."""
+    planted(monkeypatch, {})
+    straight = wrong_link.learn
+
+    def bent(entries, n_seeds, **options):
+        curves = straight(entries, n_seeds, **options).curves
+        fall = (curves["method"] == "zspo") & (curves["iteration"] > 5)
+        return SimpleNamespace(curves=curves.assign(value=curves["value"] - 0.15 * fall))
+
+    monkeypatch.setattr(wrong_link, "learn", bent)
+    frame = compare_links("bandit", ["zpg", "zspo"], n_seeds=20)
+    fallen = frame["method"] == "zspo"
+    assert (frame["p_gain"] < 1e-3).all()
+    assert (frame.loc[fallen, "p_late"] > 0.99).all()
+    assert (frame.loc[fallen, "late_gain_high"] < 0).all()
+    assert (frame.loc[~fallen, "p_late"] < 1e-3).all()
+
+
 def test_both_families_are_adjusted_by_holm(monkeypatch):
     courses = {("zpg", name): 0.01 * k for k, name in enumerate(LINKS)}
     planted(monkeypatch, courses, noise=0.03)
