@@ -22,7 +22,7 @@ from theory.policies import Policy
 FloatArray = NDArray[np.float64]
 
 # Where a search for the minimum ends: at this slope of the loss over beta, or after so many iterations.
-SLOPE_SOUGHT, LONGEST_SEARCH = 1e-5, 200
+SLOPE_SOUGHT, LONGEST_SEARCH = 3e-5, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Dpo:
     n_steps : int, inf or array, default inf
         Offline: steps down the loss, from the reference; an array broadcasts against the batch. Few steps stop early,
         which matters: the minimum of the loss is not the best policy on the way there. Infinitely many end in one,
-        searched by L-BFGS from the reference whatever the step size, in at most 200 iterations.
+        searched by L-BFGS from the reference whatever the step size, in at most 100 iterations.
 
     Raises
     ------
