@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: rates test test-all figures variance bench check clean
+.PHONY: rates test test-all figures variance bench check env clean
 
 rates: $(READY)
 	$(BIN)/zpg rates $(ARGS)
@@ -29,6 +29,8 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+env: $(READY)
 
 # Stamped only when the install has finished, so a broken one is built again.
 $(READY): pyproject.toml constraints.txt

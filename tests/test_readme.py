@@ -17,6 +17,16 @@ def test_snippet_prints_what_the_readme_shows():
     assert done.stdout == shown
 
 
+def test_other_methods_run_as_the_readme_says():
+    first, second = re.findall(r"```python\n(.*?)```", README.partition("## In Python")[2], re.DOTALL)[:2]
+    done = subprocess.run([sys.executable, "-c", first + second], capture_output=True, text=True, check=True)
+    assert [line.split()[:3] for line in done.stdout.splitlines()[-2:]] == [
+        ["Ppo", "ends", "at"],
+        ["Dpo", "ends", "at"],
+    ]
+    assert all(float(line.split()[-1]) > 2.7 for line in done.stdout.splitlines()[-2:]), "both climb from 2.54"
+
+
 def test_own_mdp_of_the_readme_is_solved(tmp_path):
     code = re.search(r"## Your own MDP.*?```python\n(.*?)```", README, re.DOTALL).group(1)
     (tmp_path / "mine.py").write_text(code)
