@@ -33,6 +33,19 @@ Backend = Annotated[
     typer.Option("--backend", help="loky, dask or ray (the last two need their packages)."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same rows.")]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        "--scale",
+        help="Of the raters' link, in units of return [default: the instance's own, or the spread of a difference]",
+    ),
+]
+Raters = Annotated[
+    str | None,
+    typer.Option(
+        "--raters", help="Link the raters use instead of the one assumed, as steep at 0; tuning does not know."
+    ),
+]
 Json = Annotated[Path | None, typer.Option("--json", help="Also write everything to this JSON file.")]
 Preset = Annotated[
     Literal["quick", "paper"], typer.Option("--preset", help="quick, or paper: eight times the replicates.")
@@ -171,19 +184,8 @@ def compare(
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Trajectory pairs an iteration, N.")] = 32,
     queries: Annotated[int, typer.Option("--queries", min=1, help="Votes a pair, M.")] = 5,
     seeds: Annotated[int | None, typer.Option("--seeds", min=2, help="Runs of each method.")] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            "--scale",
-            help="Of the raters' link, in units of return [default: the instance's own, or the spread of a difference]",
-        ),
-    ] = None,
-    raters: Annotated[
-        str | None,
-        typer.Option(
-            "--raters", help="Link the raters use instead of the one assumed, as steep at 0; tuning does not know."
-        ),
-    ] = None,
+    scale: Scale = None,
+    raters: Raters = None,
     out: Out = Path("results"),
     jobs: Jobs = -1,
     backend: Backend = "loky",
