@@ -3,15 +3,15 @@
 from estimators.ascent import Ascent, ascend
 from estimators.directions import Blocks, Directions, Sphere
 from estimators.dpo import Dpo
-from estimators.exact import ExactGradient
+from estimators.exact_gradient import ExactGradient
 from estimators.feedback import ExactFeedback, Feedback, PreferenceFeedback, ReturnFeedback, SignFeedback
 from estimators.learners import Learner
 from estimators.moments import GradientMoments
-from estimators.panels import Panels
 from estimators.ppo import Ppo
 from estimators.preference_data import PreferenceData
 from estimators.reward_model import RewardModel
 from estimators.score_function import Baseline, Gpomdp, Reinforce
+from estimators.stacked_feedback import Panels
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator, ZerothOrder, zbcpg, zpg
 

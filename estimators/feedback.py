@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.moments import DifferenceMoments
 from estimators.rollouts import sample_returns
 from estimators.streams import Streams
-from theory.coupling import coupled_difference_law
+from theory.common_random_numbers import coupled_difference_law
 from theory.errors import InputError, require_kind
 from theory.inversions import Inversion, MajoritySign, Trimmed
 from theory.links import Link, Logistic

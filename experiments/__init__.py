@@ -6,31 +6,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.claims import Claim, Design
-    from experiments.compare import Comparison, compare_learning
-    from experiments.fits import PowerLawFit, fit_power_law
-    from experiments.instances import Instance, get_instance
-    from experiments.rate_claims import stated_claims
-    from experiments.rates import RateResults, run_claims
-    from experiments.variance import compare_variance
-    from experiments.verdicts import Verdict, judge, judge_family
+    from experiments.catalogue.claims import Claim, Design
+    from experiments.catalogue.instances import Instance, get_instance
+    from experiments.catalogue.shipped_claims import stated_claims
+    from experiments.comparison.compare_learning import Comparison, compare_learning
+    from experiments.rates.run_claims import RateResults, run_claims
+    from experiments.statistics.power_law import PowerLawFit, fit_power_law
+    from experiments.statistics.verdicts import Verdict, judge, judge_family
+    from experiments.studies.variance import compare_variance
 
 _HOMES = {
-    "Claim": "claims",
-    "Comparison": "compare",
-    "Design": "claims",
-    "Instance": "instances",
-    "PowerLawFit": "fits",
-    "RateResults": "rates",
-    "Verdict": "verdicts",
-    "compare_learning": "compare",
-    "compare_variance": "variance",
-    "fit_power_law": "fits",
-    "get_instance": "instances",
-    "judge": "verdicts",
-    "judge_family": "verdicts",
-    "run_claims": "rates",
-    "stated_claims": "rate_claims",
+    "Claim": "catalogue.claims",
+    "Comparison": "comparison.compare_learning",
+    "Design": "catalogue.claims",
+    "Instance": "catalogue.instances",
+    "PowerLawFit": "statistics.power_law",
+    "RateResults": "rates.run_claims",
+    "Verdict": "statistics.verdicts",
+    "compare_learning": "comparison.compare_learning",
+    "compare_variance": "studies.variance",
+    "fit_power_law": "statistics.power_law",
+    "get_instance": "catalogue.instances",
+    "judge": "statistics.verdicts",
+    "judge_family": "statistics.verdicts",
+    "run_claims": "rates.run_claims",
+    "stated_claims": "catalogue.shipped_claims",
 }
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from experiments.cli import Backend, Jobs, Out, Preset, Seed, app, run
-from experiments.output import prepare_folder, progress_bar
+from experiments.commands.app import Backend, Jobs, Out, Preset, Seed, app, run
+from experiments.running.output import prepare_folder, progress_bar
 
 
 @app.command()
@@ -38,10 +38,10 @@ def figures(
 @app.command(name="list")
 def list_everything() -> None:
     """List instances, links, algorithms, claims and figures."""
-    from experiments.algorithms import ALGORITHMS
-    from experiments.instances import INSTANCES
-    from experiments.methods import METHODS
-    from experiments.rate_claims import stated_claims
+    from experiments.catalogue.algorithms import ALGORITHMS
+    from experiments.catalogue.instances import INSTANCES
+    from experiments.catalogue.methods import METHODS
+    from experiments.catalogue.shipped_claims import stated_claims
     from paper_figures.registry import all_figures
     from theory import LINKS
 

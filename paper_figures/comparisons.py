@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from experiments.methods import METHODS, get_method
+from experiments.catalogue.methods import METHODS, get_method
 from paper_figures.style import Series
 from theory.errors import InputError
 

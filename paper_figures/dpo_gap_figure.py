@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.dpo_gap import dpo_gaps, over_instances
+from experiments.studies.dpo_gap import dpo_gaps, over_instances
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError

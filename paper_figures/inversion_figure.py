@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.inversion import inversion_bias
+from experiments.studies.inversion_bias import inversion_bias
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError

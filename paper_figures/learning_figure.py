@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from experiments.compare import PRESETS, compare_learning
-from experiments.intervals import MeanInterval, mean_interval
-from experiments.learning_cells import Entry
-from experiments.methods import METHODS, get_method
+from experiments.catalogue.methods import METHODS, get_method
+from experiments.comparison.compare_learning import PRESETS, compare_learning
+from experiments.comparison.learning_cells import Entry
+from experiments.statistics.intervals import MeanInterval, mean_interval
 from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, stretch_values
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from experiments.algorithms import ALGORITHMS
-from experiments.rate_claims import stated_claims
-from experiments.rates import run_claims
+from experiments.catalogue.algorithms import ALGORITHMS
+from experiments.catalogue.shipped_claims import stated_claims
+from experiments.rates.run_claims import run_claims
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register
 from paper_figures.style import DOUBLE_COLUMN, GREY, SINGLE_COLUMN, SMALL, Series, new_figure, print_style, series_of
 from theory.errors import InputError

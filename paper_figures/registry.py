@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 import paper_figures
-from experiments.rate_claims import Preset
-from experiments.runner import Backend, Progress
+from experiments.catalogue.shipped_claims import Preset
+from experiments.running.run_tasks import Backend, Progress
 from theory.errors import InputError
 
 if TYPE_CHECKING:  # importing matplotlib takes a while, and names are asked for without drawing

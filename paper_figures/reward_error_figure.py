@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from threadpoolctl import threadpool_limits
 
-from experiments.instances import get_instance
-from experiments.overoptimisation import fixed_data
-from experiments.rate_claims import Preset
-from experiments.replicates import summarise
-from experiments.reward_error import coverage_error, joint_training
+from experiments.catalogue.instances import get_instance
+from experiments.catalogue.shipped_claims import Preset
+from experiments.studies.overoptimisation import fixed_data
+from experiments.studies.replicates import summarise
+from experiments.studies.reward_errors import coverage_error, joint_training
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from experiments.compare import PRESETS
-from experiments.small_panels import compare_panels
+from experiments.comparison.compare_learning import PRESETS
+from experiments.studies.small_panels import compare_panels
 from paper_figures.comparisons import ROUNDING, in_order, line_and_markers
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.instances import Instance, get_instance
-from experiments.variance import compare_variance, sweep_radius
+from experiments.catalogue.instances import Instance, get_instance
+from experiments.studies.variance import compare_variance, sweep_radius
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register
 from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, new_figure, print_style, series_of
 from theory import policy_gradient

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.compare import PRESETS
-from experiments.wrong_link import compare_links
+from experiments.comparison.compare_learning import PRESETS
+from experiments.studies.wrong_link import compare_links
 from paper_figures.comparisons import STRETCHED, check_below, in_order, small_markers, stretch_values
 from paper_figures.registry import FigureContext, Frames, PaperFigure, register
 from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, new_figure, print_style, series_of

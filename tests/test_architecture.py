@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("theory", "estimators", "experiments", "paper_figures")
+# Folders of experiments: each may import from itself and from those before it.
+FOLDERS = ("catalogue", "statistics", "running", "rates", "comparison", "studies", "commands")
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 THEORY = [path for path in SOURCES if path.is_relative_to(ROOT / "theory")]
 SCIPY_PARTS = {"special", "sparse", "optimize"}
@@ -63,6 +65,12 @@ def upward(source: str, layer: str) -> list[str]:
     return [name for name, _ in imports(source) if name.split(".")[0] in above]
 
 
+def upward_in_experiments(source: str, folder: str) -> list[str]:
+    """Imports from a folder of experiments above the given one."""
+    above = FOLDERS[FOLDERS.index(folder) + 1 :]
+    return [name for name, _ in imports(source) if name.startswith(tuple(f"experiments.{other}." for other in above))]
+
+
 def heavy(source: str, file: str) -> list[str]:
     """What theory may not import: all but numpy, three parts of scipy, the standard library, and one late gymnasium."""
     found = []
@@ -81,7 +89,9 @@ def drawing(source: str, file: str) -> list[str]:
     for node, inside in walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and node.attr in DRAWS:
             receiver = ast.unparse(node.value)
-            allowed = receiver in {"np", "numpy", "special"} or (file == "makers.py" and inside[:1] == ("garnet",))
+            allowed = receiver in {"np", "numpy", "special"} or (
+                file == "mdp_families.py" and inside[:1] == ("garnet",)
+            )
             if not allowed:
                 found.append(f"{receiver}.{node.attr}")
     drawers = ("random", "secrets", "numpy.random")
@@ -92,12 +102,30 @@ def drawing(source: str, file: str) -> list[str]:
 
 def test_there_is_something_to_walk() -> None:
     assert {path.parent.name for path in SOURCES} >= set(LAYERS)
-    assert {path.stem for path in THEORY} >= {"mdp", "values", "votes", "makers", "gymnasium_tables"}
+    assert {path.stem for path in THEORY} >= {"mdp", "values", "votes", "mdp_families", "gymnasium_tables"}
 
 
 @BY_SOURCE
 def test_arrows_point_one_way(path: Path) -> None:
     assert upward(path.read_text(), path.relative_to(ROOT).parts[0]) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_arrows_point_down_inside_experiments(folder: str) -> None:
+    paths = sorted((ROOT / "experiments" / folder).rglob("*.py"))
+    assert paths
+    assert {str(path): found for path in paths if (found := upward_in_experiments(path.read_text(), folder))} == {}
+
+
+def test_every_module_of_experiments_lies_in_a_folder() -> None:
+    assert {path.name for path in (ROOT / "experiments").glob("*.py")} == {"__init__.py"}
+    assert {path.parent.name for path in (ROOT / "experiments").glob("*/__init__.py")} == set(FOLDERS)
+
+
+def test_an_arrow_against_the_order_of_the_folders_is_seen() -> None:
+    assert upward_in_experiments("from experiments.rates.cells import Cell", "running")
+    assert upward_in_experiments("def f():\n    from experiments.commands import app", "studies")
+    assert not upward_in_experiments("from experiments.running.run_tasks import run_tasks", "rates")
 
 
 @BY_THEORY
@@ -125,9 +153,9 @@ def test_generators_come_from_the_caller(path: Path) -> None:
     ("source", "layer"),
     [
         ("import estimators", "theory"),
-        ("def f():\n    from experiments.fits import fit_power_law", "estimators"),
+        ("def f():\n    from experiments.statistics.power_law import fit_power_law", "estimators"),
         ("from paper_figures import registry", "experiments"),
-        ("import importlib\nimportlib.import_module('experiments.runner')", "theory"),
+        ("import importlib\nimportlib.import_module('experiments.running.run_tasks')", "theory"),
         ("from tests.data import x", "paper_figures"),
     ],
 )
@@ -163,11 +191,11 @@ def test_a_forbidden_import_is_seen(source: str) -> None:
     ],
 )
 def test_a_draw_is_seen(source: str) -> None:
-    assert drawing(source, "makers.py")
+    assert drawing(source, "mdp_families.py")
 
 
 def test_garnet_alone_may_draw() -> None:
     source = "import numpy as np\ndef {}(rng: np.random.Generator):\n    return rng.dirichlet([1, 1])"
-    assert drawing(source.format("garnet"), "makers.py") == []
+    assert drawing(source.format("garnet"), "mdp_families.py") == []
     assert drawing(source.format("garnet"), "mdp.py") == ["rng.dirichlet"]
-    assert drawing(source.format("chain"), "makers.py") == ["rng.dirichlet"]
+    assert drawing(source.format("chain"), "mdp_families.py") == ["rng.dirichlet"]

@@ -4,18 +4,18 @@ Nothing here draws a random number (`garnet` alone takes the caller's generator)
 axes of `theta`.
 """
 
+from theory.additive_moments import additive_moments, reward_error
 from theory.bounds import Bound, certificate, hessian_norm, prediction, smoothness_bound
 from theory.dpo_loss import DpoLoss, population_loss
 from theory.dpo_optimum import DpoOptimum, dpo_optimum
 from theory.enumeration import Trajectories, enumerate_trajectories
 from theory.errors import InputError
-from theory.functionals import additive_moments, reward_error
 from theory.gymnasium_tables import from_gymnasium
 from theory.inversions import HaldaneAnscombe, Inversion, Jackknife, MajoritySign, Trimmed
 from theory.kl_control import SoftOptimum, kl_regularised_value, soft_optimum
 from theory.links import LINKS, Cauchit, ComplementaryLogLog, Linear, Link, Logistic, Probit
-from theory.makers import bandit, chain, garnet, gridworld
 from theory.mdp import TabularMDP
+from theory.mdp_families import bandit, chain, garnet, gridworld
 from theory.policies import CircularPolicy, LogLinearSoftmax, Policy, TabularSoftmax
 from theory.rates import SHARPENED_RATE, STATED_RATE, Rate, Schedule, sharpened_schedule, stated_schedule
 from theory.return_law import ReturnDistribution, difference_law, return_distribution

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory import kernels
+from theory import transition_matrices
 from theory.errors import InputError
 from theory.validation import check_rows, check_stages, dense_rewards, finite_array, frozen, index_text, staged
 
@@ -272,22 +272,22 @@ class TabularMDP:
         return frozen((self.probabilities * self.rewards).sum(axis=-1))
 
     @cached_property
-    def successor_kernels(self) -> tuple[kernels.Kernel, ...]:
+    def successor_kernels(self) -> tuple[transition_matrices.Kernel, ...]:
         """Per stage the (S A, S) matrix of p(s' | s, a), dense when small, sparse when not."""
         shape = (self.n_states * self.n_actions, self.n_states)
         rows = np.broadcast_to(np.arange(shape[0])[:, None], (shape[0], self.probabilities.shape[-1])).ravel()
         return tuple(
-            kernels.build(p.ravel(), rows, s.ravel(), shape)
+            transition_matrices.build(p.ravel(), rows, s.ravel(), shape)
             for p, s in zip(self.probabilities, self.next_states, strict=True)
         )
 
     @cached_property
-    def predecessor_kernels(self) -> tuple[kernels.Kernel, ...]:
+    def predecessor_kernels(self) -> tuple[transition_matrices.Kernel, ...]:
         """Per stage the transpose of the successor matrix, (S, S A)."""
-        return tuple(kernels.transpose(kernel) for kernel in self.successor_kernels)
+        return tuple(transition_matrices.transpose(kernel) for kernel in self.successor_kernels)
 
     @cached_property
-    def reward_branches(self) -> tuple[kernels.RewardBranches, ...]:
+    def reward_branches(self) -> tuple[transition_matrices.RewardBranches, ...]:
         """Per stage, p(s', r | s, a) by distinct (r, s, a), rewards in steps of the lattice.
 
         Raises
@@ -296,4 +296,6 @@ class TabularMDP:
             If the rewards lie on no lattice.
         """
         steps = np.rint(self.rewards * self.require_lattice()).astype(np.int64)
-        return tuple(kernels.branch(*law) for law in zip(self.probabilities, self.next_states, steps, strict=True))
+        return tuple(
+            transition_matrices.branch(*law) for law in zip(self.probabilities, self.next_states, steps, strict=True)
+        )

@@ -58,7 +58,7 @@ from theory import (
     policy_value,
     return_distribution,
 )
-from theory.coupling import coupled_difference_law
+from theory.common_random_numbers import coupled_difference_law
 from theory.score_moments import gpomdp_moments, reinforce_moments
 from theory.votes import bias_at
 

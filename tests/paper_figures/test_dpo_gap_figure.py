@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments import dpo_gap
+from experiments.studies import dpo_gap
 from paper_figures import dpo_gap_figure
 from paper_figures.dpo_gap_figure import LINEAR_UP_TO, PANELS, draw_dpo_gap, draw_gap
 from paper_figures.registry import FigureContext, get_figure

@@ -13,10 +13,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-import experiments.compare
-from experiments import cli
-from experiments.compare import compare_learning
-from experiments.methods import METHODS
+import experiments.comparison.compare_learning
+from experiments.catalogue.methods import METHODS
+from experiments.commands import app as cli
+from experiments.comparison.compare_learning import compare_learning
 from paper_figures import learning_figure
 from paper_figures.comparisons import in_order, stretch_values
 from paper_figures.learning_figure import GROUPS, SPENT, Spent, draw_curves, draw_learning
@@ -157,7 +157,7 @@ def test_the_cells_are_those_of_the_command(tmp_path: Path, monkeypatch: pytest.
         calls.append(bound.arguments | bound.arguments["options"])
         raise StopHereError
 
-    monkeypatch.setattr(experiments.compare, "compare_learning", record)
+    monkeypatch.setattr(experiments.comparison.compare_learning, "compare_learning", record)
     monkeypatch.setattr(learning_figure, "compare_learning", record)
     for preset in ("quick", "paper"):
         with pytest.raises(StopHereError):

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from experiments.fits import fit_power_law
+from experiments.statistics.power_law import fit_power_law
 from paper_figures import rates_figure
 from paper_figures.rates_figure import draw_axis, draw_compensated, draw_instances, draw_rates, verdict_label
 from paper_figures.style import GREY, print_style, series_of

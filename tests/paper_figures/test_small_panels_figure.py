@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from experiments.small_panels import PAIRS, PANEL_METHODS, QUERIES, compare_panels
+from experiments.studies.small_panels import PAIRS, PANEL_METHODS, QUERIES, compare_panels
 from paper_figures import small_panels_figure
 from paper_figures.registry import FigureContext, get_figure
 from paper_figures.small_panels_figure import draw_panel, draw_small_panels

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from experiments import compare, wrong_link
-from experiments.learning_cells import Entry
+from experiments.comparison import compare_learning as compare
+from experiments.comparison.learning_cells import Entry
+from experiments.studies import wrong_link
 from paper_figures import learning_figure, wrong_link_figure
 from paper_figures.registry import FigureContext, get_figure
 from paper_figures.style import GREY

@@ -1,17 +1,17 @@
 """The rate checks as tests: every claim holds, every planted fault is caught, no certificate is exceeded.
 
 The procedure calls any true claim VIOLATED with probability at most 2.5% over the whole family (half of alpha = 5%, by
-Holm within a group-sequential rule, see `experiments.sequential`); the seed is fixed, so a failure is a change of the
-code. What it can see: an exponent wrong by 0.05 to 0.08, depending on the axis (`zpg calibrate`).
+Holm within a group-sequential rule, see `experiments.statistics.sequential`); the seed is fixed, so a failure is a
+change of the code. What it can see: an exponent wrong by 0.05 to 0.08, depending on the axis (`zpg calibrate`).
 """
 
 from __future__ import annotations
 
 import pytest
 
-from experiments.rate_claims import certificate_checks, controls, sharpened_claims, stated_claims
-from experiments.rates import RateResults, run_claims
-from experiments.verdicts import Outcome
+from experiments.catalogue.shipped_claims import certificate_checks, controls, sharpened_claims, stated_claims
+from experiments.rates.run_claims import RateResults, run_claims
+from experiments.statistics.verdicts import Outcome
 
 ALGORITHM = "zpg"
 

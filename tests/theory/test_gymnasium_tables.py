@@ -10,7 +10,7 @@ import pytest
 
 from theory.errors import InputError
 from theory.gymnasium_tables import from_gymnasium
-from theory.makers import gridworld
+from theory.mdp_families import gridworld
 from theory.policies import TabularSoftmax
 from theory.return_law import return_distribution
 from theory.values import optimal_value, policy_gradient, policy_value

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from theory.errors import InputError
-from theory.makers import gridworld
 from theory.mdp import TabularMDP
+from theory.mdp_families import gridworld
 from theory.policies import TabularSoftmax
 from theory.return_law import return_distribution
 from theory.values import optimal_value, policy_gradient, policy_value

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import theory.transition_matrices as transition_matrices
 from theory import (
     CircularPolicy,
     InputError,
@@ -23,7 +24,6 @@ from theory import (
     chain,
     difference_law,
     garnet,
-    kernels,
     policy_value,
     return_distribution,
     return_law,
@@ -119,8 +119,8 @@ def test_sparse_and_dense_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> None
     theta = np.random.default_rng(3).normal(size=(2, policy.dim))
     laws = []
     for entries, share in ((10**9, 0.0), (-1, 2.0)):
-        monkeypatch.setattr(kernels, "DENSE_ENTRIES", entries)
-        monkeypatch.setattr(kernels, "DENSE_SHARE", share)
+        monkeypatch.setattr(transition_matrices, "DENSE_ENTRIES", entries)
+        monkeypatch.setattr(transition_matrices, "DENSE_SHARE", share)
         mdp = garnet(5, 3, 2, 4, np.random.default_rng(4), lattice=3)
         assert isinstance(mdp.reward_branches[0].successors, np.ndarray) == (entries > 0)
         laws.append(return_distribution(mdp, policy, theta).probabilities)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import theory.transition_matrices as transition_matrices
 from theory import (
     CircularPolicy,
     InputError,
@@ -18,7 +19,6 @@ from theory import (
     TabularMDP,
     TabularSoftmax,
     garnet,
-    kernels,
     occupancy,
     optimal_value,
     policy_gradient,
@@ -192,8 +192,8 @@ def test_layout_in_memory_does_not_matter() -> None:
 
 def both_kernels(monkeypatch: pytest.MonkeyPatch, seed: int) -> Iterator[TabularMDP]:
     for entries, share in ((10**9, 0.0), (-1, 2.0)):
-        monkeypatch.setattr(kernels, "DENSE_ENTRIES", entries)
-        monkeypatch.setattr(kernels, "DENSE_SHARE", share)
+        monkeypatch.setattr(transition_matrices, "DENSE_ENTRIES", entries)
+        monkeypatch.setattr(transition_matrices, "DENSE_SHARE", share)
         mdp = garnet(6, A, 2, H, np.random.default_rng(seed))
         assert isinstance(mdp.successor_kernels[0], np.ndarray) == (entries > 0)
         yield mdp

@@ -1,0 +1,203 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from experiments.running.output import console, show
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from experiments.comparison.compare_learning import Comparison
+    from experiments.rates.calibration import CalibrationReport
+    from experiments.rates.run_claims import RateResults
+
+
+def print_rates(results: RateResults, footer: str) -> None:
+    """One row a claim, the certificates in a line, and what the run was."""
+    from rich.table import Table
+
+    table = Table("claim", "slope", "95% interval", "stated", "verdict", "measured / bound", "window", "replicates")
+    for row in results.verdicts.to_dict(orient="records"):
+        table.add_row(
+            str(row["claim"]),
+            f"{row['slope']:+.3f}",
+            f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]" if row["replicates"] > 1 else "exact",
+            f"{row['exponent']:+.2f}",
+            f"{row['outcome']}{', TIGHT' if row['tight'] else ''}",
+            f"{row['ratio']:.2g}" if row["ratio"] == row["ratio"] else "",
+            str(row["window"]),
+            str(row["replicates"]) if row["replicates"] > 1 else "",
+        )
+    show(table)
+    screen = console()
+    screen.print(_certificate_line(results.certificates))
+    expected = ["VIOLATED" if kind == "control" else "HOLDS" for kind in results.verdicts["kind"]]
+    other = results.verdicts[results.verdicts["outcome"] != expected]
+    for row in other.to_dict(orient="records"):
+        screen.print(f"not as expected: {row['claim']}: {row['outcome']}: {row['reason']}")
+    screen.print(
+        f"{'PASSED' if results.passed else 'FAILED'}: {len(expected) - len(other)} of {len(expected)} as expected"
+    )
+    screen.print(f"largest clip rate {results.points['clip_rate'].max():.2g}; {footer}")
+
+
+def print_variance(frame: pd.DataFrame, footer: str) -> None:
+    """One row an estimator: its error budget at its best radius."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    columns = ("bias²", "var dir", "var traj", "var vote", "mse", "s.e.", "rescaled", "cosine", "clip", "cost")
+    table = Table("estimator", "radius", *columns, "excess ± 95%", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in table.columns:
+        column.no_wrap = True
+    for row in frame.to_dict(orient="records"):
+        parts = ("bias_squared", "variance_direction", "variance_trajectory", "variance_query", "mse", "standard_error")
+        table.add_row(
+            str(row["title"]),
+            _radius(row["radius"]),
+            *(f"{row[part]:.3g}" for part in parts),
+            f"{row['rescaled_mse']:.3f}",
+            f"{row['cosine']:.4f}",
+            f"{row['clip_rate']:.2g}",
+            f"{row['trajectories']:.0f} + {row['votes']:.0f}",
+            f"{row['excess']:+.3f} ± {(row['excess_high'] - row['excess_low']) / 2:.3f}",
+        )
+    show(table)
+    screen = console()
+    screen.print(
+        "mse = bias² + variances of direction, trajectories and votes, exact given the direction (s.e.: its sampling)\n"
+        "rescaled: error over |grad V|² after the best rescaling, which the radius minimises\n"
+        "cost: trajectories + votes; excess: of the rescaled error over the first row"
+    )
+    screen.print(footer)
+
+
+def print_comparison(found: Comparison, footer: str) -> None:
+    """One row a method, best first, each tested against ZPG; what it cost and how it was tuned; what that means."""
+    from rich.table import Table
+
+    from experiments.catalogue.methods import get_method
+    from experiments.comparison.compare_learning import reference_method, tests_against
+
+    finals = found.finals
+    against = get_method(reference_method(finals))
+    tests = tests_against(found.tests, against.name).set_index("method")
+    ends = Table("method", "final value", "worst", "gap", f"minus {against.title}", "p (Holm)")
+    costs = Table("method", "trajectories", "votes", "step", "also tuned", "settings tried")
+    for row in finals.to_dict(orient="records"):
+        test = tests.loc[row["method"]] if row["method"] in tests.index else None
+        ends.add_row(
+            row["title"],
+            f"{row['final']:.3f} ± {row['ci_high'] - row['final']:.3f}",
+            f"{row['worst']:.3f}",
+            f"{round(row['gap'], 3) + 0.0:.3f}",
+            "" if test is None else _difference(test),
+            "" if test is None else f"{test['p_holm']:.2g}{' *' if test['significant'] else ''}",
+        )
+        costs.add_row(
+            row["title"],
+            f"{row['trajectories']:,.0f}",
+            f"{row['votes']:,.0f}",
+            "" if row["method"] == "dpo-offline" else f"{row['step_size']:.3g}{_edge(row['at_edge'])}",
+            f"{row['knob_name']} {row['knob']:.3g}{_edge(row['knob_at_edge'])}" if row["knob_name"] else "",
+            str(row["settings_tried"]),
+        )
+    show(ends)
+    show(costs)
+    screen = console()
+    for line in _comparison_in_words(found):
+        screen.print(line)
+    screen.print(footer)
+
+
+def _comparison_in_words(found: Comparison) -> list[str]:
+    """What was compared, what the columns are, how the tests work and how the methods were tuned."""
+    from experiments.comparison.tuning import rule_in_words
+    from experiments.statistics.intervals import RESOLUTION
+
+    first, finals, n_tests = found.curves.iloc[0], found.finals, len(found.tests)
+    seeds = int(finals["seeds"].iloc[0])
+    lines = [
+        f"{first['instance']}, optimum of all policies {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
+        f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}, assumed {first['assumed']}",
+        f"final value: exact value after the last iteration, mean over {seeds} seeds ± Student's t 95%",
+    ]
+    if n_tests:
+        lines.append(
+            "differences: paired by seed, given the settings; 95% limits of each alone, p by flipping signs after Holm "
+            f"over {'one pair' if n_tests == 1 else f'all {n_tests} pairs'} of methods, * below 5%; "
+            f"below {RESOLUTION:g} of the optimum in one seed they count as none"
+        )
+        least = n_tests * 2.0 ** (1 - seeds)
+        if least > 0.05:
+            lines.append(f"with {seeds} seeds no p can be below {min(least, 1):.2g}: no difference can be significant")
+    return [
+        *lines,
+        f"tuning, the same for every method: {rule_in_words()};",
+        "these runs have seeds of their own, raters who use the link assumed, and are not counted in the cost; "
+        "edge: a setting beside it was not tried",
+        "PPO's advantages are exact under the learned reward unless sampled; so are baselines of REINFORCE and GPOMDP",
+    ]
+
+
+def _difference(test: pd.Series) -> str:
+    """Difference and limits to the digits that their width leaves meaning to; few seeds have no limits."""
+    half = (test["ci_high"] - test["ci_low"]) / 2
+    if math.isinf(half):
+        return f"{test['difference']:+.3f}"
+    digits = min(12, max(0, 1 - math.floor(math.log10(half)))) if half > 0 else 3
+    return f"{test['difference']:+.{digits}f} [{test['ci_low']:+.{digits}f}, {test['ci_high']:+.{digits}f}]"
+
+
+def _edge(at_edge: bool) -> str:
+    return " (edge)" if at_edge else ""
+
+
+def print_calibration(report: CalibrationReport, footer: str) -> None:
+    """False alarms of whole families, coverage, power, and the smallest error that is seen."""
+    from rich.table import Table
+
+    alarms = Table("preset", "scenario", "wrong call", "rate", "95% interval", "promised at most", title="false alarms")
+    for row in report.families.to_dict(orient="records"):
+        interval = f"[{row['low']:.2%}, {row['high']:.2%}]"
+        alarms.add_row(
+            row["preset"], row["scenario"], row["error"], f"{row['rate']:.2%}", interval, f"{row['promised']:.1%}"
+        )
+    shown = report.claims[(report.claims["scenario"] == "as stated") & (report.claims["measure"] != "VIOLATED")]
+    kinds = Table("preset", "kind", *dict.fromkeys(shown["measure"]), title="claims that are true as stated: rates")
+    for (preset, kind), rows in shown.groupby(["preset", "kind"], sort=False):
+        kinds.add_row(str(preset), str(kind), *(f"{rate:.1%}" for rate in rows["rate"]))
+    power = Table(
+        "preset", "kind", "replicates", "exponent error", title="smallest error called VIOLATED with 80% power"
+    )
+    for row in report.detection.to_dict(orient="records"):
+        power.add_row(row["preset"], row["kind"], row["replicates"], f"{row['exponent_error']:.3f}")
+    for table in (alarms, kinds, power):
+        show(table)
+    screen = console()
+    screen.print(f"{'passed' if report.passed else 'FAILED'}: {footer}")
+
+
+def _certificate_line(certificates: pd.DataFrame) -> str:
+    if certificates.empty:
+        return "no certified cells were run"
+    worst = certificates.loc[certificates["ratio"].idxmax()]
+    exceeded = int((certificates["ratio"] > 1).sum())
+    return (
+        f"certificates (L proved, alpha = 1/(4Ld)): {len(certificates)} cells on "
+        f"{certificates['instance'].nunique()} instances, {exceeded} exceeded "
+        f"(a run that never moved would exceed {int(certificates['informative'].sum())});\n"
+        f"largest measured / certificate {worst['ratio']:.3g} ({worst['algorithm']} on {worst['instance']})"
+    )
+
+
+def _radius(radius: float) -> str:
+    """Radius as printed: nothing where there is none, a bound where the best lies beyond the search."""
+    from experiments.studies.variance import RADII
+
+    if radius != radius:
+        return ""
+    return f"> {RADII[-1]:.3g}" if radius > 0.99 * RADII[-1] else f"{radius:.3g}"

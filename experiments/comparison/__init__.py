@@ -1,0 +1,1 @@
+"""Methods on one preference oracle: one rule of tuning, learning curves, tests."""

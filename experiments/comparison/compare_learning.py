@@ -1,0 +1,215 @@
+"""Methods compared on one preference oracle: who ends higher, and is the difference more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.catalogue.instances import Instance, default_link, get_instance
+from experiments.catalogue.methods import METHODS, get_method
+from experiments.comparison.learning import Learning, learn
+from experiments.comparison.learning_cells import Entry
+from experiments.statistics.intervals import mean_interval, paired_differences, sign_flip_test
+from experiments.statistics.verdicts import holm
+from theory import LINKS, InputError, Link, Logistic, additive_moments, optimal_value, return_distribution
+from theory.links import ScaledLink, check_invertible
+
+# Votes a run, and seeds.
+PRESETS = {"quick": (48_000, 20), "paper": (160_000, 100)}
+
+# By which a scale grows until the link no longer saturates on [-H, H].
+WIDER = 1.25
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Learning curves and what they say.
+
+    Attributes
+    ----------
+    curves, tuning : DataFrame
+        See `experiments.comparison.learning.Learning`.
+    finals : DataFrame
+        One row a method, best first: ``final`` (mean exact value where the runs end), its 95% limits ``ci_low`` and
+        ``ci_high`` (Student's t over seeds), ``median`` and ``worst`` over seeds, ``gap`` to ``optimum`` (of all
+        policies, time-dependent ones included), what a run cost, the settings chosen, whether the next step size and
+        knob were left untried, and how many settings were tried.
+    tests : DataFrame
+        One row a pair of methods: mean ``difference`` of the final values, 95% limits and ``p_value`` of the paired
+        sign-flip test over seeds, ``p_holm`` after Holm over all pairs, and ``significant`` at 5%. Differences of one
+        seed below 1e-4 of the optimum count as none.
+    """
+
+    curves: pd.DataFrame
+    tuning: pd.DataFrame
+    finals: pd.DataFrame
+    tests: pd.DataFrame
+
+
+def compare_learning(
+    instance: str,
+    methods: Sequence[str] = tuple(METHODS),
+    *,
+    n_iterations: int = 300,
+    n_pairs: int = 32,
+    n_queries: int = 5,
+    n_seeds: int = 20,
+    scale: float | None = None,
+    raters: str | None = None,
+    **options: Any,
+) -> Comparison:
+    """Tune methods by one rule, run them on the same oracle with the same budget, and compare where they end.
+
+    Parameters
+    ----------
+    instance : str
+        A name of `INSTANCES`, or ``module:attribute``.
+    methods : sequence of str
+        Names of `METHODS`.
+    n_iterations, n_pairs, n_queries : int
+        T, N and M.
+    n_seeds : int
+        At least 2.
+    scale : float, optional
+        Of the link assumed, in units of return; see `informative_link`.
+    raters : str, optional
+        Name of the link that the raters use instead, as steep at 0; methods are tuned without knowing.
+    **options
+        ``seed``, ``jobs``, ``backend``, ``cache`` and ``progress`` of `experiments.comparison.learning.learn`.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown or a number out of its range.
+    """
+    chosen = get_instance(instance)
+    link = informative_link(chosen, scale)
+    voting = None if raters is None else matched_link(raters, link)
+    entries = [
+        Entry(method, instance, n_iterations, n_pairs, n_queries, link, voting) for method in dict.fromkeys(methods)
+    ]
+    return summarise(learn(entries, n_seeds, **options), optimal_value(chosen.mdp))
+
+
+def informative_link(instance: Instance, scale: float | None = None) -> Link:
+    """The instance's own link; where it names none, one whose votes say something about two trajectories of the start.
+
+    Parameters
+    ----------
+    instance : Instance
+    scale : float, optional
+        Instead of the scale that the link has. An instance without a link of its own gets, by default, the standard
+        deviation of the difference of two returns at the start, or the first of its multiples 1.25, 1.25^2, ... at
+        which the link can be inverted on [-H, H].
+
+    Raises
+    ------
+    InputError
+        If a scale is given for a link that has none.
+    """
+    link, mdp = instance.link, instance.mdp
+    if scale is not None:
+        if not isinstance(link, ScaledLink):
+            raise InputError(f"scale must be left out for a link without one, got {scale} for {link}")
+        link = replace(link, scale=scale)
+    elif link == default_link(mdp):
+        theta = instance.start
+        variance = (
+            additive_moments(mdp, instance.policy, theta, mdp.expected_reward)[1]
+            if mdp.reward_lattice is None
+            else return_distribution(mdp, instance.policy, theta).variance
+        )
+        scale = float(np.sqrt(2 * variance)) or float(mdp.horizon)
+        while not _invertible(link := Logistic(_rounded(scale)), mdp.horizon):
+            scale *= WIDER
+    check_invertible(link, mdp.horizon)
+    return link
+
+
+def _rounded(scale: float) -> float:
+    """Three digits: they print in full, and differences of rounding between machines do not reach the results."""
+    return float(f"{scale:.3g}")
+
+
+def _invertible(link: Link, horizon: int) -> bool:
+    try:
+        check_invertible(link, horizon)
+    except InputError:
+        return False
+    return True
+
+
+def matched_link(name: str, link: Link) -> ScaledLink:
+    """Link of that name, as steep at 0 as a given one: only its shape differs.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in LINKS:
+        raise InputError(f"raters must use one of the links {', '.join(LINKS)}, got {name!r}")
+    if isinstance(link, LINKS[name]):
+        return link
+    return LINKS[name](scale=float(LINKS[name]().derivative(0.0) / link.derivative(0.0)))
+
+
+def reference_method(finals: pd.DataFrame) -> str:
+    """The method that others are printed against: ZPG where it takes part, else the best."""
+    names = list(finals["method"])
+    return "zpg" if "zpg" in names else str(names[0])
+
+
+def tests_against(tests: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Tests of every other method minus the reference, in a column ``method``; signs are turned where needed."""
+    ahead = tests[tests["second"] == reference].rename(columns={"first": "method"})
+    behind = tests[tests["first"] == reference].rename(columns={"second": "method"})
+    turned = behind.assign(difference=-behind["difference"], ci_low=-behind["ci_high"], ci_high=-behind["ci_low"])
+    return pd.concat([ahead, turned], ignore_index=True)
+
+
+def summarise(learning: Learning, optimum: float) -> Comparison:
+    """Final values and paired tests of learning curves on one instance with one budget."""
+    ends = learning.curves[learning.curves["iteration"] == learning.curves["n_iterations"]]
+    values = ends.pivot(index="seed", columns="method", values="value")
+    values = values[values.mean().sort_values(ascending=False, kind="stable").index]
+    interval = mean_interval(values.to_numpy())
+    spent = ends.groupby("method")[["trajectories", "votes"]].first().loc[values.columns]
+    settings = learning.tuning[learning.tuning["chosen"]].set_index("method").loc[values.columns]
+    finals = pd.DataFrame(
+        {
+            "method": values.columns,
+            "title": [get_method(name).title for name in values.columns],
+            "final": interval.mean,
+            "ci_low": interval.low,
+            "ci_high": interval.high,
+            "median": values.median().to_numpy(),
+            "worst": values.min().to_numpy(),
+            "gap": optimum - interval.mean,
+            "optimum": optimum,
+            "trajectories": spent["trajectories"].to_numpy(),
+            "votes": spent["votes"].to_numpy(),
+            **{name: settings[name].to_numpy() for name in ("step_size", "knob", "at_edge", "knob_at_edge")},
+            "knob_name": [get_method(name).knob for name in values.columns],
+            "settings_tried": learning.tuning.groupby("method").size().loc[values.columns].to_numpy(),
+            "seeds": len(values),
+        }
+    )
+    return Comparison(learning.curves, learning.tuning, finals, _paired_tests(values, optimum))
+
+
+def _paired_tests(values: pd.DataFrame, optimum: float) -> pd.DataFrame:
+    pairs = list(combinations(values.columns, 2))
+    columns = ["first", "second", "difference", "ci_low", "ci_high", "p_value", "p_holm", "significant"]
+    if not pairs:
+        return pd.DataFrame(columns=columns)
+    first, second = zip(*pairs, strict=True)
+    found = sign_flip_test(paired_differences(values[list(first)].to_numpy(), values[list(second)].to_numpy(), optimum))
+    adjusted = holm(found.p_value)
+    parts = (first, second, found.mean, found.low, found.high, found.p_value, adjusted, adjusted <= 0.05)
+    return pd.DataFrame(dict(zip(columns, parts, strict=True)))

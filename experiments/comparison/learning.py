@@ -1,0 +1,82 @@
+"""Learning curves: methods on one preference oracle, each tuned by the same rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.comparison.learning_cells import Entry, LearningCell, learning_cell, learning_work, run_learning
+from experiments.comparison.tuning import best_places, tune
+from experiments.running.run_tasks import Backend, Progress, run_tasks
+from theory import InputError
+
+# Seeds of one cell.
+BLOCK = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """Curves of tuned methods.
+
+    Attributes
+    ----------
+    curves : DataFrame
+        Rows of `run_learning` for the settings chosen.
+    tuning : DataFrame
+        See `tune`.
+    """
+
+    curves: pd.DataFrame
+    tuning: pd.DataFrame
+
+
+def learn(
+    entries: Sequence[Entry],
+    n_seeds: int,
+    *,
+    seed: int = 0,
+    jobs: int = -1,
+    backend: Backend = "loky",
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Learning:
+    """Tune every entry by the same rule, then run it on seeds of their own.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    n_seeds : int
+        At least 2; runs of the chosen setting.
+    seed, jobs, backend, cache, progress
+        See `run_cells`; grids that grow add to the total of the progress.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two seeds or no entries.
+    """
+    if n_seeds < 2 or not entries:
+        raise InputError(f"n_seeds must be at least 2 and entries at least one, got {n_seeds} and {len(entries)}")
+    blind = {entry: replace(entry, rater_link=None) for entry in entries}
+    different = list(dict.fromkeys(blind.values()))
+    blocks = [(first, min(BLOCK, n_seeds - first)) for first in range(0, n_seeds, BLOCK)]
+    sure = 2 * len(different) + len(entries) * len(blocks)
+    done = grown = 0
+
+    def run(cells: list[LearningCell], *, extra: int = 0) -> pd.DataFrame:
+        nonlocal done, grown
+        before, done, grown = done, done + len(cells), grown + extra
+        report = (lambda number, _: progress(before + number, sure + grown)) if progress else None
+        return run_tasks(run_learning, cells, learning_work, jobs=jobs, backend=backend, cache=cache, progress=report)
+
+    tuning = tune(different, seed, run)
+    best = {entry: places[0] for entry, places in best_places(tuning, different, 1).items()}
+    finals = [
+        learning_cell(entry, (best[blind[entry]],), first, n, seed, (1, first))
+        for entry in entries
+        for first, n in blocks
+    ]
+    return Learning(run(finals), tuning)

@@ -1,0 +1,123 @@
+"""The rule by which every method is tuned: a grid that grows where its best is at an edge, then a look at the best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+import pandas as pd
+
+from experiments.catalogue.methods import N_SETTINGS
+from experiments.catalogue.setting_grid import Place
+from experiments.comparison.learning_cells import SCORED, Entry, LearningCell, lattice_of, learning_cell
+
+# Seeds of the first look, on which the whole grid runs, and of the second, for the best few of it.
+FIRST_SEEDS, SECOND_SEEDS, N_SECOND = 4, 20, 3
+# How often the grid may grow by the untried settings beside its best one, and how often the best few may get a second
+# look: who is best on few seeds may have been lucky, and may fall behind the next ones.
+GROWTHS, LOOKS = 5, 3
+
+_FIELDS = list(Entry.FIELDS)
+_PLACE = ["step_place", "knob_place"]
+
+
+class Run(Protocol):
+    """Runs cells, of which the last `extra` had not been planned."""
+
+    def __call__(self, cells: list[LearningCell], *, extra: int = 0) -> pd.DataFrame:
+        """Rows of `run_learning` of all cells."""
+
+
+def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
+    """Score settings of every entry: the neighbours of the best are tried, and the best are seen again.
+
+    A setting's score is its mean over the seeds that it was run on; see `run_learning`.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    seed : int
+    run : function of cells
+
+    Returns
+    -------
+    DataFrame
+        One row an entry and setting: fields of the entry, place and values of the setting, ``score``, ``seeds`` that it
+        was scored on, ``rank`` (of those with most seeds first), ``chosen``, ``at_edge`` and ``knob_at_edge`` where a
+        smaller or larger step size or knob is possible and was not tried.
+    """
+    pilots = [run([learning_cell(entry, lattice_of(entry).first, 0, FIRST_SEEDS, seed, (0, 0)) for entry in entries])]
+    grown, looked = Counter[Entry](), Counter[Entry]()
+    while True:
+        found = score_settings(pd.concat(pilots), entries)
+        planned: list[LearningCell] = []
+        extra: list[LearningCell] = []
+        for entry in entries:
+            if grown[entry] < GROWTHS and (fresh := _beside_best(found, entry)):
+                grown[entry] += 1
+                extra.append(learning_cell(entry, fresh, 0, FIRST_SEEDS, seed, (0, grown[entry])))
+            elif looked[entry] < LOOKS and (fresh := _best_seen_once(found, entry)):
+                looked[entry] += 1
+                look = learning_cell(entry, fresh, FIRST_SEEDS, SECOND_SEEDS, seed, (0, GROWTHS + looked[entry]))
+                (planned if looked[entry] == 1 else extra).append(look)
+        if not planned and not extra:
+            return found
+        pilots.append(run(planned + extra, extra=len(extra)))
+
+
+def rule_in_words() -> str:
+    """The rule, for those who read its results."""
+    return (
+        f"{N_SETTINGS} settings on {FIRST_SEEDS} seeds, up to {GROWTHS} times the untried ones beside the best, "
+        f"up to {LOOKS} times the best {N_SECOND} on {SECOND_SEEDS} seeds more; all with the full budget, "
+        f"by the mean exact value over the last {SCORED:.0%} of the iterations"
+    )
+
+
+def best_places(tuning: pd.DataFrame, entries: Sequence[Entry], number: int) -> dict[Entry, tuple[Place, ...]]:
+    """The best settings of each entry, best first."""
+    top = tuning[tuning["rank"] < number].sort_values("rank", kind="stable")
+    return {entry: _places(_of(top, entry)) for entry in entries}
+
+
+def score_settings(pilots: pd.DataFrame, entries: Sequence[Entry]) -> pd.DataFrame:
+    """Score and rank the settings of pilot runs; of equals the first is the best. See `tune`."""
+    groups = pilots.groupby([*_FIELDS, *_PLACE], sort=False)
+    scores = groups.agg(
+        step_size=("step_size", "first"), knob=("knob", "first"), score=("score", "mean"), seeds=("seed", "nunique")
+    ).reset_index()
+    order = scores.sort_values(["seeds", "score"], ascending=False, kind="stable")
+    scores["rank"] = order.groupby(_FIELDS, sort=False).cumcount()
+    scores["chosen"] = scores["rank"] == 0
+    for entry in entries:
+        rows = _of(scores, entry)
+        lattice, tried = lattice_of(entry), set(_places(rows))
+        for name, axis in (("at_edge", 0), ("knob_at_edge", 1)):
+            scores.loc[rows.index, name] = [not tried.issuperset(lattice.beside(at)[axis]) for at in _places(rows)]
+    return scores.astype({"at_edge": bool, "knob_at_edge": bool})
+
+
+def _beside_best(tuning: pd.DataFrame, entry: Entry) -> tuple[Place, ...]:
+    """Untried settings beside the best one."""
+    rows = _of(tuning, entry)
+    (best,) = _places(rows[rows["rank"] == 0])
+    tried = set(_places(rows))
+    return tuple(at for axis in lattice_of(entry).beside(best) for at in axis if at not in tried)
+
+
+def _best_seen_once(tuning: pd.DataFrame, entry: Entry) -> tuple[Place, ...]:
+    """Those of the best few by score that had no second look."""
+    best = _of(tuning, entry).sort_values("score", ascending=False, kind="stable").head(N_SECOND)
+    return _places(best[best["seeds"] == FIRST_SEEDS])
+
+
+def _of(frame: pd.DataFrame, entry: Entry) -> pd.DataFrame:
+    same = pd.Series(True, index=frame.index)
+    for name, value in entry.fields.items():
+        same &= frame[name] == value
+    return frame[same]
+
+
+def _places(rows: pd.DataFrame) -> tuple[Place, ...]:
+    return tuple((int(i), int(j)) for i, j in rows[_PLACE].to_numpy())

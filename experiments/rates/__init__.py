@@ -1,0 +1,1 @@
+"""Claims in, verdicts out: cells, bounds, certificates, exact claims, calibration."""

@@ -1,0 +1,39 @@
+"""The finite-sample bound of every measured point: a certificate where it is proved, a prediction elsewhere."""
+
+from __future__ import annotations
+
+import math
+
+from estimators.feedback import preferences
+from experiments.catalogue.claims import Point
+from experiments.catalogue.instances import Instance
+from theory import Bound, certificate, optimal_value, prediction
+
+
+def bound_point(instance: Instance, point: Point, start_value: float, smoothness: float, *, proved: bool) -> Bound:
+    """Bound of the mean squared gradient norm over the window of a point.
+
+    Parameters
+    ----------
+    instance : Instance
+    point : Point
+    start_value : float
+        Mean V at the first iterate of the window: by the Markov property the bound holds from there on.
+    smoothness : float
+        A proved L, or the largest Hessian norm found.
+    proved : bool
+        Whether the smoothness is proved: the result is then a certificate, and the step must be at most 1 / (4 L d).
+    """
+    table = preferences(math.inf, point.n_queries, instance.link).table(instance.mdp)
+    formula = certificate if proved else prediction
+    return formula(
+        value_gap=optimal_value(instance.mdp) - start_value,
+        dim=instance.policy.dim,
+        smoothness=smoothness,
+        n_iterations=point.n_iterations - point.first,
+        step_size=point.step_size,
+        radius=point.radius,
+        n_pairs=point.n_pairs,
+        inversion_bias=table.largest_bias,
+        second_moment=table.largest_second_moment,
+    )

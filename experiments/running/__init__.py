@@ -1,0 +1,1 @@
+"""Tasks, how they are executed, what keeps their results, and files."""

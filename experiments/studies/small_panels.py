@@ -1,0 +1,70 @@
+"""Few pairs and few votes: which methods still learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from experiments.catalogue.instances import get_instance
+from experiments.catalogue.methods import get_method
+from experiments.comparison.compare_learning import informative_link
+from experiments.comparison.learning import learn
+from experiments.comparison.learning_cells import Entry
+from experiments.statistics.intervals import mean_interval
+from theory import optimal_value
+
+PANEL_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-online", "dpo-early", "dpo-online")
+PAIRS = (8, 32, 64)
+QUERIES = (1, 5, 25)
+
+
+def compare_panels(
+    instance: str = "garnet",
+    methods: Sequence[str] = PANEL_METHODS,
+    *,
+    pairs: Sequence[int] = PAIRS,
+    queries: Sequence[int] = QUERIES,
+    n_iterations: int = 300,
+    n_seeds: int = 20,
+    **options: Any,
+) -> pd.DataFrame:
+    """Final values over a grid of pairs an iteration and votes a pair, every method tuned anew for each.
+
+    Parameters
+    ----------
+    instance : str
+    methods : sequence of str
+    pairs, queries : sequences of int
+        N and M.
+    n_iterations, n_seeds : int
+    **options
+        See `experiments.comparison.learning.learn`.
+
+    Returns
+    -------
+    DataFrame
+        One row a method, N and M: ``final`` with 95% limits ``low`` and ``high``, ``gap`` to the optimum with limits,
+        ``votes`` of a run, ``step_size``, ``knob`` and ``at_edge``.
+    """
+    chosen = get_instance(instance)
+    link = informative_link(chosen)
+    entries = [Entry(method, instance, n_iterations, n, m, link) for method in methods for n in pairs for m in queries]
+    learning = learn(entries, n_seeds, **options)
+    ends = learning.curves[learning.curves["iteration"] == n_iterations]
+    optimum = optimal_value(chosen.mdp)
+    keys = ["method", "n_pairs", "n_queries"]
+    rows = []
+    for (method, n, m), values in ends.groupby(keys, sort=False):
+        final = mean_interval(values["value"].to_numpy())
+        limits = {"final": float(final.mean), "low": float(final.low), "high": float(final.high)}
+        gaps = {
+            "gap": optimum - limits["final"],
+            "gap_low": optimum - limits["high"],
+            "gap_high": optimum - limits["low"],
+        }
+        cell = {"method": method, "title": get_method(str(method)).title, "n_pairs": n, "n_queries": m}
+        rows.append(cell | limits | gaps | {"votes": float(values["votes"].iloc[0])})
+    settings = learning.tuning.loc[learning.tuning["chosen"], [*keys, "step_size", "knob", "at_edge"]]
+    return pd.DataFrame(rows).merge(settings, on=keys, validate="one_to_one")

@@ -1,0 +1,119 @@
+"""Raters who use another link than the methods assume: who still learns, and how much is lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments.catalogue.instances import get_instance
+from experiments.catalogue.methods import get_method
+from experiments.comparison.compare_learning import informative_link, matched_link
+from experiments.comparison.learning import learn
+from experiments.comparison.learning_cells import Entry
+from experiments.statistics.intervals import MeanInterval, mean_interval, paired_differences, sign_flip_test
+from experiments.statistics.verdicts import holm
+from theory import LINKS, InputError, optimal_value, policy_value
+
+FloatArray = NDArray[np.float64]
+
+WRONG_LINK_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-offline", "ppo-online", "dpo-early", "dpo-online")
+
+
+def compare_links(
+    instance: str = "stochastic-gridworld",
+    methods: Sequence[str] = WRONG_LINK_METHODS,
+    *,
+    n_iterations: int = 300,
+    n_pairs: int = 32,
+    n_queries: int = 5,
+    n_seeds: int = 20,
+    scale: float | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Final values when the raters use each of the links and the methods assume the instance's.
+
+    Settings are tuned under the assumed link, which is what someone would do who does not know.
+
+    Parameters
+    ----------
+    instance : str
+    methods : sequence of str
+    n_iterations, n_pairs, n_queries, n_seeds : int
+    scale : float, optional
+        Of the link assumed; see `informative_link`.
+    **options
+        See `experiments.comparison.learning.learn`.
+
+    Returns
+    -------
+    DataFrame
+        One row a method and link of the raters: ``final`` with 95% limits, cut off at the optimum, ``gap`` to the
+        optimum, ``gain`` over the start with limits and ``p_gain`` (one-sided, after Holm over all rows), ``late_gain``
+        over the second half of the iterations with limits and ``p_late`` (as ``p_gain``), ``loss`` against raters of
+        the assumed link (paired) with limits and ``p_loss`` (two-sided, after Holm over the rows with another link).
+        Limits of differences are those of sign-flip tests, and differences of one seed below 1e-4 of the optimum count
+        as none.
+
+    Raises
+    ------
+    InputError
+        If the instance's link is none of `LINKS`.
+    """
+    chosen = get_instance(instance)
+    assumed = informative_link(chosen, scale)
+    raters = {name: matched_link(name, assumed) for name in LINKS}
+    if assumed not in raters.values():
+        raise InputError(
+            f"the instance's link must be one of {', '.join(LINKS)}, got {assumed}; choose another instance"
+        )
+    entries = {
+        (method, name): Entry(method, instance, n_iterations, n_pairs, n_queries, assumed, rater)
+        for method in methods
+        for name, rater in raters.items()
+    }
+    curves = learn(list(entries.values()), n_seeds, **options).curves
+    values = {key: _values(curves, entry) for key, entry in entries.items()}
+    start = np.array(policy_value(chosen.mdp, chosen.policy, chosen.start))
+    optimum = optimal_value(chosen.mdp)
+    right = next(name for name, rater in raters.items() if rater == assumed)
+    rows = []
+    for (method, name), (middle, end) in values.items():
+        gain, late, loss = (
+            sign_flip_test(paired_differences(first, second, optimum))
+            for first, second in ((end, start), (end, middle), (values[method, right][1], end))
+        )
+        rows.append(
+            {"method": method, "title": get_method(method).title, "raters": name, "assumed": right}
+            | {"gap": optimum - end.mean(), "optimum": optimum, "start": float(start)}
+            | _limits("final", mean_interval(end), optimum)
+            | _limits("gain", gain)
+            | {"p_gain": float(gain.p_positive)}
+            | _limits("late_gain", late)
+            | {"p_late": float(late.p_positive)}
+            | _limits("loss", loss)
+            | {"p_loss": float(loss.p_value) if name != right else np.nan}
+        )
+    frame = pd.DataFrame(rows)
+    wrong = frame["raters"] != right
+    for name in ("p_gain", "p_late"):
+        frame[name] = holm(frame[name].to_numpy())
+    frame.loc[wrong, "p_loss"] = holm(frame.loc[wrong, "p_loss"].to_numpy())
+    return frame
+
+
+def _values(curves: pd.DataFrame, entry: Entry) -> tuple[FloatArray, FloatArray]:
+    """Values of every seed half way and at the end."""
+    fields = entry.fields
+    rows = curves[(curves["method"] == fields["method"]) & (curves["raters"] == fields["raters"])]
+    by_seed = rows.pivot(index="seed", columns="iteration", values="value").to_numpy()
+    return by_seed[:, by_seed.shape[1] // 2], by_seed[:, -1]
+
+
+def _limits(name: str, interval: MeanInterval, largest: float = math.inf) -> dict[str, float]:
+    high = min(float(interval.high), largest)
+    return {name: float(interval.mean), f"{name}_low": float(interval.low), f"{name}_high": high}

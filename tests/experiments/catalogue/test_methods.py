@@ -1,0 +1,121 @@
+"""The methods compared: as many settings each, one oracle for all, and the costs they state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from estimators import Dpo, Ppo, PreferenceFeedback, ZerothOrder, ascend
+from estimators.rollouts import _Walk
+from experiments.catalogue.instances import get_instance
+from experiments.catalogue.methods import METHODS, N_SETTINGS, get_method
+from theory import InputError, Logistic, MajoritySign, Probit, VoteModel
+
+N, M = 6, 3
+DIM = get_instance("garnet").policy.dim
+RATERS = VoteModel(Logistic(2.0), M, rater_link=Probit(1.0))
+ORACLE = PreferenceFeedback(np.asarray(N), "rollout", RATERS)
+VOTERS = {name for name in METHODS if name not in ("reinforce", "gpomdp", "exact")}
+# Trajectories and votes an iteration.
+COSTS = dict.fromkeys(VOTERS, (2 * N, N * M)) | {
+    "ppo-sampled": (4 * N, N * M),
+    "reinforce": (2 * N, 0),
+    "gpomdp": (2 * N, 0),
+    "exact": (0, 0),
+}
+
+
+def built(name):
+    method = METHODS[name]
+    return method.build(DIM, ORACLE, method.lattice(get_instance("garnet")).setting((0, 0))[1])
+
+
+@pytest.mark.parametrize("instance", ["bandit", "garnet", "circular", "stochastic-gridworld"])
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_the_same_number_of_usable_settings(name, instance):
+    method = get_method(name)
+    lattice = method.lattice(get_instance(instance))
+    settings = [lattice.setting(place) for place in lattice.first]
+    steps, knobs = np.array(settings).T
+    assert len({repr(setting) for setting in settings}) == N_SETTINGS
+    assert (np.isfinite(steps) & (steps > 0)).all()
+    assert np.isnan(knobs).all() if method.knob == "" else (knobs > 0).all()
+    if method.knob:
+        values, counts = np.unique(knobs, return_counts=True)
+        # A minimum has no step size, and more of the other knob.
+        assert len(values) == (12 if name == "dpo-offline" else 3)
+        assert (counts == N_SETTINGS / len(values)).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_spends_what_it_states_and_no_more(name, monkeypatch):
+    """What is simulated and voted on is counted where it is drawn."""
+    drawn = {"trajectories": 0, "votes": 0}
+    steps, counts = _Walk.steps, PreferenceFeedback._counts
+
+    def counted_steps(walk, n, rng):
+        drawn["trajectories"] += n * walk.n_policies
+        return steps(walk, n, rng)
+
+    def counted_votes(feedback, differences, rng):
+        drawn["votes"] += int(feedback.n_queries) * differences.size
+        return counts(feedback, differences, rng)
+
+    monkeypatch.setattr(_Walk, "steps", counted_steps)
+    monkeypatch.setattr(PreferenceFeedback, "_counts", counted_votes)
+    garnet, learner = get_instance("garnet"), built(name)
+    runs = ascend(garnet.mdp, garnet.policy, learner, garnet.start, 4, 0.01, np.random.default_rng(0))
+    trajectories, votes = COSTS[name]
+    assert (learner.n_trajectories, learner.n_votes) == (trajectories, votes)
+    assert (runs.n_trajectories, runs.n_votes) == (4 * trajectories, 4 * votes)
+    assert drawn == {"trajectories": 4 * trajectories, "votes": 4 * votes}
+
+
+@pytest.mark.parametrize("name", sorted(VOTERS))
+def test_every_method_asks_the_same_oracle(name):
+    learner = built(name)
+    assert isinstance(learner, ZerothOrder | Dpo | Ppo)
+    if name == "zspo":
+        assert learner.feedback.votes == replace(RATERS, inversion=MajoritySign())
+        assert (learner.feedback.n_pairs, learner.feedback.sampler) == (N, "rollout")
+    else:
+        assert learner.feedback is ORACLE
+    if isinstance(learner, Ppo):
+        assert learner.reward_model.link == RATERS.link, "a model of rewards must not know the raters' link"
+
+
+def test_every_row_of_the_table_is_the_method_it_is_called():
+    online = {name: built(name).online for name in METHODS if name.startswith(("ppo", "dpo"))}
+    assert online == {
+        "ppo-offline": False,
+        "ppo-online": True,
+        "ppo-sampled": True,
+        "dpo-offline": False,
+        "dpo-early": False,
+        "dpo-online": True,
+    }
+    rollouts = {name: built(name).n_rollouts for name in METHODS if name.startswith("ppo")}
+    assert rollouts == {"ppo-offline": None, "ppo-online": None, "ppo-sampled": 2 * N}
+    assert np.isinf(built("dpo-offline").n_steps)
+    assert np.isfinite(built("dpo-early").n_steps).all()
+    assert built("dpo-early").beta == pytest.approx(0.01 * RATERS.link.scale)
+
+
+@pytest.mark.parametrize("name", ["dpo-offline", "dpo-online"])
+def test_beta_is_in_units_of_the_links_scale_and_steps_are_not(name):
+
+    def settings(link):
+        lattice = METHODS[name].lattice(replace(get_instance("garnet"), link=link))
+        return np.array([lattice.setting(place) for place in lattice.first]).T
+
+    steps, betas = settings(Logistic(1.0))
+    scaled_steps, scaled_betas = settings(Probit(7.0))
+    np.testing.assert_array_equal(scaled_steps, steps)
+    np.testing.assert_allclose(scaled_betas, 7.0 * betas, rtol=1e-15)
+
+
+def test_an_unknown_method_is_named_with_those_there_are():
+    with pytest.raises(InputError, match=r"method must be one of zpg, .*exact, got 'sgd'"):
+        get_method("sgd")

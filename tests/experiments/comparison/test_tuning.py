@@ -1,0 +1,224 @@
+"""The rule of tuning: where grids grow, what is scored on which seeds, and what is kept."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.catalogue.methods import N_SETTINGS
+from experiments.catalogue.setting_grid import Place
+from experiments.comparison import tuning
+from experiments.comparison.learning_cells import Entry, LearningCell, lattice_of
+from experiments.comparison.tuning import GROWTHS, tune
+from theory import Logistic
+
+
+def entry(method: str, n_pairs: int = 2) -> Entry:
+    return Entry(method, "bandit", 7, n_pairs, 3, Logistic(0.707))
+
+
+class Landscape:
+    """Runs cells by looking their scores up: minus the squared distance to a peak, and noise by seed if asked."""
+
+    def __init__(self, peaks: dict[str, Place], noise: float = 0.0) -> None:
+        self.peaks, self.noise = peaks, noise
+        self.cells: list[LearningCell] = []
+        self.extra: list[int] = []
+
+    def __call__(self, cells: list[LearningCell], *, extra: int = 0) -> pd.DataFrame:
+        self.cells += cells
+        self.extra.append(extra)
+        rows = []
+        for cell in cells:
+            lattice, peak = lattice_of(cell.entry), self.peaks[cell.entry.method]
+            for place in cell.places:
+                step, knob = lattice.setting(place)
+                score = -float(np.sum((np.array(place) - peak) ** 2))
+                for seed in range(cell.first_seed, cell.first_seed + cell.n_seeds):
+                    wobble = self.noise * np.random.default_rng([seed, *np.abs(place)]).normal()
+                    known = {"step_place": place[0], "knob_place": place[1], "step_size": step, "knob": knob}
+                    rows += [cell.entry.fields | known | {"seed": seed, "score": score + wobble}] * 2
+        return pd.DataFrame(rows)
+
+    def tried(self, method: str) -> list[Place]:
+        """Places of the first look, in the order in which they were tried."""
+        return [at for c in self.cells if c.entry.method == method and c.first_seed == 0 for at in c.places]
+
+
+def chosen(frame: pd.DataFrame, method: str) -> pd.Series:
+    rows = frame[frame["chosen"] & (frame["method"] == method)]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_a_best_inside_the_grid_is_found_at_no_extra_cost():
+    land = Landscape({"zpg": (1, 1)})
+    kept = chosen(tune([entry("zpg")], 0, land), "zpg")
+    assert (kept["step_place"], kept["knob_place"]) == (1, 1)
+    assert not kept["at_edge"]
+    assert not kept["knob_at_edge"]
+    assert len(land.tried("zpg")) == N_SETTINGS
+    assert sum(land.extra) == 0
+
+
+@pytest.mark.parametrize("peak", [(4, 2), (-1, 0), (3, 3), (0, -2), (5, 3), (-2, -1)])
+def test_the_grid_grows_towards_a_best_outside_it(peak):
+    land = Landscape({"zpg": peak})
+    kept = chosen(tune([entry("zpg")], 0, land), "zpg")
+    assert (kept["step_place"], kept["knob_place"]) == peak
+    tried = land.tried("zpg")
+    assert len(set(tried)) == len(tried), "no setting twice"
+    assert N_SETTINGS < len(tried) <= N_SETTINGS + 4 * GROWTHS
+
+
+@pytest.mark.parametrize(("peak", "edges"), [((50, 1), (True, True)), ((1, 50), (True, True))])
+def test_growth_ends_and_edges_are_told_by_axis(peak, edges, monkeypatch):
+    land = Landscape({"zpg": peak})
+    kept = chosen(tune([entry("zpg")], 0, land), "zpg")
+    assert (kept["at_edge"], kept["knob_at_edge"]) == edges, "beside the last growth nothing was tried on either axis"
+    monkeypatch.setattr(tuning, "GROWTHS", 0)
+    kept = chosen(tune([entry("zpg")], 0, Landscape({"zpg": (50, 1)})), "zpg")
+    assert (kept["at_edge"], kept["knob_at_edge"]) == (True, False)
+    kept = chosen(tune([entry("zpg")], 0, Landscape({"zpg": (1, 50)})), "zpg")
+    assert (kept["at_edge"], kept["knob_at_edge"]) == (False, True)
+
+
+def test_growth_ends_and_the_edge_is_told():
+    land = Landscape({"zpg": (50, 1)})
+    kept = chosen(tune([entry("zpg")], 0, land), "zpg")
+    assert kept["step_place"] == 3 + GROWTHS
+    assert kept["at_edge"]
+    assert kept["knob_at_edge"], "its knobs beside were not tried there"
+
+
+def test_what_has_no_meaning_or_is_not_tuned_is_never_tried():
+    """Steps of DPO are whole and at least 1, its minimum has no step size, and a gradient from returns no knob."""
+    peaks = {"dpo-early": (1, -3), "dpo-offline": (7, 14), "reinforce": (14, 7)}
+    land = Landscape(peaks)
+    found = tune([entry(method) for method in peaks], 0, land)
+    assert {j for _, j in land.tried("dpo-early")} == {0, 1, 2}
+    assert {i for i, _ in land.tried("dpo-offline")} == {0}
+    assert {j for _, j in land.tried("reinforce")} == {0}
+    early = chosen(found, "dpo-early")
+    assert (early["knob"], early["knob_at_edge"]) == (1.0, False), "1 is no edge of the grid but the least there is"
+    assert chosen(found, "dpo-offline")["knob_place"] == 14
+    assert not chosen(found, "dpo-offline")["at_edge"]
+    assert chosen(found, "reinforce")["step_place"] == 14
+
+
+def test_the_second_look_has_the_best_three_on_seeds_of_their_own():
+    land = Landscape({"zpg": (1, 1), "exact": (13, 0)}, noise=0.3)
+    found = tune([entry("zpg"), entry("exact")], 5, land)
+    second = [c for c in land.cells if c.first_seed > 0]
+    assert [(c.entry.method, c.first_seed, c.n_seeds, len(c.places)) for c in second] == [
+        ("zpg", 4, 20, 3),
+        ("exact", 4, 20, 3),
+    ]
+    assert {c.entropy for c in land.cells} == {5}
+    # One stream a round for all methods pairs them, and no two rounds share one.
+    streams = defaultdict(set)
+    for c in land.cells:
+        streams[c.first_seed, c.spawn_key].add(c.entry.method)
+    assert streams[0, (*second[0].spawn_key[:1], 0, 0)] == {"zpg", "exact"}
+    assert second[0].spawn_key == second[1].spawn_key
+    assert len({key for _, key in streams}) == len(streams)
+    for method, rows in found.groupby("method"):
+        assert sorted(rows["seeds"])[-4:] == [4, 24, 24, 24], method
+        assert sorted(rows["rank"]) == list(range(len(rows)))
+        last = rows[rows["seeds"] == 24]
+        assert rows.loc[rows["chosen"], "score"].item() == last["score"].max()
+        assert set(last["rank"]) == {0, 1, 2}
+        first = rows[rows["seeds"] == 4]
+        assert first.sort_values("rank")["score"].is_monotonic_decreasing
+
+
+def test_a_score_is_the_mean_over_all_seeds_and_of_equals_the_first_is_kept():
+    land = Landscape({"zpg": (1, 1)}, noise=0.3)
+    found = tune([entry("zpg")], 0, land).set_index(["step_place", "knob_place"])
+    runs = land([c for c in land.cells if (1, 1) in c.places]).drop_duplicates(["step_place", "knob_place", "seed"])
+    mine = runs[(runs["step_place"] == 1) & (runs["knob_place"] == 1)]["score"]
+    np.testing.assert_allclose(found.loc[(1, 1), "score"], mine.mean(), rtol=1e-14)
+    assert len(mine) == 24
+    flat = Landscape({"reinforce": (0, 0)})
+    flat.peaks = {"reinforce": (5.5, 0)}  # type: ignore[dict-item]  # between two settings
+    assert chosen(tune([entry("reinforce")], 0, flat), "reinforce")["step_place"] == 5
+
+
+def test_an_entry_is_tuned_the_same_alone_and_among_others():
+    peaks = {"zpg": (5, 1), "zspo": (1, 1), "dpo-online": (-2, 4)}
+    together = tune([entry(method) for method in peaks], 3, Landscape(peaks, noise=0.5))
+    for method in peaks:
+        alone = tune([entry(method)], 3, Landscape(peaks, noise=0.5))
+        mine = together[together["method"] == method].reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, alone, check_exact=True)
+
+
+def test_an_entry_with_a_larger_budget_is_another():
+    peaks = {"zpg": (1, 1)}
+    found = tune([entry("zpg", 2), entry("zpg", 4)], 0, Landscape(peaks))
+    assert found.groupby("n_pairs")["chosen"].sum().to_dict() == {2: 1, 4: 1}
+
+
+def test_who_was_lucky_on_few_seeds_gives_way():
+    """Three settings are best on the first 4 seeds and collapse on all others: the next best get their second look."""
+    lucky = {(3, 0), (3, 1), (3, 2)}
+
+    class Collapsing(Landscape):
+        def __call__(self, cells, *, extra=0):
+            rows = super().__call__(cells, extra=extra)
+            at = [place in lucky for place in zip(rows["step_place"], rows["knob_place"], strict=True)]
+            return rows.assign(score=rows["score"].mask(at, np.where(rows["seed"] < 4, 1.0, -100.0)))
+
+    land = Collapsing({"zpg": (1, 1)})
+    found = tune([entry("zpg")], 0, land)
+    kept = chosen(found, "zpg")
+    assert (kept["step_place"], kept["knob_place"]) == (1, 1)
+    assert kept["seeds"] == 24
+    twice = [c for c in land.cells if c.first_seed > 0]
+    assert len(twice) == 2
+    assert set(twice[0].places) == lucky
+    assert len({c.spawn_key for c in twice}) == 2
+    assert not set(twice[1].places) & lucky
+
+
+def test_who_wins_the_second_look_at_an_edge_makes_the_grid_grow_again():
+    """The peak lies outside, behind a place that looks third best on the first seeds."""
+
+    class Late(Landscape):
+        def __call__(self, cells, *, extra=0):
+            rows = super().__call__(cells, extra=extra)
+            inside = [place in {(1, 1), (2, 1)} for place in zip(rows["step_place"], rows["knob_place"], strict=True)]
+            return rows.assign(score=rows["score"] + np.where(np.array(inside) & (rows["seed"] < 4), 20.0, 0.0))
+
+    land = Late({"zpg": (5, 1)})
+    found = tune([entry("zpg")], 0, land)
+    kept = chosen(found, "zpg")
+    assert (kept["step_place"], kept["knob_place"]) == (5, 1)
+    assert not kept["at_edge"]
+    order = [(c.first_seed > 0, len(c.places)) for c in land.cells]
+    assert order[:3] == [(False, N_SETTINGS), (True, 3), (False, 1)]
+    # No two rounds share a stream, whatever their order.
+    assert len({c.spawn_key for c in land.cells}) == len(land.cells)
+
+
+def test_who_had_no_second_look_is_never_chosen(monkeypatch):
+    """Looks run out while a setting seen on the first seeds alone has the best score."""
+    monkeypatch.setattr(tuning, "LOOKS", 1)
+
+    class Falling(Landscape):
+        def __call__(self, cells, *, extra=0):
+            rows = super().__call__(cells, extra=extra)
+            return rows.assign(score=rows["score"] - np.where(rows["seed"] < 4, 0.0, 50.0))
+
+    found = tune([entry("zpg")], 0, Falling({"zpg": (1, 1)}))
+    assert chosen(found, "zpg")["seeds"] == 24
+    assert found.loc[~found["chosen"], "score"].max() > chosen(found, "zpg")["score"]
+
+
+def test_the_rule_is_told_with_its_numbers():
+    words = tuning.rule_in_words()
+    for number in ("12 settings on 4 seeds", "5 times the untried", "3 times the best 3 on 20 seeds", "last 10%"):
+        assert number in words

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import bdtr, bdtrc, stdtr, stdtrit
+
+from experiments.statistics.power_law import fit_power_law, fit_slopes
+from theory.errors import InputError
+
+FALSE_ALARM = 1e-6
+X = np.geomspace(1e2, 1e6, 5)
+
+
+def independent_runs(
+    rng: np.random.Generator, slope: float, n_replicates: int, shape: float = 4
+) -> NDArray[np.float64]:
+    """Every point has its own runs; each value is the power law times gamma noise of mean 1."""
+    return X[:, None] ** slope * rng.gamma(shape, 1 / shape, (X.size, n_replicates))
+
+
+def prefixes_of_a_run(
+    rng: np.random.Generator, slope: float, n_replicates: int, shape: float = 4
+) -> NDArray[np.float64]:
+    """The noise of a point is the average of that of all points up to it, as in prefixes of one run."""
+    noise = rng.gamma(shape, 1 / shape, (X.size, n_replicates))
+    return X[:, None] ** slope * np.cumsum(noise, axis=0) / np.arange(1, X.size + 1)[:, None]
+
+
+DESIGNS = pytest.mark.parametrize("draw", [independent_runs, prefixes_of_a_run])
+
+
+@pytest.mark.parametrize("slope", [-1.0, -0.5, 0.0, 1.0])
+def test_exact_power_law_is_recovered(slope: float) -> None:
+    fit = fit_power_law(X, 3 * X**slope)
+    assert fit.slope == pytest.approx(slope, abs=1e-12)
+    assert fit.intercept == pytest.approx(math.log(3), abs=1e-11)
+    assert fit.local_slopes == pytest.approx([slope] * 4, abs=1e-12)
+    assert fit.curvature == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(fit.predict([[10.0], [1e8]]), 3 * np.array([[10.0], [1e8]]) ** slope, rtol=1e-10)
+
+
+def test_exact_values_have_no_error() -> None:
+    values = X**-0.5 * [1.0, 1.1, 0.9, 1.2, 1.0]
+    for y in (values, values[:, None], np.tile(values[:, None], (1, 7))):
+        fit = fit_power_law(X, y, n_bootstrap=5, rng=np.random.default_rng(0))
+        assert fit.standard_error == 0
+        assert fit.ci_low == fit.ci_high == fit.slope
+        assert fit.one_sided(0.95) == (fit.slope, fit.slope)
+        assert fit.slope == pytest.approx(np.polyfit(np.log(X), np.log(values), 1)[0], abs=1e-12)
+        assert fit.curvature == pytest.approx(np.polyfit(np.log(X), np.log(values), 2)[0], abs=1e-12)
+        assert fit.local_slope_standard_errors == (0.0,) * 4
+        assert math.isnan(fit.curvature_p_value)
+        assert fit.bootstrap_low == pytest.approx(fit.slope, abs=1e-12)
+        assert fit.bootstrap_high == pytest.approx(fit.slope, abs=1e-12)
+
+
+@DESIGNS
+def test_standard_error_is_the_delta_method(draw) -> None:  # type: ignore[no-untyped-def]
+    """c' Sigma c from the sample covariance over all points, whatever the points share; also where the law is bent."""
+    n_replicates = 8
+    y = draw(np.random.default_rng(11), -0.5, n_replicates) * np.array([3.0, 1.0, 0.5, 1.0, 3.0])[:, None]
+    fit = fit_power_law(X, y)
+    u = np.log(X) - np.log(X).mean()
+    means = y.mean(axis=1)
+    sigma = np.cov(y) / n_replicates / np.outer(means, means)
+    small_sample = (y.size - 1) / (y.size - 2)
+    c = u / (u @ u)
+    assert fit.slope == pytest.approx(c @ np.log(means), rel=1e-12)
+    assert fit.standard_error**2 == pytest.approx(c @ sigma @ c * small_sample, rel=1e-9)
+    assert fit.ci_high - fit.slope == pytest.approx(stdtrit(n_replicates - 1, 0.975) * fit.standard_error, rel=1e-9)
+    steps = np.diff(np.eye(X.size), axis=0) / np.diff(np.log(X))[:, None]
+    assert fit.local_slopes == pytest.approx(steps @ np.log(means), rel=1e-9)
+    assert np.square(fit.local_slope_standard_errors) == pytest.approx(np.diag(steps @ sigma @ steps.T), rel=1e-9)
+
+
+@DESIGNS
+def test_batch_in_closed_form_is_the_regression(draw) -> None:  # type: ignore[no-untyped-def]
+    """The slopes and standard errors that fill a calibration are those of the clustered regression."""
+    rng = np.random.default_rng(13)
+    tables = np.array([[draw(rng, slope, 7) for slope in (-1.0, 0.5)] for _ in range(3)])
+    slopes, errors = fit_slopes(X, tables)
+    assert slopes.shape == errors.shape == (3, 2)
+    for index in np.ndindex(3, 2):
+        fit = fit_power_law(X, tables[index])
+        assert slopes[index] == pytest.approx(fit.slope, rel=1e-10)
+        assert errors[index] == pytest.approx(fit.standard_error, rel=1e-9)
+
+
+def test_curvature_is_tested_by_the_delta_method() -> None:
+    """With three points the curvature is a contrast of the log means: its t test by hand, 4 degrees of freedom."""
+    x = np.array([1.0, 10.0, 1000.0])
+    y = np.random.default_rng(6).gamma(4, 0.25, (3, 5)) * np.array([1.0, 0.5, 1.0])[:, None]
+    fit = fit_power_law(x, y)
+    means = y.mean(axis=1)
+    contrast = np.linalg.inv(np.vander(np.log(x), 3, increasing=True))[2]
+    variance = contrast @ (np.cov(y) / 5 / np.outer(means, means)) @ contrast * 14 / 12
+    assert fit.curvature == pytest.approx(contrast @ np.log(means), rel=1e-9)
+    assert fit.curvature_p_value == pytest.approx(2 * stdtr(4, -abs(fit.curvature) / np.sqrt(variance)), rel=1e-7)
+    assert 0.001 < fit.curvature_p_value < 0.5
+
+
+def test_lack_of_fit_does_not_leak_into_the_standard_error() -> None:
+    y = independent_runs(np.random.default_rng(3), -0.5, 10)
+    bent = y * np.array([9.0, 1.0, 0.2, 1.0, 9.0])[:, None]
+    assert fit_power_law(X, bent).standard_error == pytest.approx(fit_power_law(X, y).standard_error, rel=1e-9)
+    assert fit_power_law(X, bent).curvature_p_value < 1e-6
+
+
+def test_order_of_points_and_replicates_is_immaterial() -> None:
+    rng = np.random.default_rng(5)
+    y = prefixes_of_a_run(rng, -1.0, 6)
+    fit = fit_power_law(X, y)
+    shuffled = rng.permutation(X.size)
+    other = fit_power_law(X[shuffled], y[shuffled][:, rng.permutation(6)])
+    for name in ("slope", "standard_error", "local_slopes", "local_slope_standard_errors", "curvature"):
+        assert getattr(other, name) == pytest.approx(getattr(fit, name), rel=1e-9), name
+
+
+@DESIGNS
+def test_interval_and_curvature_test_keep_their_levels(draw) -> None:  # type: ignore[no-untyped-def]
+    """1000 fits, 40 replicates: misses of the 95% interval and curvature rejections at 5%, within binomial bounds.
+
+    False-alarm rate 1e-6 for each of the four bounds, granting the small-sample error of the delta method
+    (a true rate between 4.5% and 5.5%). Detects, with probability 0.99, a true rate above 12% or below 0.8%.
+    """
+    rng = np.random.default_rng(2024)
+    fits = [fit_power_law(X, draw(rng, -0.5, 40)) for _ in range(1000)]
+    misses = sum(not fit.ci_low <= -0.5 <= fit.ci_high for fit in fits)
+    bent = sum(fit.curvature_p_value < 0.05 for fit in fits)
+    for count in (misses, bent):
+        assert bdtrc(count - 1, 1000, 0.055) > FALSE_ALARM
+        assert bdtr(count, 1000, 0.045) > FALSE_ALARM
+
+
+def test_bootstrap_is_reproducible_and_near_the_t_interval() -> None:
+    """Deterministic given the seed; 40 replicates, so the two intervals differ by a few percent of their width.
+
+    The tolerance, 15% of the width, catches a bootstrap that resamples the points separately: here, with nearly common
+    noise over the points, its interval is several times too wide.
+    """
+    rng = np.random.default_rng(8)
+    common = rng.gamma(4, 0.25, 40)
+    y = X[:, None] ** -0.5 * common * rng.gamma(100, 0.01, (X.size, 40))
+    fit = fit_power_law(X, y, n_bootstrap=4000, rng=np.random.default_rng(1))
+    again = fit_power_law(X, y, n_bootstrap=4000, rng=np.random.default_rng(1))
+    other = fit_power_law(X, y, n_bootstrap=4000, rng=np.random.default_rng(2))
+    assert fit == again
+    assert fit.bootstrap_low != other.bootstrap_low
+    tolerance = 0.15 * (fit.ci_high - fit.ci_low)
+    assert fit.bootstrap_low == pytest.approx(fit.ci_low, abs=tolerance)
+    assert fit.bootstrap_high == pytest.approx(fit.ci_high, abs=tolerance)
+
+
+def test_without_bootstrap_or_a_third_point_the_fields_are_nan() -> None:
+    fit = fit_power_law(X[:2], independent_runs(np.random.default_rng(0), -0.5, 5)[:2])
+    assert all(map(math.isnan, (fit.curvature, fit.curvature_p_value, fit.bootstrap_low, fit.bootstrap_high)))
+    assert fit.local_slopes == pytest.approx((fit.slope,))
+    assert (fit.n_points, fit.n_replicates, fit.df) == (2, 5, 4)
+
+
+def test_one_sided_limits_are_those_of_student() -> None:
+    fit = fit_power_law(X, independent_runs(np.random.default_rng(4), -0.5, 6))
+    low, high = fit.one_sided(0.95)
+    assert (high - fit.slope) / fit.standard_error == pytest.approx(2.015048, abs=1e-5)  # t table, 5 degrees
+    assert (fit.slope - low) / fit.standard_error == pytest.approx(2.015048, abs=1e-5)
+    assert fit.one_sided(0.975) == (fit.ci_low, fit.ci_high)
+
+
+ONES = np.ones((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ([1.0], [1.0], r"x must be one-dimensional with at least 2 points, got shape \(1,\); add points"),
+        ([[1.0, 2.0]], ONES, r"x must be one-dimensional with at least 2 points, got shape \(1, 2\)"),
+        ([1.0, -2.0], ONES, r"x must be positive and finite, got -2 at \[1\]; remove this point"),
+        ([1.0, math.inf], ONES, r"x must be positive and finite, got inf at \[1\]"),
+        ([4.0, 4.0], ONES, r"x must be distinct, got 4 twice; put replicates of a point in the columns of y"),
+        ([1.0, 2.0], np.ones((3, 2)), r"y must have shape \(2, n_replicates\) to match x, got \(3, 2\)"),
+        ([1.0, 2.0], np.ones((2, 0)), r"y must have shape \(2, n_replicates\) to match x, got \(2, 0\)"),
+        ([1.0, 2.0], [[1.0, 2.0], [0.0, 1.0]], r"y must be positive and finite, got 0 at \[1, 0\]"),
+        ([1.0, 2.0], [[1.0, math.nan], [1.0, 1.0]], r"y must be positive and finite, got nan at \[0, 1\]"),
+    ],
+)
+def test_bad_data_is_refused(x: object, y: object, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        fit_power_law(x, y)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_settings_are_refused() -> None:
+    with pytest.raises(InputError, match=r"rng must be given when n_bootstrap > 0, got None with 10"):
+        fit_power_law([1.0, 2.0], ONES, n_bootstrap=10)
+    with pytest.raises(InputError, match=r"n_bootstrap must be at least 0, got -1"):
+        fit_power_law([1.0, 2.0], ONES, n_bootstrap=-1)
+    with pytest.raises(InputError, match=r"level must lie strictly between 0 and 1, got 95; 0.95 is usual"):
+        fit_power_law([1.0, 2.0], ONES).one_sided(95)
+
+
+def test_importing_is_light() -> None:
+    """The command line answers fast only while statsmodels and scipy.stats are imported late."""
+    code = "import sys; from experiments.statistics import power_law, verdicts; "
+    code += "print({'statsmodels', 'scipy.stats'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
