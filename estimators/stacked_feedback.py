@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from estimators.feedback import PreferenceFeedback
 from estimators.moments import DifferenceMoments
 from estimators.streams import Streams
 from theory.errors import InputError
+from theory.inversions import Inversion
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 
@@ -18,7 +19,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Panels:
+class StackedFeedback:
     """Preference feedbacks side by side: the k-th one answers for leading index k of the batch.
 
     The laws of the returns are computed once for all, so runs with different numbers of votes make one batch.
@@ -62,6 +63,10 @@ class Panels:
         parts = [member.moments_under(mdp, part) for member, part in zip(self.members, law, strict=True)]
         names = ("exact", "mean", "variance_trajectory", "variance_query", "clip_rate")
         return DifferenceMoments(**{name: np.stack([getattr(part, name) for part in parts]) for name in names})
+
+    def reading(self, inversion: Inversion) -> StackedFeedback:
+        """The same pairs and raters, their votes read otherwise."""
+        return replace(self, members=tuple(member.reading(inversion) for member in self.members))
 
     def _leading(self, values: list[float]) -> FloatArray:
         return np.array(values).reshape(-1, *(1,) * self.n_axes)

@@ -1,4 +1,4 @@
-"""Instances, claims, cells, fits and verdicts; the command line. Names are imported when first used."""
+"""Instances, methods, claims, rate checks and comparisons. Names are imported when first used."""
 
 from __future__ import annotations
 
@@ -6,27 +6,37 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.catalogue.claims import Claim, Design
-    from experiments.catalogue.instances import Instance, get_instance
+    from experiments.catalogue.claims import Claim, Setup
+    from experiments.catalogue.instance import Instance
+    from experiments.catalogue.lookup import find
+    from experiments.catalogue.method import Look, Method
+    from experiments.catalogue.setting_grid import SettingGrid
     from experiments.catalogue.shipped_claims import stated_claims
+    from experiments.comparison.budget import Budget
     from experiments.comparison.compare_learning import Comparison, compare_learning
     from experiments.rates.run_claims import RateResults, run_claims
+    from experiments.running.execution import Execution
     from experiments.statistics.power_law import PowerLawFit, fit_power_law
     from experiments.statistics.verdicts import Verdict, judge, judge_family
     from experiments.studies.variance import compare_variance
 
 _HOMES = {
+    "Budget": "comparison.budget",
     "Claim": "catalogue.claims",
     "Comparison": "comparison.compare_learning",
-    "Design": "catalogue.claims",
-    "Instance": "catalogue.instances",
+    "Execution": "running.execution",
+    "Instance": "catalogue.instance",
+    "Look": "catalogue.method",
+    "Method": "catalogue.method",
     "PowerLawFit": "statistics.power_law",
     "RateResults": "rates.run_claims",
+    "SettingGrid": "catalogue.setting_grid",
+    "Setup": "catalogue.claims",
     "Verdict": "statistics.verdicts",
     "compare_learning": "comparison.compare_learning",
     "compare_variance": "studies.variance",
+    "find": "catalogue.lookup",
     "fit_power_law": "statistics.power_law",
-    "get_instance": "catalogue.instances",
     "judge": "statistics.verdicts",
     "judge_family": "statistics.verdicts",
     "run_claims": "rates.run_claims",
@@ -34,17 +44,22 @@ _HOMES = {
 }
 
 __all__ = [
+    "Budget",
     "Claim",
     "Comparison",
-    "Design",
+    "Execution",
     "Instance",
+    "Look",
+    "Method",
     "PowerLawFit",
     "RateResults",
+    "SettingGrid",
+    "Setup",
     "Verdict",
     "compare_learning",
     "compare_variance",
+    "find",
     "fit_power_law",
-    "get_instance",
     "judge",
     "judge_family",
     "run_claims",

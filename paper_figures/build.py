@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.running.output import write_csv
-from paper_figures.registry import FigureContext, PaperFigure, all_figures, get_figure
+from experiments.running.files import write_csv
+from paper_figures.registry import KIND, FigureContext, PaperFigure, all_figures
 from paper_figures.save import FORMATS, check_formats, save
 
 __all__ = ["FigureContext", "build_figures"]
 
 
 def build_figures(
-    names: Sequence[str] = (),
+    names: Sequence[str | PaperFigure] = (),
     formats: Sequence[str] = FORMATS,
     out: Path = Path("results"),
     context: FigureContext | None = None,
@@ -22,8 +22,8 @@ def build_figures(
 
     Parameters
     ----------
-    names : sequence of str
-        Of registered figures; none means all of them.
+    names : sequence of str or PaperFigure
+        Built-in names, ``module:attribute`` or figures; none means all that are built in.
     formats : sequence of {"pdf", "png", "svg"}
     out : Path
         Folder, made if missing.
@@ -40,7 +40,7 @@ def build_figures(
     InputError
         If a name or a format is unknown; nothing is computed then.
     """
-    figures = [get_figure(name) for name in names] if names else list(all_figures().values())
+    figures = [KIND.find(name) for name in names] if names else list(all_figures().values())
     check_formats(formats)
     settings = context or FigureContext()
     return [path for figure in figures for path in _build(figure, formats, out, settings)]

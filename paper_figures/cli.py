@@ -7,18 +7,27 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands.app import Backend, Jobs, Out, Preset, Seed, app, run
-from experiments.running.output import prepare_folder, progress_bar
+from experiments.commands import calibrate, compare, rates, solve, variance  # noqa: F401  (each adds its commands)
+from experiments.commands.app import app, run
+from experiments.commands.options import Address, Backend, Jobs, Out, Preset, Seed, execution, split
+from experiments.commands.terminal import progress_bar
+from experiments.running.files import prepare_folder
 
 
 @app.command()
 def figures(
-    only: Annotated[list[str] | None, typer.Option("--only", help="Name of a figure; may be repeated.")] = None,
-    formats: Annotated[str, typer.Option("--format", help="Comma-separated: pdf, png, svg.")] = "pdf,png",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="A name from `zpg list`, or module:attribute; repeat the option or use commas."),
+    ] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="pdf, png, svg; repeat the option or use commas [pdf,png]")
+    ] = None,
     preset: Preset = "quick",
     out: Out = Path("results"),
     jobs: Jobs = -1,
     backend: Backend = "loky",
+    address: Address = None,
     seed: Seed = 0,
 ) -> None:
     """Regenerate the figures from finished cells, running those that are missing."""
@@ -27,36 +36,38 @@ def figures(
 
     folder = prepare_folder(out)
     with progress_bar("figures") as progress:
-        context = FigureContext(
-            preset=preset, seed=seed, jobs=jobs, backend=backend, cache=folder / "cache", progress=progress
+        how = execution(folder, seed, jobs, backend, address, progress)
+        paths = build_figures(
+            split(only),
+            split(formats) or ("pdf", "png"),
+            prepare_folder(folder / "figures"),
+            FigureContext(preset, how),
         )
-        paths = build_figures(only or [], formats.split(","), prepare_folder(folder / "figures"), context)
     for path in paths:
         print(path)
 
 
 @app.command(name="list")
 def list_everything() -> None:
-    """List instances, links, algorithms, claims and figures."""
-    from experiments.catalogue.algorithms import ALGORITHMS
-    from experiments.catalogue.instances import INSTANCES
-    from experiments.catalogue.methods import METHODS
-    from experiments.catalogue.shipped_claims import stated_claims
+    """List instances, methods, links, inversions, claims and figures."""
+    from experiments.catalogue.lookup import kind_named
+    from experiments.rates.exact_claims import exact_claims
     from paper_figures.registry import all_figures
-    from theory import LINKS
 
-    sections = {
-        "instances": INSTANCES,
-        "links": {name: (link.__doc__ or "").strip().splitlines()[0] for name, link in LINKS.items()},
-        "algorithms": {name: algorithm.title for name, algorithm in ALGORITHMS.items()},
-        "methods": {name: method.title for name, method in METHODS.items()},
-        "claims": {claim.name: claim.reason for claim in stated_claims()},
-        "figures": {name: figure.title for name, figure in all_figures().items()},
+    words = {
+        "instances": "instance",
+        "methods": "method",
+        "links": "link",
+        "inversions": "inversion",
+        "claims": "claim",
     }
+    sections = {title: dict(kind_named(word).names()) for title, word in words.items()}
+    sections["claims, computed exactly"] = {claim.name: claim.reason for claim in exact_claims()}
+    sections["figures"] = {name: figure.title for name, figure in all_figures().items()}
     for title, entries in sections.items():
         print(title)
         for name, summary in entries.items():
-            print(f"  {name:<28} {summary}")
+            print(f"  {name:<34} {summary}")
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.studies.dpo_gap import dpo_gaps, over_instances
-from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError
 
@@ -85,11 +85,9 @@ def _compute(_: FigureContext) -> Frames:
     return {"gaps": gaps, "summary": over_instances(gaps)}
 
 
-register(
-    PaperFigure(
-        name="dpo-gap",
-        title="Gap of trajectory DPO to the KL-regularised optimum, with infinitely much data, against noise",
-        compute=_compute,
-        draw=lambda frames: draw_dpo_gap(frames["summary"]),
-    )
+FIGURE = PaperFigure(
+    name="dpo-gap",
+    title="Gap of trajectory DPO to the KL-regularised optimum, with infinitely much data, against noise",
+    compute=_compute,
+    draw=lambda frames: draw_dpo_gap(frames["summary"]),
 )

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.studies.inversion_bias import inversion_bias
-from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError
 
@@ -113,11 +113,9 @@ def _compute(_: FigureContext) -> Frames:
     return {"bias": inversion_bias()}
 
 
-register(
-    PaperFigure(
-        name="inversion-bias",
-        title="Link-inversion bias of every link against the number of votes",
-        compute=_compute,
-        draw=lambda frames: draw_inversion_bias(frames["bias"]),
-    )
+FIGURE = PaperFigure(
+    name="inversion-bias",
+    title="Link-inversion bias of every link against the number of votes",
+    compute=_compute,
+    draw=lambda frames: draw_inversion_bias(frames["bias"]),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from string import ascii_lowercase
 from typing import Any, Literal
 
@@ -10,33 +11,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from experiments.catalogue.methods import METHODS, get_method
-from experiments.comparison.compare_learning import PRESETS, compare_learning
+from experiments.catalogue.methods import LEARNERS, METHODS
+from experiments.comparison.budget import PRESETS
+from experiments.comparison.compare_learning import compare_learning
 from experiments.comparison.learning_cells import Entry
 from experiments.statistics.intervals import MeanInterval, mean_interval
 from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, stretch_values
-from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError
 
 INSTANCE = "stochastic-gridworld"
-# As `zpg compare` has them by default, whose finished cells are then found.
-N_PAIRS, N_QUERIES = 32, 5
-
 Spent = Literal["iteration", "trajectories", "votes"]
 SPENT: dict[Spent, str] = {"iteration": "iterations", "trajectories": "trajectories", "votes": "votes"}
 
 # Two rows with ZPG in both: so many curves could not be told apart.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "methods that perturb the policy, beside three that need no votes": (
-        *("zpg", "zbcpg-1", "zbcpg-d", "zspo"),
-        *("reinforce", "gpomdp", "exact"),
-    ),
-    "methods that learn a reward or compare likelihoods, beside ZPG": (
-        *("zpg", "dpo-offline", "dpo-early", "dpo-online"),
-        *("ppo-offline", "ppo-online", "ppo-sampled"),
-    ),
-}
+PERTURBING = "methods that perturb the policy, beside those that need no votes"
+LEARNING = "methods that learn a reward or compare likelihoods, beside ZPG"
 
 _BAND = 0.12
 _MARKERS = 5  # a curve; every method has its own iterations, or they would hide each other
@@ -72,13 +63,13 @@ def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) ->
     ax.axhline(optimum, color=GREY, linewidth=1.6, zorder=1)
     series = series_of(curves["method"])
     groups = list(curves.groupby("method", sort=False))
-    for place, (name, rows) in enumerate(groups):
+    for number, (name, rows) in enumerate(groups):
         x = rows.groupby("iteration")[spent].first().to_numpy(float)
         if x.max() == 0:
             continue
         found, look = _interval(rows), series[str(name)]
         every = max(1, len(x) // _MARKERS)
-        first = (place + 1) * every // (len(groups) + 1)
+        first = (number + 1) * every // (len(groups) + 1)
         ax.fill_between(x, found.low, found.high, color=look.color, alpha=_BAND, linewidth=0, zorder=2)
         ax.plot(x, found.mean, **line_and_markers(look), markevery=(first, every), zorder=3)
     _stretch(curves, optimum, ax)
@@ -95,20 +86,21 @@ def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:
     Parameters
     ----------
     curves, finals : DataFrame
-        Of `compare_learning`; methods of neither row are left out.
+        Of `compare_learning`. Methods that are not built in stand in the first row.
 
     Raises
     ------
     InputError
-        If no method of any row is there, or there is no optimum or several; see also `draw_curves`.
+        If there are no curves, or no optimum or several; see also `draw_curves`.
     """
-    groups = {title: in_order(curves[curves["method"].isin(names)]) for title, names in GROUPS.items()}
-    rows = [(title, chosen) for title, chosen in groups.items() if len(chosen)]
-    if not rows:
-        raise InputError(f"curves must hold a method of {', '.join(METHODS)}, got none; take those of compare_learning")
+    if curves.empty:
+        raise InputError("curves must hold at least one method, got none; take those of compare_learning")
+    learn = curves["method"].map(lambda name: name in METHODS and METHODS[name].group == LEARNERS)
+    rows = [(title, in_order(chosen)) for title, chosen in _rows(curves, learn) if len(chosen)]
     if finals["optimum"].nunique() != 1:
         raise InputError(f"finals must hold one optimum, got {finals['optimum'].nunique()}; take those of the curves")
     optimum = float(finals["optimum"].iloc[0])
+    titles = dict(zip(finals["method"], finals["title"], strict=True))
     with print_style():
         figure = new_figure(DOUBLE_COLUMN, _ROW_HEIGHT * len(rows))
         parts = figure.subfigures(len(rows), squeeze=False)[:, 0]
@@ -118,7 +110,7 @@ def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:
             drawn += [draw_curves(chosen, optimum, spent, ax) for ax, spent in zip(axes, SPENT, strict=True)]
             axes[0].set_ylabel(STRETCHED)
             part.suptitle(f"({letter}) {title}", x=0.01, ha="left", fontsize=8)
-            handles = _key(axes[0], chosen)
+            handles = _key(axes[0], chosen, titles)
             longest = max(len(str(handle.get_label())) for handle in handles)
             part.legend(handles=handles, loc="outside lower center", ncols=4 if longest <= _LONG_LABEL else 3)
         for ax in drawn:
@@ -126,9 +118,14 @@ def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:
     return figure
 
 
-def _key(ax: Axes, curves: pd.DataFrame) -> list[Any]:
+def _rows(curves: pd.DataFrame, learn: pd.Series) -> list[tuple[str, pd.DataFrame]]:
+    beside = curves["method"] == "zpg"
+    return [(PERTURBING, curves[~learn]), *([(LEARNING, curves[learn | beside])] if learn.any() else [])]
+
+
+def _key(ax: Axes, curves: pd.DataFrame, titles: Mapping[str, str]) -> list[Any]:
     looks: dict[str, dict[str, Any]] = {
-        get_method(name).title: line_and_markers(look) for name, look in series_of(curves["method"]).items()
+        titles[name]: line_and_markers(look) for name, look in series_of(curves["method"]).items()
     }
     looks |= {"optimum": {"color": GREY, "linewidth": 1.6}}
     return [ax.plot([], [], **look, label=title)[0] for title, look in looks.items()]
@@ -166,28 +163,19 @@ def _check(curves: pd.DataFrame, optimum: float) -> None:
 
 
 def _compute(context: FigureContext) -> Frames:
-    votes, seeds = PRESETS[context.preset]
+    budget, seeds = PRESETS[context.preset]
     found = compare_learning(
         INSTANCE,
-        list(METHODS),
-        n_iterations=votes // (N_PAIRS * N_QUERIES),
-        n_pairs=N_PAIRS,
-        n_queries=N_QUERIES,
+        budget=budget,
         n_seeds=seeds,
-        seed=context.seed,
-        jobs=context.jobs,
-        backend=context.backend,
-        cache=context.cache,
-        progress=context.progress,
+        execution=context.execution,
     )
     return {"curves": found.curves, "finals": found.finals}
 
 
-register(
-    PaperFigure(
-        name="learning-curves",
-        title="Exact value against iterations, trajectories and votes, of all methods on one preference oracle",
-        compute=_compute,
-        draw=lambda frames: draw_learning(frames["curves"], frames["finals"]),
-    )
+FIGURE = PaperFigure(
+    name="learning-curves",
+    title="Exact value against iterations, trajectories and votes, of all methods on one preference oracle",
+    compute=_compute,
+    draw=lambda frames: draw_learning(frames["curves"], frames["finals"]),
 )

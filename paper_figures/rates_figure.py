@@ -15,10 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from experiments.catalogue.algorithms import ALGORITHMS
 from experiments.catalogue.shipped_claims import stated_claims
 from experiments.rates.run_claims import run_claims
-from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, SINGLE_COLUMN, SMALL, Series, new_figure, print_style, series_of
 from theory.errors import InputError
 from theory.rates import Axis
@@ -162,15 +161,14 @@ def verdict_label(row: Any) -> str:
     Parameters
     ----------
     row : row of verdicts
-        With attributes ``algorithm, slope, ci_low, ci_high, outcome, tight``.
+        With attributes ``title, slope, ci_low, ci_high, outcome, tight``.
     """
-    title = ALGORITHMS[row.algorithm].title if row.algorithm in ALGORITHMS else row.algorithm
     numbers = f"{row.slope:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]".replace("-", "\N{MINUS SIGN}")
-    return f"{title}: {numbers} {row.outcome}{', tight' if row.tight else ''}"
+    return f"{row.title}: {numbers} {row.outcome}{', tight' if row.tight else ''}"
 
 
 def _draw_panels(points: pd.DataFrame, panels: list[tuple[str, pd.DataFrame]]) -> Figure:
-    """Panels in two columns, each a large plot over a strip with the stated slope divided out."""
+    """StackedFeedback in two columns, each a large plot over a strip with the stated slope divided out."""
     columns = min(2, len(panels))
     lines = math.ceil(len(panels) / columns)
     with print_style():
@@ -197,10 +195,10 @@ def _one_axis(verdicts: pd.DataFrame) -> Axis:
 
 def _claims(points: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[tuple[Any, Series, pd.DataFrame]]:
     """Every claim's verdict, series and points."""
-    series = series_of(verdicts["algorithm"])
+    series = series_of(verdicts["method"])
     rows: Iterator[Any] = verdicts.itertuples()
     for row in rows:
-        yield row, series[row.algorithm], points[points["claim"] == row.claim]
+        yield row, series[row.method], points[points["claim"] == row.claim]
 
 
 def _middle(points: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[Pair, Pair]:
@@ -263,32 +261,21 @@ def _compute(on_main: bool) -> Callable[[FigureContext], Frames]:
 
     def compute(context: FigureContext) -> Frames:
         claims = [c for c in stated_claims(context.preset) if (c.instance == MAIN_INSTANCE) == on_main]
-        results = run_claims(
-            claims,
-            seed=context.seed,
-            jobs=context.jobs,
-            backend=context.backend,
-            cache=context.cache,
-            progress=context.progress,
-        )
+        results = run_claims(claims, execution=context.execution)
         return {"points": results.points, "verdicts": results.verdicts}
 
     return compute
 
 
-register(
-    PaperFigure(
-        name="rates",
-        title="Measured against stated rates along T, N, M and the balanced path",
-        compute=_compute(on_main=True),
-        draw=lambda frames: draw_rates(frames["points"], frames["verdicts"]),
-    )
+RATES = PaperFigure(
+    name="rates",
+    title="Measured against stated rates along T, N, M and the balanced path",
+    compute=_compute(on_main=True),
+    draw=lambda frames: draw_rates(frames["points"], frames["verdicts"]),
 )
-register(
-    PaperFigure(
-        name="rates-instances",
-        title="Measured against stated rates on other instances",
-        compute=_compute(on_main=False),
-        draw=lambda frames: draw_instances(frames["points"], frames["verdicts"]),
-    )
+INSTANCES = PaperFigure(
+    name="rates-instances",
+    title="Measured against stated rates on other instances",
+    compute=_compute(on_main=False),
+    draw=lambda frames: draw_instances(frames["points"], frames["verdicts"]),
 )

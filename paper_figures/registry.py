@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-import paper_figures
+from experiments.catalogue.lookup import Kind
+from experiments.catalogue.requirements import require_sound
 from experiments.catalogue.shipped_claims import Preset
-from experiments.running.run_tasks import Backend, Progress
+from experiments.running.execution import Execution
 from theory.errors import InputError
 
 if TYPE_CHECKING:  # importing matplotlib takes a while, and names are asked for without drawing
@@ -28,18 +27,12 @@ class FigureContext:
 
     Attributes
     ----------
-    seed : int
-    jobs, backend, cache, progress
-        See `run_cells`.
     preset : {"quick", "paper"}
+    execution : Execution
     """
 
-    seed: int = 0
-    jobs: int = -1
-    backend: Backend = "loky"
-    cache: Path | None = None
     preset: Preset = "quick"
-    progress: Progress | None = None
+    execution: Execution = field(default_factory=Execution)
 
 
 @dataclass(frozen=True)
@@ -64,41 +57,41 @@ class PaperFigure:
     draw: Callable[[Frames], Figure]
 
 
-# Filled by `register`; read it through `all_figures`, which loads the modules first.
-FIGURES: dict[str, PaperFigure] = {}
-
-
-def register(figure: PaperFigure) -> PaperFigure:
-    """Add a figure; modules called ``*_figure`` do so when they are imported.
-
-    Raises
-    ------
-    InputError
-        If the name is taken.
-    """
-    if figure.name in FIGURES:
-        raise InputError(f"figure name must be new, got {figure.name!r} twice; choose another")
-    FIGURES[figure.name] = figure
-    return figure
+# Modules and the figures they hold. Importing matplotlib takes a while, so that names are told without it.
+_HOMES = {
+    "rates": "rates_figure:RATES",
+    "rates-instances": "rates_figure:INSTANCES",
+    "inversion-bias": "inversion_figure:FIGURE",
+    "error-budget": "variance_figure:BUDGET",
+    "error-radius": "variance_figure:RADIUS",
+    "learning-curves": "learning_figure:FIGURE",
+    "small-panels": "small_panels_figure:FIGURE",
+    "wrong-link": "wrong_link_figure:WRONG_LINK",
+    "risky-bandit": "wrong_link_figure:RISKY_BANDIT",
+    "reward-error": "reward_error_figure:FIGURE",
+    "dpo-gap": "dpo_gap_figure:FIGURE",
+}
 
 
 def all_figures() -> dict[str, PaperFigure]:
-    """Every figure of the package, by name: the figures of all modules called ``*_figure``."""
-    for module in pkgutil.iter_modules(paper_figures.__path__):
-        if module.name.endswith("_figure"):
-            import_module(f"{paper_figures.__name__}.{module.name}")
-    return dict(FIGURES)
+    """Every figure of the package, by name."""
+    return {name: _built_in(name) for name in _HOMES}
 
 
-def get_figure(name: str) -> PaperFigure:
-    """Figure of that name.
+def _built_in(name: str) -> PaperFigure:
+    module, _, attribute = _HOMES[name].partition(":")
+    found: PaperFigure = getattr(import_module(f"paper_figures.{module}"), attribute)
+    return found
 
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    figures = all_figures()
-    if name not in figures:
-        raise InputError(f"figure must be one of {', '.join(figures)}, got {name!r}")
-    return figures[name]
+
+def _accepted(text: str, found: object) -> PaperFigure:
+    if not isinstance(found, PaperFigure):
+        raise InputError(
+            f"figure {text!r} must be a PaperFigure, got {type(found).__name__}; "
+            "write PaperFigure(name, title, compute, draw)"
+        )
+    require_sound("figure", text, found)
+    return found
+
+
+KIND: Kind[PaperFigure] = Kind("figure", lambda: dict.fromkeys(_HOMES, ""), _built_in, _accepted)

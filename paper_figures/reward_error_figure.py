@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from threadpoolctl import threadpool_limits
 
-from experiments.catalogue.instances import get_instance
+from experiments.catalogue.lookup import find
 from experiments.catalogue.shipped_claims import Preset
-from experiments.studies.overoptimisation import fixed_data
-from experiments.studies.replicates import summarise
+from experiments.studies.overoptimisation import learned_once
+from experiments.studies.replicates import mean_over_replicates
 from experiments.studies.reward_errors import coverage_error, joint_training
-from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError
 
@@ -130,7 +130,7 @@ def draw_pressure(fixed: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     fixed : DataFrame
-        Summary of `fixed_data`.
+        Summary of `learned_once`.
     ax, returns, raises
         See `draw_coverage`.
     """
@@ -153,7 +153,7 @@ def draw_reward_error(coverage: pd.DataFrame, joint: pd.DataFrame, fixed: pd.Dat
     Parameters
     ----------
     coverage, joint, fixed : DataFrame
-        Summaries of `coverage_error`, `joint_training` and `fixed_data`.
+        Summaries of `coverage_error`, `joint_training` and `learned_once`.
     """
     with print_style():
         figure = new_figure(DOUBLE_COLUMN, 5.2)
@@ -198,27 +198,25 @@ def _key(ax: Axes, settings: pd.Series, symbol: str, measures: tuple[str, str], 
 
 
 def _compute(context: FigureContext) -> Frames:
-    instance = get_instance(INSTANCE)
-    options: dict[str, Any] = {"n_replicates": REPLICATES[context.preset], "seed": context.seed}
+    instance = find("instance", INSTANCE)
+    options: dict[str, Any] = {"n_replicates": REPLICATES[context.preset], "seed": context.execution.seed}
     with threadpool_limits(1):  # fits are too small for threads to pay
         coverage = coverage_error(instance, **options)
         joint = joint_training(instance, **options)
-        fixed = fixed_data(instance, **options)
+        fixed = learned_once(instance, **options)
     errors = [f"error_{policy}" for policy in ("current", "start", "optimal")]
     gains = ["proxy_gain", "true_gain", "overoptimisation"]
     along = ["pairs_from", "n_queries", "iteration", "votes"]
     return {
-        "coverage": summarise(coverage, ["policy", "log_odds", "concentrability"], ["error", "ignorance"]),
-        "joint": summarise(joint, along, [*errors, *gains]),
-        "fixed": summarise(fixed, ["n_pairs", "pressure"], [*gains, "possible_gain"]),
+        "coverage": mean_over_replicates(coverage, ["policy", "log_odds", "concentrability"], ["error", "ignorance"]),
+        "joint": mean_over_replicates(joint, along, [*errors, *gains]),
+        "fixed": mean_over_replicates(fixed, ["n_pairs", "pressure"], [*gains, "possible_gain"]),
     }
 
 
-register(
-    PaperFigure(
-        name="reward-error",
-        title="What a learned reward gets wrong: coverage, votes, over-optimisation",
-        compute=_compute,
-        draw=lambda frames: draw_reward_error(frames["coverage"], frames["joint"], frames["fixed"]),
-    )
+FIGURE = PaperFigure(
+    name="reward-error",
+    title="What a learned reward gets wrong: coverage, votes, over-optimisation",
+    compute=_compute,
+    draw=lambda frames: draw_reward_error(frames["coverage"], frames["joint"], frames["fixed"]),
 )

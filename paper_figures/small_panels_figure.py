@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from experiments.comparison.compare_learning import PRESETS
+from experiments.comparison.budget import PRESETS
 from experiments.studies.small_panels import compare_panels
 from paper_figures.comparisons import ROUNDING, in_order, line_and_markers
-from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError
 
@@ -114,20 +114,14 @@ def draw_small_panels(panels: pd.DataFrame) -> Figure:
 def _compute(context: FigureContext) -> Frames:
     panels = compare_panels(
         n_seeds=PRESETS[context.preset][1],
-        seed=context.seed,
-        jobs=context.jobs,
-        backend=context.backend,
-        cache=context.cache,
-        progress=context.progress,
+        execution=context.execution,
     )
     return {"panels": panels}
 
 
-register(
-    PaperFigure(
-        name="small-panels",
-        title="Gap to the optimum with few pairs an iteration and few votes a pair",
-        compute=_compute,
-        draw=lambda frames: draw_small_panels(frames["panels"]),
-    )
+FIGURE = PaperFigure(
+    name="small-panels",
+    title="Gap to the optimum with few pairs an iteration and few votes a pair",
+    compute=_compute,
+    draw=lambda frames: draw_small_panels(frames["panels"]),
 )

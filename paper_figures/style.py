@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+
+from experiments.catalogue.method import Look
+from experiments.catalogue.methods import METHODS
 
 # Widths of a journal's columns, inches.
 SINGLE_COLUMN = 3.3
@@ -55,70 +58,43 @@ _RC: Any = {  # as matplotlib types it, a dict of some 300 literals
 
 @dataclass(frozen=True)
 class Series:
-    """How one algorithm is drawn: no two differ in colour alone.
+    """How one series is drawn, as matplotlib takes it: no two differ in colour alone."""
 
-    Attributes
-    ----------
-    color : str
-    marker : str
-    size : float
-        Of the marker, points.
-    filled : bool
-    linestyle : str or tuple
-        As matplotlib takes it.
-    """
+    look: Look
 
-    color: str
-    marker: str
-    size: float
-    filled: bool
-    linestyle: Any
+    @property
+    def color(self) -> str:
+        """Colour."""
+        return self.look.color
+
+    @property
+    def size(self) -> float:
+        """Size of the marker, points."""
+        return self.look.size
 
     @property
     def line(self) -> dict[str, Any]:
         """Arguments of a line without markers."""
-        return {"color": self.color, "linestyle": self.linestyle}
+        return {"color": self.color, "linestyle": (0, self.look.dashes) if self.look.dashes else "-"}
 
     @property
     def markers(self) -> dict[str, Any]:
         """Arguments of markers without a line."""
         return {
             "color": self.color,
-            "marker": self.marker,
+            "marker": self.look.marker,
             "markersize": self.size,
-            "markerfacecolor": self.color if self.filled else "none",
+            "markerfacecolor": self.color if self.look.filled else "none",
             "markeredgewidth": 0.9,
             "linestyle": "none",
         }
 
 
-# The colours of Okabe and Ito, told apart by the colour-blind. The first three are nested shapes, large and hollow to
-# small and filled, which stay legible on top of each other: the algorithms they stand for nearly coincide.
-_SERIES = (
-    Series("#0072B2", "o", 7.5, False, "-"),
-    Series("#D55E00", "s", 4.6, False, (0, (4, 1.5))),
-    Series("#000000", "D", 2.0, True, (0, (1, 1.2))),
-    Series("#009E73", "^", 5.0, False, (0, (5, 1, 1, 1))),
-    Series("#CC79A7", "v", 4.5, True, (0, (7, 2))),
-    Series("#E69F00", "P", 4.5, True, (0, (3, 1, 1, 1, 1, 1))),
-    Series("#56B4E9", "x", 5.0, True, (0, (2, 2))),
-    Series("#0072B2", "*", 5.5, True, (0, (1, 2.5))),
-)
-_FOR_ALL = range(3, len(_SERIES))  # the first three are kept for those they were made for
-
-# The same in every figure; other names take what is left, in their order.
-_FIXED = {"zpg": 0, "zbcpg-1": 1, "zbcpg-3": 2, "zbcpg-d": 3, "zspo": 4, "gpomdp": 5, "reinforce": 6}
-
-# Looks of their own: like colours in a family, hollow where the data are those of the start.
-_OWN = {
-    "exact": Series("#000000", "+", 5.0, True, (0, (9, 1.5, 1.5, 1.5))),
-    "ppo-offline": Series("#CC6677", "<", 5.0, False, (0, (6, 1.2))),
-    "ppo-online": Series("#882255", ">", 5.0, True, (0, (3, 0.8))),
-    "ppo-sampled": Series("#AA4499", "X", 5.0, True, (0, (1.5, 0.8))),
-    "dpo-offline": Series("#B36B00", "D", 4.0, False, (0, (6, 1.2, 1, 1.2))),
-    "dpo-early": Series("#B36B00", "h", 5.0, False, (0, (2, 1.2, 1, 1.2, 1, 1.2))),
-    "dpo-online": Series("#B36B00", "d", 5.5, True, (0, (3, 0.8, 1, 0.8))),
-}
+# Looks for whatever has none of its own: the colours of Okabe and Ito, told apart by the colour-blind, and when these
+# are used up the same with other markers.
+_COLORS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0072B2", "#D55E00", "#000000")
+_MARKERS = ("^", "v", "P", "x", "*", "s", "o", "D", "<", ">", "p")
+_DASHES = ((5, 1, 1, 1), (7, 2), (3, 1, 1, 1, 1, 1), (2, 2), (1, 2.5), (4, 1.5), ())
 
 
 def print_style() -> AbstractContextManager[None]:
@@ -138,12 +114,13 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def series_of(names: Iterable[str]) -> dict[str, Series]:
-    """Choose a series for every algorithm.
+    """Choose a series for every method, or whatever else is told apart.
 
     Parameters
     ----------
     names : iterable of str
-        Repetitions are allowed. Beyond eight names without a look of their own series repeat.
+        Repetitions are allowed. A method of the catalogue has its own look in every figure; other names take looks
+        that are free.
 
     Returns
     -------
@@ -151,7 +128,15 @@ def series_of(names: Iterable[str]) -> dict[str, Series]:
         In the order in which the names first appear.
     """
     different = list(dict.fromkeys(names))
-    left = [number for number in _FOR_ALL if number not in {_FIXED.get(name) for name in different}]
-    others = [name for name in different if name not in _FIXED and name not in _OWN]
-    numbers = _FIXED | {name: left[place % len(left)] for place, name in enumerate(others)}
-    return {name: _OWN[name] if name in _OWN else _SERIES[numbers[name]] for name in different}
+    own = {name: METHODS[name].look for name in different if name in METHODS}
+    taken = {(look.color, look.marker) for look in own.values() if look is not None}
+    free = (look for look in _looks() if (look.color, look.marker) not in taken)
+    return {name: Series(own.get(name) or next(free)) for name in different}
+
+
+def _looks() -> Iterator[Look]:
+    """Looks that no two of which share colour and marker, the most different ones first."""
+    for turn in range(len(_MARKERS)):
+        for number, color in enumerate(_COLORS):
+            marker = _MARKERS[(number + turn) % len(_MARKERS)]
+            yield Look(color, marker, 5.0, (number + turn) % 2 == 1, _DASHES[(number + turn) % len(_DASHES)])

@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.catalogue.instances import Instance, get_instance
+from experiments.catalogue.lookup import find
+from experiments.catalogue.methods import DIRECTIONS, VARIANTS
 from experiments.studies.variance import compare_variance, sweep_radius
-from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, new_figure, print_style, series_of
 from theory import policy_gradient
 from theory.errors import InputError
@@ -31,11 +32,8 @@ MEASURES: dict[Measure, str] = {
     "mse": r"raw error / $|\nabla V|^2$",
 }
 
-# Two rows with ZPG in both: more curves than this could not be told apart.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "directions": ("zpg", "zbcpg-1", "zbcpg-3", "zbcpg-d", "value-sphere", "value-1"),
-    "variants of ZPG": ("zpg", "zpg-symmetric", "zpg-common", "zpg-averaged", "zpg-haldane", "zpg-jackknife"),
-}
+# A row a group, with ZPG in each: more curves than this could not be told apart.
+GROUPS = (DIRECTIONS, VARIANTS)
 
 # Luminances and hatches differ as well as colours.
 _PARTS: dict[str, tuple[str, str, str]] = {
@@ -123,7 +121,7 @@ def draw_radius(sweep: pd.DataFrame, measure: Measure, ax: Axes) -> Axes:
     Parameters
     ----------
     sweep : DataFrame
-        Columns ``name``, ``title``, ``radius``, ``rescaled_mse`` and ``mse``, both over |grad V|^2.
+        Columns ``name``, ``title``, ``group``, ``radius``, ``rescaled_mse`` and ``mse``, both over |grad V|^2.
     measure : {"rescaled_mse", "mse"}
     ax : Axes
 
@@ -160,8 +158,9 @@ def draw_error_radius(sweep: pd.DataFrame) -> Figure:
     InputError
         If no estimator of any group is there.
     """
-    groups = {title: sweep[sweep["name"].isin(names)] for title, names in GROUPS.items()}
-    panels = [(title, rows) for title, rows in groups.items() if len(rows)]
+    groups = [*GROUPS, *(group for group in sweep["group"].unique() if group not in GROUPS)]
+    panels = [(group, sweep[(sweep["group"] == group) | (sweep["name"] == "zpg")]) for group in groups]
+    panels = [(group, rows) for group, rows in panels if (rows["group"] == group).any()]
     if not panels:
         raise InputError("sweep must hold an estimator with a radius, got none; take the frame of sweep_radius")
     with print_style():
@@ -176,36 +175,31 @@ def draw_error_radius(sweep: pd.DataFrame) -> Figure:
     return figure
 
 
-def _setting() -> tuple[Instance, dict[str, int]]:
-    return get_instance(MAIN_INSTANCE), {"n_pairs": N_PAIRS, "n_queries": N_QUERIES}
+_COST: dict[str, Any] = {"n_pairs": N_PAIRS, "n_queries": N_QUERIES}
 
 
 def _compute_budget(context: FigureContext) -> Frames:
-    instance, cost = _setting()
-    return {"budget": compare_variance(instance, instance.start, **cost, seed=context.seed)}
+    start = find("instance", MAIN_INSTANCE).start
+    return {"budget": compare_variance(MAIN_INSTANCE, start, **_COST, execution=context.execution)}
 
 
 def _compute_radius(context: FigureContext) -> Frames:
     """Errors in units of the squared length of the gradient."""
-    instance, cost = _setting()
-    sweep = sweep_radius(instance, instance.start, RADII, **cost, seed=context.seed)
+    instance = find("instance", MAIN_INSTANCE)
+    sweep = sweep_radius(MAIN_INSTANCE, instance.start, RADII, **_COST, execution=context.execution)
     unit = float((policy_gradient(instance.mdp, instance.policy, instance.start) ** 2).sum())
     return {"sweep": sweep.assign(**{measure: sweep[measure] / unit for measure in MEASURES})}
 
 
-register(
-    PaperFigure(
-        name="error-budget",
-        title="Bias and variances of every estimator at equal cost and its best radius",
-        compute=_compute_budget,
-        draw=lambda frames: draw_error_budget(frames["budget"]),
-    )
+BUDGET = PaperFigure(
+    name="error-budget",
+    title="Bias and variances of every estimator at equal cost and its best radius",
+    compute=_compute_budget,
+    draw=lambda frames: draw_error_budget(frames["budget"]),
 )
-register(
-    PaperFigure(
-        name="error-radius",
-        title="Error against the radius, at the best scale and raw",
-        compute=_compute_radius,
-        draw=lambda frames: draw_error_radius(frames["sweep"]),
-    )
+RADIUS = PaperFigure(
+    name="error-radius",
+    title="Error against the radius, at the best scale and raw",
+    compute=_compute_radius,
+    draw=lambda frames: draw_error_radius(frames["sweep"]),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,15 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.comparison.compare_learning import PRESETS
+from experiments.comparison.budget import PRESETS, Budget
 from experiments.studies.wrong_link import compare_links
 from paper_figures.comparisons import STRETCHED, check_below, in_order, small_markers, stretch_values
-from paper_figures.registry import FigureContext, Frames, PaperFigure, register
+from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, new_figure, print_style, series_of
 from theory.errors import InputError
 
-# As in the learning curves, whose finished cells with the link assumed are then found.
-N_PAIRS, N_QUERIES = 32, 5
+INSTANCE = "stochastic-gridworld"
 # Raters as certain as the instance has them, and votes enough to invert each pair.
 RISKY: dict[str, Any] = {"instance": "risky-bandit", "scale": 0.15, "n_queries": 25}
 LEVEL = 0.05
@@ -160,35 +160,29 @@ def _check(links: pd.DataFrame) -> None:
         )
 
 
-def _compute(context: FigureContext, **setting: Any) -> Frames:
-    votes, seeds = PRESETS[context.preset]
+def _compute(
+    context: FigureContext,
+    *,
+    instance: str = INSTANCE,
+    scale: float | None = None,
+    n_queries: float = Budget.n_queries,
+) -> Frames:
+    budget, seeds = PRESETS[context.preset]
     links = compare_links(
-        n_iterations=votes // (N_PAIRS * N_QUERIES),
-        n_pairs=N_PAIRS,
-        n_seeds=seeds,
-        seed=context.seed,
-        jobs=context.jobs,
-        backend=context.backend,
-        cache=context.cache,
-        progress=context.progress,
-        **({"n_queries": N_QUERIES} | setting),
+        instance, budget=replace(budget, n_queries=n_queries), n_seeds=seeds, scale=scale, execution=context.execution
     )
     return {"links": links}
 
 
-register(
-    PaperFigure(
-        name="wrong-link",
-        title="Final values, and what is lost, when raters use another link than the methods assume",
-        compute=_compute,
-        draw=lambda frames: draw_wrong_link(frames["links"]),
-    )
+WRONG_LINK = PaperFigure(
+    name="wrong-link",
+    title="Final values, and what is lost, when raters use another link than the methods assume",
+    compute=_compute,
+    draw=lambda frames: draw_wrong_link(frames["links"]),
 )
-register(
-    PaperFigure(
-        name="risky-bandit",
-        title="The same where most votes go to the worse arm: methods that pool votes over outcomes follow them",
-        compute=partial(_compute, **RISKY),
-        draw=lambda frames: draw_wrong_link(frames["links"]),
-    )
+RISKY_BANDIT = PaperFigure(
+    name="risky-bandit",
+    title="The same where most votes go to the worse arm: methods that pool votes over outcomes follow them",
+    compute=partial(_compute, **RISKY),
+    draw=lambda frames: draw_wrong_link(frames["links"]),
 )

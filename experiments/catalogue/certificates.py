@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from estimators.feedback import preferences
-from experiments.catalogue.claims import Point
-from experiments.catalogue.instances import get_instance
+from experiments.catalogue.claims import Point, PointOf
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.lookup import find
+from experiments.catalogue.method import Method
 from theory import certificate, smoothness_bound
 
 # N and M of the certified runs: no noise, trajectories alone, and both.
@@ -19,27 +21,29 @@ RADII = np.geomspace(1e-3, 10.0, 81)
 
 @dataclass(frozen=True)
 class CertificateCheck:
-    """Runs of one algorithm on one instance with alpha = 1 / (4 L d), L proved.
+    """Runs of one method on one instance with alpha = 1 / (4 L d), L proved.
 
     Attributes
     ----------
-    name, algorithm, instance : str
+    name : str
+    method : str or Method
+    instance : str or Instance
     n_iterations : int
     replicates : int
     """
 
     name: str
-    algorithm: str
-    instance: str
+    method: str | Method
+    instance: str | Instance
     n_iterations: int = 256
     replicates: int = 8
 
-    def places(self) -> list[tuple[str, Point]]:
+    def points(self) -> list[PointOf]:
         """Instance and settings of every cell, each with the radius whose certificate is smallest."""
-        instance = get_instance(self.instance)
+        instance = find("instance", self.instance)
         smoothness, dim = smoothness_bound(instance.mdp, instance.policy), instance.policy.dim
         step_size = 1 / (4 * smoothness * dim)
-        places = []
+        points = []
         for n_pairs, n_queries in SETTINGS:
             table = preferences(n_pairs, n_queries, instance.link).table(instance.mdp)
             bound = certificate(
@@ -53,8 +57,8 @@ class CertificateCheck:
                 inversion_bias=table.largest_bias,
                 second_moment=table.largest_second_moment,
             )
-            places.append(
-                (
+            points.append(
+                PointOf(
                     self.instance,
                     Point(
                         n_queries=n_queries,
@@ -65,4 +69,4 @@ class CertificateCheck:
                     ),
                 )
             )
-        return places
+        return points

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from experiments.catalogue.instances import Instance, get_instance
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.lookup import find
+from experiments.catalogue.method import Method
+from theory.errors import InputError
 from theory.rates import Axis, Rate
 
 AXIS_TITLES: dict[Axis, str] = {
@@ -16,6 +19,16 @@ AXIS_TITLES: dict[Axis, str] = {
     "eps": "balanced path eps",
     "d": "parameters d",
 }
+
+
+class RunSettings(NamedTuple):
+    """All that the law of a run depends on, beside method and instance."""
+
+    n_pairs: float
+    n_queries: float
+    radius: float
+    step_size: float
+    repeated: bool
 
 
 @dataclass(frozen=True, order=True)
@@ -30,8 +43,8 @@ class Point:
         mu and alpha.
     n_iterations : int
         T.
-    window : float
-        The gradient norm is averaged over iterations ``window * T < t <= T``: 0 for the theorems' average over the
+    burn_in : float
+        The gradient norm is averaged over iterations ``burn_in * T < t <= T``: 0 for the theorems' average over the
         whole run, 1/2 for the stationary tail.
     repeated : bool
         Whether the votes on a pair are one rater's, repeated: a fault to be studied.
@@ -42,29 +55,36 @@ class Point:
     radius: float
     step_size: float
     n_iterations: int
-    window: float = 0.0
+    burn_in: float = 0.0
     repeated: bool = False
 
     @property
-    def settings(self) -> tuple[float, float, float, float, bool]:
-        """N, M, mu, alpha and whether one rater is repeated: all that the law of a run depends on."""
-        return self.n_pairs, self.n_queries, self.radius, self.step_size, self.repeated
+    def settings(self) -> RunSettings:
+        """What the law of a run depends on: points that share it are prefixes of the same runs."""
+        return RunSettings(self.n_pairs, self.n_queries, self.radius, self.step_size, self.repeated)
 
     @property
     def first(self) -> int:
-        """Index of the first iterate of the window."""
-        return math.floor(self.window * self.n_iterations)
+        """Index of the first iterate that is averaged."""
+        return math.floor(self.burn_in * self.n_iterations)
+
+
+class PointOf(NamedTuple):
+    """A grid point and the instance it is run on."""
+
+    instance: str | Instance
+    point: Point
 
 
 @dataclass(frozen=True)
-class Design:
+class Setup:
     """How everything but the axis is set.
 
     Attributes
     ----------
     n_iterations, n_pairs, n_queries : float
         T, N and M; along the balanced path their constants c1, c2, c3. Infinity isolates the other axes exactly.
-    window : float
+    burn_in : float
         Share of the run that is left out before averaging: 0 for the theorems' average, 1/2 for the stationary tail.
     radius : float, optional
         Fixes mu where the schedule would make it 0 (no noise at all) or on purpose.
@@ -79,7 +99,7 @@ class Design:
     n_iterations: float
     n_pairs: float = math.inf
     n_queries: float = math.inf
-    window: float = 0.0
+    burn_in: float = 0.0
     radius: float | None = None
     radius_scale: float = 1.0
     step_scale: float = 1.0
@@ -95,12 +115,13 @@ class Claim:
     ----------
     name : str
         Unique; it seeds the runs.
-    algorithm, instance : str
+    method : str or Method
+    instance : str or Instance
     axis : {"T", "N", "M", "eps", "d"}
         Along d, grid point x is run on the instance ``<instance>-x``.
     grid : tuple of float
         The asymptotic window, fixed before the run.
-    design : Design
+    setup : Setup
     rate : Rate
         Where the exponent comes from.
     replicates : int
@@ -110,20 +131,42 @@ class Claim:
     margin : float
         Slack granted to the exponent.
     reason : str
-        Why this design isolates the axis.
+        Why this setup isolates the axis.
+
+    Raises
+    ------
+    InputError
+        If the grid is not of at least two distinct positive numbers, or other numbers are out of their range.
     """
 
     name: str
-    algorithm: str
-    instance: str
+    method: str | Method
+    instance: str | Instance
     axis: Axis
     grid: tuple[float, ...]
-    design: Design
+    setup: Setup
     rate: Rate
     replicates: int
     two_sided: bool
     reason: str
     margin: float = 0.05
+
+    def __post_init__(self) -> None:
+        grid = self.grid
+        if len(grid) < 2 or len(set(grid)) < len(grid) or not all(0 < x < math.inf for x in grid):
+            raise InputError(f"grid of claim {self.name!r} must be at least 2 distinct positive numbers, got {grid}")
+        if self.axis not in self.rate.exponents:
+            raise InputError(
+                f"axis of claim {self.name!r} must be one that its rate has an exponent for, "
+                f"{', '.join(self.rate.exponents)}, got {self.axis!r}"
+            )
+        if self.axis == "d" and not isinstance(self.instance, str):
+            raise InputError(f"instance of claim {self.name!r} must be a name along d: instances <name>-d are run")
+        if self.replicates < 2 or not self.margin > 0:
+            raise InputError(
+                f"claim {self.name!r} must have at least 2 replicates and a positive margin, "
+                f"got {self.replicates} and {self.margin}"
+            )
 
     @property
     def exponent(self) -> float:
@@ -135,14 +178,14 @@ class Claim:
         """Where the axis tends to."""
         return "zero" if self.axis == "eps" else "infinity"
 
-    def places(self) -> list[tuple[str, Point]]:
+    def points(self) -> list[PointOf]:
         """Instance and settings of every grid point, in the order of the grid."""
         names = [f"{self.instance}-{x:g}" if self.axis == "d" else self.instance for x in self.grid]
-        return [(name, self._point(x, get_instance(name))) for x, name in zip(self.grid, names, strict=True)]
+        return [PointOf(name, self._point(x, find("instance", name))) for x, name in zip(self.grid, names, strict=True)]
 
     def _point(self, x: float, instance: Instance) -> Point:
-        design = self.design
-        iterations, pairs, queries = design.n_iterations, design.n_pairs, design.n_queries
+        setup = self.setup
+        iterations, pairs, queries = setup.n_iterations, setup.n_pairs, setup.n_queries
         if self.axis == "T":
             iterations = x
         elif self.axis == "N":
@@ -151,23 +194,31 @@ class Claim:
             queries = x
         elif self.axis == "eps":
             iterations, pairs = round(iterations / x), round(pairs / x**2)
-            power = self.rate.queries_power if design.queries_power is None else design.queries_power
+            power = self.rate.queries_power if setup.queries_power is None else setup.queries_power
             queries = round(queries / x**power)
+        for name, count in (("T", iterations), ("N", pairs), ("M", queries)):
+            if not count >= 1 or (math.isfinite(count) and count != round(count)):
+                raise InputError(f"{name} of claim {self.name!r} must be a whole number of at least 1, got {count}")
         schedule = self.rate.schedule(
             dim=instance.policy.dim,
             horizon=instance.mdp.horizon,
             n_pairs=pairs,
             n_queries=queries,
-            radius_scale=design.radius_scale,
-            step_scale=design.step_scale,
+            radius_scale=setup.radius_scale,
+            step_scale=setup.step_scale,
         )
-        radius = float(schedule.radius) if design.radius is None else design.radius
+        radius = float(schedule.radius) if setup.radius is None else setup.radius
         return Point(
             n_queries=queries,
             n_pairs=pairs,
             radius=radius,
             step_size=float(schedule.step_size),
             n_iterations=int(iterations),
-            window=design.window,
-            repeated=design.repeated,
+            burn_in=setup.burn_in,
+            repeated=setup.repeated,
         )
+
+
+def name_of(thing: str | Instance | Method) -> str:
+    """Name of an instance or method that may be given as an object."""
+    return thing if isinstance(thing, str) else thing.name

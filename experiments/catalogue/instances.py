@@ -1,23 +1,20 @@
-"""Named instances: an MDP, a policy class, where runs start, and the link of the raters."""
+"""The named instances, and how a user's own becomes one."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from experiments.catalogue import user_modules
+from experiments.catalogue.instance import Instance, at_optimum, content_of, default_link
+from experiments.catalogue.lookup import Kind, called
+from experiments.catalogue.requirements import require_sound
 from theory import (
-    LINKS,
     CircularPolicy,
     InputError,
-    Link,
     Logistic,
     LogLinearSoftmax,
     Policy,
@@ -28,54 +25,11 @@ from theory import (
     from_gymnasium,
     garnet,
     gridworld,
-    value_and_gradient,
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Instance:
-    """What a claim is tested on.
-
-    Attributes
-    ----------
-    name, summary : str
-    mdp : TabularMDP
-    policy : Policy
-    start : array (dim,)
-        Where runs start, theta_1.
-    link : Link
-        The link of the raters. Its scale grows with the horizon, so that votes stay informative.
-    """
-
-    name: str
-    summary: str
-    mdp: TabularMDP
-    policy: Policy
-    start: NDArray[np.float64]
-    link: Link
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.link, Link):
-            raise InputError(
-                f"link of instance {self.name} must have symmetric, probability, inverse, derivative and "
-                f"second_derivative, got {type(self.link).__name__}; use one of {', '.join(LINKS)}"
-            )
-        start = np.asarray(self.start, dtype=np.float64)
-        if start.shape != (self.policy.dim,) or not np.isfinite(start).all():
-            raise InputError(
-                f"start of instance {self.name} must be {self.policy.dim} finite numbers, got shape {start.shape}"
-                f"{'' if np.isfinite(start).all() else ' with nan or inf'}"
-            )
-        object.__setattr__(self, "start", start)
-
-
-def default_link(mdp: TabularMDP) -> Logistic:
-    """Link of instances that name none."""
-    return Logistic(scale=mdp.horizon / 2)
-
-
 def _instance(name: str, summary: str, mdp: TabularMDP, policy: Policy) -> Instance:
-    return Instance(name, summary, mdp, policy, np.zeros(policy.dim), default_link(mdp))
+    return Instance(name, summary, mdp, policy, np.zeros(policy.dim), default_link(mdp), link_is_default=True)
 
 
 def _tabular(name: str, summary: str, mdp: TabularMDP) -> Instance:
@@ -89,17 +43,6 @@ def _garnet() -> TabularMDP:
 
 def _circular(name: str, summary: str, mdp: TabularMDP) -> Instance:
     return _instance(name, summary, mdp, CircularPolicy(mdp.n_states, mdp.n_actions, concentration=1.0))
-
-
-def at_optimum(instance: Instance) -> Instance:
-    """The instance, started where exact ascent from its start ends: noise floors are then reached at once."""
-
-    def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        value, gradient = value_and_gradient(instance.mdp, instance.policy, theta)
-        return -float(value), -gradient
-
-    found = minimize(loss, instance.start, jac=True, method="BFGS", options={"gtol": 1e-9})
-    return replace(instance, start=found.x)
 
 
 def _log_linear(name: str, summary: str) -> Instance:
@@ -163,7 +106,7 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
     ),
     "risky-bandit": (
         "a sure 0.6 against 1 with probability 0.55; raters so certain that most votes go to the worse arm",
-        lambda n, s: replace(_tabular(n, s, risky_bandit()), link=Logistic(0.15)),
+        lambda n, s: replace(_tabular(n, s, risky_bandit()), link=Logistic(0.15), link_is_default=False),
     ),
     "chain": (
         "deterministic chain of 5 states, H = 8, tabular softmax",
@@ -198,60 +141,55 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
 INSTANCES: dict[str, str] = {name: summary for name, (summary, _) in _BUILDERS.items()}
 
 
-@lru_cache(maxsize=32)
-def get_instance(name: str) -> Instance:
-    """Instance of that name, or the user's own from ``module:attribute``.
-
-    Parameters
-    ----------
-    name : str
-        One of `INSTANCES`, or ``module:attribute`` naming an `Instance`, a `TabularMDP` (tabular softmax is then used)
-        or a function without arguments that returns either.
-
-    Raises
-    ------
-    InputError
-        If there is no such instance, or the module or attribute cannot be had.
-    """
-    if ":" in name:
-        return _load(name)
-    if name not in _BUILDERS:
-        raise InputError(
-            f"instance must be one of {', '.join(INSTANCES)}, or module:attribute for your own; got {name!r}"
-        )
+@lru_cache(maxsize=64)
+def _built_in(name: str) -> Instance:
     summary, build = _BUILDERS[name]
     return build(name, summary)
 
 
-def _called(name: str, build: Callable[[], object]) -> object:
-    try:
-        return build()
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"instance {name!r}: calling it without arguments failed ({type(error).__name__}: {error}); see to it there"
-        ) from error
-
-
-def _load(name: str) -> Instance:
-    module_name, _, attribute = name.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except InputError:
-        raise
-    except AttributeError:
-        raise InputError(f"instance {name!r}: module {module_name} has no attribute {attribute!r}") from None
-    except Exception as error:
-        raise InputError(f"instance {name!r}: cannot import {module_name} ({type(error).__name__}: {error})") from error
-    if callable(found) and not isinstance(found, TabularMDP | Instance):
-        found = _called(name, found)
-    if isinstance(found, TabularMDP):
-        return _tabular(name, f"your own: {found!r}, tabular softmax", found)
+def _accepted(text: str, found: object) -> Instance:
+    """Make an instance of what a user gave; checked once."""
     if isinstance(found, Instance):
-        return found
-    raise InputError(
-        f"instance {name!r} must be a TabularMDP, an Instance or a function returning one, got {type(found).__name__}"
+        return _sound(text, found)
+    if not isinstance(found, TabularMDP) and not callable(found):
+        raise _not_an_instance(text, found)
+    return _converted(text, user_modules.loaded_digest(), found)
+
+
+@lru_cache(maxsize=64)
+def _converted(text: str, sources: str, found: object) -> Instance:  # noqa: ARG001  (other sources, another instance)
+    made = _as_instance(text, found)
+    drawn = callable(found) and not isinstance(found, TabularMDP)
+    if drawn and content_of(_as_instance(text, found)) != content_of(made):
+        raise InputError(
+            f"instance {text!r} must be the same whenever it is built, got two different ones from two calls; "
+            "seed what it draws, for example np.random.default_rng(0)"
+        )
+    return _sound(text, made)
+
+
+def _as_instance(text: str, found: object) -> Instance:
+    built = found
+    if callable(found) and not isinstance(found, TabularMDP | Instance):
+        build: Callable[[], object] = found
+        built = called("instance", text, build)
+    if isinstance(built, TabularMDP):
+        return _tabular(text, f"your own: {built!r}, tabular softmax", built)
+    if isinstance(built, Instance):
+        return built
+    raise _not_an_instance(text, built)
+
+
+def _not_an_instance(text: str, found: object) -> InputError:
+    return InputError(
+        f"instance {text!r} must be a TabularMDP, an Instance or a function returning one, got {type(found).__name__}"
     )
+
+
+@lru_cache(maxsize=64)
+def _sound(text: str, instance: Instance) -> Instance:
+    require_sound("instance", text, instance)
+    return instance
+
+
+KIND = Kind("instance", lambda: INSTANCES, _built_in, _accepted)

@@ -1,8 +1,10 @@
-"""Links as the exact claims and figures on inversion bias use them."""
+"""The links that have names, and links as the exact claims and figures on inversion bias use them."""
 
 from __future__ import annotations
 
-from theory import LINKS, Trimmed, VoteModel
+from experiments.catalogue.lookup import Kind
+from experiments.catalogue.requirements import require_sound
+from theory import LINKS, InputError, Link, Trimmed, VoteModel
 from theory.links import ScaledLink, largest_trim
 
 HORIZON = 5
@@ -19,3 +21,37 @@ def boundary_model(name: str, n_queries: int, horizon: int = HORIZON) -> tuple[V
     low, high = float(link.probability(-horizon)), float(link.probability(horizon))
     model = VoteModel(link, n_queries, Trimmed(largest_trim(link, horizon)))
     return model, float(-horizon if low <= 1 - high else horizon)
+
+
+def matched_link(name: str, link: Link) -> Link:
+    """Link of that name, as steep at 0 as a given one: only its shape differs. A user's own is taken unchanged.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in LINKS:
+        return KIND.find(name)
+    if isinstance(link, LINKS[name]):
+        return link
+    return LINKS[name](scale=float(LINKS[name]().derivative(0.0) / link.derivative(0.0)))
+
+
+def _accepted(text: str, found: object) -> Link:
+    if isinstance(found, type) or not isinstance(found, Link):
+        raise InputError(
+            f"link {text!r} must have symmetric, probability, inverse, derivative and second_derivative, "
+            f"got {found!r}; write an object such as Logistic(2.0), not a class"
+        )
+    require_sound("link", text, found)
+    return found
+
+
+def _summary(link: type[ScaledLink]) -> str:
+    return (link.__doc__ or "").strip().splitlines()[0]
+
+
+KIND: Kind[Link] = Kind(
+    "link", lambda: {name: _summary(link) for name, link in LINKS.items()}, lambda name: LINKS[name](), _accepted
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from experiments.running.output import console, show
+from experiments.commands.terminal import console, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,13 +79,13 @@ def print_comparison(found: Comparison, footer: str) -> None:
     """One row a method, best first, each tested against ZPG; what it cost and how it was tuned; what that means."""
     from rich.table import Table
 
-    from experiments.catalogue.methods import get_method
     from experiments.comparison.compare_learning import reference_method, tests_against
 
     finals = found.finals
-    against = get_method(reference_method(finals))
-    tests = tests_against(found.tests, against.name).set_index("method")
-    ends = Table("method", "final value", "worst", "gap", f"minus {against.title}", "p (Holm)")
+    reference = reference_method(finals)
+    title = finals.set_index("method")["title"][reference]
+    tests = tests_against(found.tests, reference).set_index("method")
+    ends = Table("method", "final value", "worst", "gap", f"minus {title}", "p (Holm)")
     costs = Table("method", "trajectories", "votes", "step", "also tuned", "settings tried")
     for row in finals.to_dict(orient="records"):
         test = tests.loc[row["method"]] if row["method"] in tests.index else None
@@ -101,7 +101,7 @@ def print_comparison(found: Comparison, footer: str) -> None:
             row["title"],
             f"{row['trajectories']:,.0f}",
             f"{row['votes']:,.0f}",
-            "" if row["method"] == "dpo-offline" else f"{row['step_size']:.3g}{_edge(row['at_edge'])}",
+            f"{row['step_size']:.3g}{_edge(row['at_edge'])}" if row["step_counts"] else "",
             f"{row['knob_name']} {row['knob']:.3g}{_edge(row['knob_at_edge'])}" if row["knob_name"] else "",
             str(row["settings_tried"]),
         )
@@ -190,7 +190,7 @@ def _certificate_line(certificates: pd.DataFrame) -> str:
         f"certificates (L proved, alpha = 1/(4Ld)): {len(certificates)} cells on "
         f"{certificates['instance'].nunique()} instances, {exceeded} exceeded "
         f"(a run that never moved would exceed {int(certificates['informative'].sum())});\n"
-        f"largest measured / certificate {worst['ratio']:.3g} ({worst['algorithm']} on {worst['instance']})"
+        f"largest measured / certificate {worst['ratio']:.3g} ({worst['method']} on {worst['instance']})"
     )
 
 

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from experiments.catalogue.instances import Instance, default_link, get_instance
-from experiments.catalogue.methods import METHODS, get_method
+from experiments.catalogue.claims import name_of
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.links import matched_link
+from experiments.catalogue.lookup import find
+from experiments.catalogue.method import Method
+from experiments.comparison.budget import PRESETS, Budget
 from experiments.comparison.learning import Learning, learn
 from experiments.comparison.learning_cells import Entry
+from experiments.running.execution import Execution
 from experiments.statistics.intervals import mean_interval, paired_differences, sign_flip_test
 from experiments.statistics.verdicts import holm
-from theory import LINKS, InputError, Link, Logistic, additive_moments, optimal_value, return_distribution
+from theory import InputError, Link, Logistic, additive_moments, optimal_value, return_distribution
 from theory.links import ScaledLink, check_invertible
 
-# Votes a run, and seeds.
-PRESETS = {"quick": (48_000, 20), "paper": (160_000, 100)}
+# The methods compared where none are named.
+COMPARED = (
+    *("zpg", "zbcpg-1", "zbcpg-d", "zspo", "dpo-offline", "dpo-early", "dpo-online"),
+    *("ppo-offline", "ppo-online", "ppo-sampled", "reinforce", "gpomdp", "exact"),
+)
 
 # By which a scale grows until the link no longer saturates on [-H, H].
 WIDER = 1.25
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Learning curves and what they say.
 
@@ -50,50 +57,55 @@ class Comparison:
     finals: pd.DataFrame
     tests: pd.DataFrame
 
+    def __repr__(self) -> str:
+        ends = ", ".join(f"{row.method} {row.final:.4g}" for row in self.finals.itertuples())
+        return f"Comparison({ends}; optimum {self.finals['optimum'].iloc[0]:.4g})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Where the methods end, one row a method, best first."""
+        return self.finals
+
 
 def compare_learning(
-    instance: str,
-    methods: Sequence[str] = tuple(METHODS),
+    instance: str | Instance,
+    methods: Sequence[str | Method] = COMPARED,
     *,
-    n_iterations: int = 300,
-    n_pairs: int = 32,
-    n_queries: int = 5,
-    n_seeds: int = 20,
+    budget: Budget | None = None,
+    n_seeds: int = PRESETS["quick"][1],
     scale: float | None = None,
     raters: str | None = None,
-    **options: Any,
+    execution: Execution | None = None,
 ) -> Comparison:
     """Tune methods by one rule, run them on the same oracle with the same budget, and compare where they end.
 
     Parameters
     ----------
-    instance : str
-        A name of `INSTANCES`, or ``module:attribute``.
-    methods : sequence of str
-        Names of `METHODS`.
-    n_iterations, n_pairs, n_queries : int
-        T, N and M.
+    instance : str or Instance
+        A built-in name, ``module:attribute``, or an instance.
+    methods : sequence of str or Method
+        The same.
+    budget : Budget, optional
+        T, N and M of every run.
     n_seeds : int
         At least 2.
     scale : float, optional
         Of the link assumed, in units of return; see `informative_link`.
     raters : str, optional
-        Name of the link that the raters use instead, as steep at 0; methods are tuned without knowing.
-    **options
-        ``seed``, ``jobs``, ``backend``, ``cache`` and ``progress`` of `experiments.comparison.learning.learn`.
+        The link that the raters use instead: a built-in one, made as steep at 0, or ``module:attribute``. Methods are
+        tuned without knowing.
+    execution : Execution, optional
 
     Raises
     ------
     InputError
         If a name is unknown or a number out of its range.
     """
-    chosen = get_instance(instance)
+    chosen = find("instance", instance)
     link = informative_link(chosen, scale)
     voting = None if raters is None else matched_link(raters, link)
-    entries = [
-        Entry(method, instance, n_iterations, n_pairs, n_queries, link, voting) for method in dict.fromkeys(methods)
-    ]
-    return summarise(learn(entries, n_seeds, **options), optimal_value(chosen.mdp))
+    entries = [Entry(method, instance, budget or Budget(), link, voting) for method in dict.fromkeys(methods)]
+    titles = {name_of(method): find("method", method) for method in methods}
+    return compare_finals(learn(entries, n_seeds, execution), optimal_value(chosen.mdp), titles)
 
 
 def informative_link(instance: Instance, scale: float | None = None) -> Link:
@@ -117,7 +129,7 @@ def informative_link(instance: Instance, scale: float | None = None) -> Link:
         if not isinstance(link, ScaledLink):
             raise InputError(f"scale must be left out for a link without one, got {scale} for {link}")
         link = replace(link, scale=scale)
-    elif link == default_link(mdp):
+    elif instance.link_is_default:
         theta = instance.start
         variance = (
             additive_moments(mdp, instance.policy, theta, mdp.expected_reward)[1]
@@ -144,21 +156,6 @@ def _invertible(link: Link, horizon: int) -> bool:
     return True
 
 
-def matched_link(name: str, link: Link) -> ScaledLink:
-    """Link of that name, as steep at 0 as a given one: only its shape differs.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    if name not in LINKS:
-        raise InputError(f"raters must use one of the links {', '.join(LINKS)}, got {name!r}")
-    if isinstance(link, LINKS[name]):
-        return link
-    return LINKS[name](scale=float(LINKS[name]().derivative(0.0) / link.derivative(0.0)))
-
-
 def reference_method(finals: pd.DataFrame) -> str:
     """The method that others are printed against: ZPG where it takes part, else the best."""
     names = list(finals["method"])
@@ -173,8 +170,8 @@ def tests_against(tests: pd.DataFrame, reference: str) -> pd.DataFrame:
     return pd.concat([ahead, turned], ignore_index=True)
 
 
-def summarise(learning: Learning, optimum: float) -> Comparison:
-    """Final values and paired tests of learning curves on one instance with one budget."""
+def compare_finals(learning: Learning, optimum: float, methods: Mapping[str, Method]) -> Comparison:
+    """Final values and paired tests of learning curves of methods, by name, on one instance with one budget."""
     ends = learning.curves[learning.curves["iteration"] == learning.curves["n_iterations"]]
     values = ends.pivot(index="seed", columns="method", values="value")
     values = values[values.mean().sort_values(ascending=False, kind="stable").index]
@@ -184,7 +181,7 @@ def summarise(learning: Learning, optimum: float) -> Comparison:
     finals = pd.DataFrame(
         {
             "method": values.columns,
-            "title": [get_method(name).title for name in values.columns],
+            "title": [methods[name].title for name in values.columns],
             "final": interval.mean,
             "ci_low": interval.low,
             "ci_high": interval.high,
@@ -195,7 +192,8 @@ def summarise(learning: Learning, optimum: float) -> Comparison:
             "trajectories": spent["trajectories"].to_numpy(),
             "votes": spent["votes"].to_numpy(),
             **{name: settings[name].to_numpy() for name in ("step_size", "knob", "at_edge", "knob_at_edge")},
-            "knob_name": [get_method(name).knob for name in values.columns],
+            "knob_name": [methods[name].knob for name in values.columns],
+            "step_counts": [methods[name].steps for name in values.columns],
             "settings_tried": learning.tuning.groupby("method").size().loc[values.columns].to_numpy(),
             "seeds": len(values),
         }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pandas as pd
 
 from experiments.comparison.learning_cells import Entry, LearningCell, learning_cell, learning_work, run_learning
-from experiments.comparison.tuning import best_places, tune
-from experiments.running.run_tasks import Backend, Progress, run_tasks
+from experiments.comparison.tuning import best_settings, tune
+from experiments.running.execution import Execution
+from experiments.running.run_tasks import run_tasks
 from theory import InputError
 
 # Seeds of one cell.
@@ -33,16 +33,7 @@ class Learning:
     tuning: pd.DataFrame
 
 
-def learn(
-    entries: Sequence[Entry],
-    n_seeds: int,
-    *,
-    seed: int = 0,
-    jobs: int = -1,
-    backend: Backend = "loky",
-    cache: Path | None = None,
-    progress: Progress | None = None,
-) -> Learning:
+def learn(entries: Sequence[Entry], n_seeds: int, execution: Execution | None = None) -> Learning:
     """Tune every entry by the same rule, then run it on seeds of their own.
 
     Parameters
@@ -50,8 +41,8 @@ def learn(
     entries : sequence of Entry
     n_seeds : int
         At least 2; runs of the chosen setting.
-    seed, jobs, backend, cache, progress
-        See `run_cells`; grids that grow add to the total of the progress.
+    execution : Execution, optional
+        Grids that grow add to the total of the progress.
 
     Raises
     ------
@@ -60,6 +51,7 @@ def learn(
     """
     if n_seeds < 2 or not entries:
         raise InputError(f"n_seeds must be at least 2 and entries at least one, got {n_seeds} and {len(entries)}")
+    how = execution or Execution()
     blind = {entry: replace(entry, rater_link=None) for entry in entries}
     different = list(dict.fromkeys(blind.values()))
     blocks = [(first, min(BLOCK, n_seeds - first)) for first in range(0, n_seeds, BLOCK)]
@@ -69,13 +61,15 @@ def learn(
     def run(cells: list[LearningCell], *, extra: int = 0) -> pd.DataFrame:
         nonlocal done, grown
         before, done, grown = done, done + len(cells), grown + extra
+        progress = how.progress
         report = (lambda number, _: progress(before + number, sure + grown)) if progress else None
-        return run_tasks(run_learning, cells, learning_work, jobs=jobs, backend=backend, cache=cache, progress=report)
+        frames = run_tasks(run_learning, cells, learning_work, replace(how, progress=report))
+        return pd.concat(frames, ignore_index=True)
 
-    tuning = tune(different, seed, run)
-    best = {entry: places[0] for entry, places in best_places(tuning, different, 1).items()}
+    tuning = tune(different, how.seed, run)
+    best = {entry: indices[0] for entry, indices in best_settings(tuning, different, 1).items()}
     finals = [
-        learning_cell(entry, (best[blind[entry]],), first, n, seed, (1, first))
+        learning_cell(entry, (best[blind[entry]],), first, n, how.seed, (1, first))
         for entry in entries
         for first, n in blocks
     ]

@@ -9,8 +9,8 @@ from typing import Protocol
 import pandas as pd
 
 from experiments.catalogue.methods import N_SETTINGS
-from experiments.catalogue.setting_grid import Place
-from experiments.comparison.learning_cells import SCORED, Entry, LearningCell, lattice_of, learning_cell
+from experiments.catalogue.setting_grid import GridIndex
+from experiments.comparison.learning_cells import SCORED, Entry, LearningCell, grid_of, learning_cell
 
 # Seeds of the first look, on which the whole grid runs, and of the second, for the best few of it.
 FIRST_SEEDS, SECOND_SEEDS, N_SECOND = 4, 20, 3
@@ -19,7 +19,7 @@ FIRST_SEEDS, SECOND_SEEDS, N_SECOND = 4, 20, 3
 GROWTHS, LOOKS = 5, 3
 
 _FIELDS = list(Entry.FIELDS)
-_PLACE = ["step_place", "knob_place"]
+_INDEX = ["step_index", "knob_index"]
 
 
 class Run(Protocol):
@@ -43,11 +43,11 @@ def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an entry and setting: fields of the entry, place and values of the setting, ``score``, ``seeds`` that it
+        One row an entry and setting: fields of the entry, index and values of the setting, ``score``, ``seeds`` that it
         was scored on, ``rank`` (of those with most seeds first), ``chosen``, ``at_edge`` and ``knob_at_edge`` where a
         smaller or larger step size or knob is possible and was not tried.
     """
-    pilots = [run([learning_cell(entry, lattice_of(entry).first, 0, FIRST_SEEDS, seed, (0, 0)) for entry in entries])]
+    pilots = [run([learning_cell(entry, grid_of(entry).first, 0, FIRST_SEEDS, seed, (0, 0)) for entry in entries])]
     grown, looked = Counter[Entry](), Counter[Entry]()
     while True:
         found = score_settings(pd.concat(pilots), entries)
@@ -75,15 +75,15 @@ def rule_in_words() -> str:
     )
 
 
-def best_places(tuning: pd.DataFrame, entries: Sequence[Entry], number: int) -> dict[Entry, tuple[Place, ...]]:
+def best_settings(tuning: pd.DataFrame, entries: Sequence[Entry], number: int) -> dict[Entry, tuple[GridIndex, ...]]:
     """The best settings of each entry, best first."""
     top = tuning[tuning["rank"] < number].sort_values("rank", kind="stable")
-    return {entry: _places(_of(top, entry)) for entry in entries}
+    return {entry: _indices(_of(top, entry)) for entry in entries}
 
 
 def score_settings(pilots: pd.DataFrame, entries: Sequence[Entry]) -> pd.DataFrame:
     """Score and rank the settings of pilot runs; of equals the first is the best. See `tune`."""
-    groups = pilots.groupby([*_FIELDS, *_PLACE], sort=False)
+    groups = pilots.groupby([*_FIELDS, *_INDEX], sort=False)
     scores = groups.agg(
         step_size=("step_size", "first"), knob=("knob", "first"), score=("score", "mean"), seeds=("seed", "nunique")
     ).reset_index()
@@ -92,24 +92,24 @@ def score_settings(pilots: pd.DataFrame, entries: Sequence[Entry]) -> pd.DataFra
     scores["chosen"] = scores["rank"] == 0
     for entry in entries:
         rows = _of(scores, entry)
-        lattice, tried = lattice_of(entry), set(_places(rows))
+        grid, tried = grid_of(entry), set(_indices(rows))
         for name, axis in (("at_edge", 0), ("knob_at_edge", 1)):
-            scores.loc[rows.index, name] = [not tried.issuperset(lattice.beside(at)[axis]) for at in _places(rows)]
+            scores.loc[rows.index, name] = [not tried.issuperset(grid.beside(at)[axis]) for at in _indices(rows)]
     return scores.astype({"at_edge": bool, "knob_at_edge": bool})
 
 
-def _beside_best(tuning: pd.DataFrame, entry: Entry) -> tuple[Place, ...]:
+def _beside_best(tuning: pd.DataFrame, entry: Entry) -> tuple[GridIndex, ...]:
     """Untried settings beside the best one."""
     rows = _of(tuning, entry)
-    (best,) = _places(rows[rows["rank"] == 0])
-    tried = set(_places(rows))
-    return tuple(at for axis in lattice_of(entry).beside(best) for at in axis if at not in tried)
+    (best,) = _indices(rows[rows["rank"] == 0])
+    tried = set(_indices(rows))
+    return tuple(at for axis in grid_of(entry).beside(best) for at in axis if at not in tried)
 
 
-def _best_seen_once(tuning: pd.DataFrame, entry: Entry) -> tuple[Place, ...]:
+def _best_seen_once(tuning: pd.DataFrame, entry: Entry) -> tuple[GridIndex, ...]:
     """Those of the best few by score that had no second look."""
     best = _of(tuning, entry).sort_values("score", ascending=False, kind="stable").head(N_SECOND)
-    return _places(best[best["seeds"] == FIRST_SEEDS])
+    return _indices(best[best["seeds"] == FIRST_SEEDS])
 
 
 def _of(frame: pd.DataFrame, entry: Entry) -> pd.DataFrame:
@@ -119,5 +119,5 @@ def _of(frame: pd.DataFrame, entry: Entry) -> pd.DataFrame:
     return frame[same]
 
 
-def _places(rows: pd.DataFrame) -> tuple[Place, ...]:
-    return tuple((int(i), int(j)) for i, j in rows[_PLACE].to_numpy())
+def _indices(rows: pd.DataFrame) -> tuple[GridIndex, ...]:
+    return tuple((int(i), int(j)) for i, j in rows[_INDEX].to_numpy())

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import betaincinv, stdtr, stdtrit
 
-from experiments.catalogue.claims import Claim
+from experiments.catalogue.claims import Claim, name_of
 from experiments.catalogue.shipped_claims import REPLICATES, Preset, sharpened_claims, stated_claims
 from experiments.rates.run_claims import DEFAULT_PLAN
 from experiments.statistics.power_law import fit_slopes
@@ -176,7 +176,7 @@ def calibrate(
 
 def kind_of(claim: Claim) -> str:
     """Kind of claim that `NOISE` knows: the axis, with the instance where that has noise of its own."""
-    own = f"{claim.axis} {claim.instance}"
+    own = f"{claim.axis} {name_of(claim.instance)}"
     return own if own in NOISE else claim.axis
 
 

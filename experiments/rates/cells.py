@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,13 +13,14 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from estimators import Ascent, PreferenceFeedback, ZerothOrder, ascend
-from estimators.stacked_feedback import Panels
-from experiments.catalogue.algorithms import get_algorithm
+from estimators import Ascent, PreferenceFeedback, StackedFeedback, ascend
 from experiments.catalogue.certificates import CertificateCheck
-from experiments.catalogue.claims import Claim, Point
-from experiments.catalogue.instances import Instance, get_instance
-from experiments.running.run_tasks import Backend, Progress, run_tasks
+from experiments.catalogue.claims import Claim, Point, PointOf, RunSettings, name_of
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.lookup import find
+from experiments.catalogue.method import Method
+from experiments.running.execution import Execution
+from experiments.running.run_tasks import run_tasks
 from theory import VoteModel, difference_law, return_distribution
 
 FloatArray = NDArray[np.float64]
@@ -31,7 +31,7 @@ BLOCK = 32
 
 @dataclass(frozen=True)
 class Cell:
-    """Replicates of some grid points of one algorithm on one instance, with a seed of their own.
+    """Replicates of some grid points of one method on one instance, with a seed of their own.
 
     Points that differ in the number of iterations only are prefixes of the same runs.
 
@@ -39,7 +39,8 @@ class Cell:
     ----------
     claim : str
         What the cell is for.
-    algorithm, instance : str
+    method : str or Method
+    instance : str or Instance
     points : tuple of Point
     first_point : int
         Number of the first of them on the claim's grid.
@@ -51,8 +52,8 @@ class Cell:
     """
 
     claim: str
-    algorithm: str
-    instance: str
+    method: str | Method
+    instance: str | Instance
     points: tuple[Point, ...]
     first_point: int
     replicates: tuple[int, ...]
@@ -66,62 +67,72 @@ def run_cell(cell: Cell) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``claim, algorithm, instance, point`` (number on the claim's grid), ``replicate``,
-        ``gradient_norm_sq`` (mean over the window), ``start_value`` (V at the window's first iterate), ``end_value``
-        (at its last), the settings, and ``clip_rate`` (share of pairs read at the trim, where the runs end).
+        Columns ``claim, method, instance, point`` (number on the claim's grid), ``replicate``, ``gradient_norm_sq``
+        (mean over the iterates after the burn-in), ``start_value`` (V at the first of these), ``end_value`` (at the
+        last), the settings, and ``clip_rate`` (share of pairs read at the trim, where the runs end).
     """
     rng = np.random.default_rng(SeedSequence(cell.entropy, spawn_key=cell.spawn_key))
     rows: list[pd.DataFrame] = []
     # Sums inside a matrix product depend on the number of threads; one makes the bytes the same everywhere.
     with threadpool_limits(limits=1):
-        instance = get_instance(cell.instance)
-        for points in _batches(cell.points):
-            rows += _run_batch(cell, instance, points, rng)
+        instance, method = find("instance", cell.instance), find("method", cell.method)
+        for points in _batches(cell.points, together=method.stacks):
+            rows += _run_batch(cell, instance, method, points, rng)
     frame = pd.concat(rows, ignore_index=True)
     return frame.sort_values(["point", "replicate"], ignore_index=True)
 
 
-def _batches(points: Sequence[Point]) -> list[list[Point]]:
-    """Points by the length of the run they need: prefixes of one run stay together, and equal lengths make a batch."""
-    longest: dict[tuple[float, ...], int] = {}
+def _batches(points: Sequence[Point], *, together: bool) -> list[list[Point]]:
+    """Points by the length of the run they need: prefixes of one run stay together, and equal lengths make a batch.
+
+    Methods that do not take a stacked oracle get a batch for each of their settings.
+    """
+    longest: dict[RunSettings, int] = {}
     for point in points:
         longest[point.settings] = max(longest.get(point.settings, 0), point.n_iterations)
+    if not together:
+        return [[point for point in points if point.settings == settings] for settings in sorted(longest)]
     lengths = sorted(set(longest.values()))
     return [[point for point in points if longest[point.settings] == length] for length in lengths]
 
 
 def _run_batch(
-    cell: Cell, instance: Instance, points: Sequence[Point], rng: np.random.Generator
+    cell: Cell, instance: Instance, method: Method, points: Sequence[Point], rng: np.random.Generator
 ) -> Iterator[pd.DataFrame]:
     """Run points of one length as one batch (settings, replicates)."""
     settings = sorted({p.settings for p in points})
-    radius, step_size = (np.array([s[k] for s in settings])[:, None] for k in (2, 3))
+    radius, step_size = (np.array([getattr(s, name) for s in settings])[:, None] for name in ("radius", "step_size"))
     start = np.broadcast_to(instance.start, (len(settings), len(cell.replicates), instance.policy.dim))
-    feedback = Panels(
-        tuple(
-            PreferenceFeedback(np.asarray(n_pairs), "law", VoteModel(instance.link, n_queries, repeated=repeated))
-            for n_pairs, n_queries, _, _, repeated in settings
+    oracles = tuple(
+        PreferenceFeedback(
+            np.asarray(each.n_pairs), "law", VoteModel(instance.link, each.n_queries, repeated=each.repeated)
         )
+        for each in settings
     )
-    estimator = ZerothOrder(get_algorithm(cell.algorithm).directions(instance.policy.dim), feedback, radius)
+    estimator = method.build(instance.policy.dim, StackedFeedback(oracles) if method.stacks else oracles[0], radius)
     longest = max(p.n_iterations for p in points)
     ascent = ascend(instance.mdp, instance.policy, estimator, start, longest, step_size, rng)
-    # Share of pairs read at the trim, at the parameters where the runs end.
-    law = return_distribution(instance.mdp, instance.policy, ascent.theta).probabilities
-    gaps = difference_law(law, law)
-    clipped = [gaps[k] @ member.table(instance.mdp).clipped for k, member in enumerate(feedback.members)]
+    votes = np.asarray(estimator.n_votes).any()
+    clipped = _clip_rates(instance, oracles, ascent.theta) if votes else np.zeros(ascent.theta.shape[:-1])
     for point in points:
         run = settings.index(point.settings)
         yield _rows(cell, point, ascent, run).assign(clip_rate=clipped[run])
 
 
+def _clip_rates(instance: Instance, oracles: Sequence[PreferenceFeedback], theta: FloatArray) -> FloatArray:
+    """Share of pairs read at the trim, at the parameters where the runs end, (settings, replicates)."""
+    law = return_distribution(instance.mdp, instance.policy, theta).probabilities
+    gaps = difference_law(law, law)
+    return np.stack([gaps[k] @ oracle.table(instance.mdp).clipped for k, oracle in enumerate(oracles)])
+
+
 def _rows(cell: Cell, point: Point, ascent: Ascent, run: int) -> pd.DataFrame:
-    window = slice(point.first, point.n_iterations)
+    averaged = slice(point.first, point.n_iterations)
     return pd.DataFrame(
         {
             "claim": cell.claim,
-            "algorithm": cell.algorithm,
-            "instance": cell.instance,
+            "method": name_of(cell.method),
+            "instance": name_of(cell.instance),
             "point": cell.first_point + cell.points.index(point),
             "replicate": cell.replicates,
             "n_iterations": point.n_iterations,
@@ -129,7 +140,7 @@ def _rows(cell: Cell, point: Point, ascent: Ascent, run: int) -> pd.DataFrame:
             "n_queries": point.n_queries,
             "radius": point.radius,
             "step_size": point.step_size,
-            "gradient_norm_sq": ascent.gradient_norm_sq[run, :, window].mean(axis=-1),
+            "gradient_norm_sq": ascent.gradient_norm_sq[run, :, averaged].mean(axis=-1),
             "start_value": ascent.values[run, :, point.first],
             "end_value": ascent.values[run, :, point.n_iterations - 1],
         }
@@ -152,12 +163,12 @@ def cells_of(claim: Claim | CertificateCheck, seed: int, first: int = 0, last: i
     last = claim.replicates if last is None else last
     name = zlib.crc32(claim.name.encode())
     cells = []
-    for instance, places in groupby(enumerate(claim.places()), key=lambda place: place[1][0]):
-        numbers, points = zip(*((number, point) for number, (_, point) in places), strict=True)
+    for instance, located in groupby(enumerate(claim.points()), key=_instance_of):
+        numbers, points = zip(*((number, at.point) for number, at in located), strict=True)
         cells += [
             Cell(
                 claim=claim.name,
-                algorithm=claim.algorithm,
+                method=claim.method,
                 instance=instance,
                 points=points,
                 first_point=numbers[0],
@@ -170,31 +181,19 @@ def cells_of(claim: Claim | CertificateCheck, seed: int, first: int = 0, last: i
     return cells
 
 
-def run_cells(
-    tasks: Sequence[Cell],
-    *,
-    jobs: int = -1,
-    backend: Backend = "loky",
-    cache: Path | None = None,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
+def run_cells(tasks: Sequence[Cell], execution: Execution | None = None) -> pd.DataFrame:
     """Run cells and stack their rows in the order given.
 
     Parameters
     ----------
     tasks : sequence of Cell
-    jobs : int
-        Workers; -1 for one a core.
-    backend : {"loky", "dask", "ray"}
-    cache : Path, optional
-        Folder that keeps finished cells; a cell is run again when its settings, its instance or the code change.
-    progress : function of (done, total), optional
+    execution : Execution, optional
     """
-    return run_tasks(_run, tasks, _work, jobs=jobs, backend=backend, cache=cache, progress=progress)
+    return pd.concat(run_tasks(run_cell, tasks, _work, execution), ignore_index=True)
 
 
-def _run(cell: Cell, fingerprint: str) -> pd.DataFrame:  # noqa: ARG001  (part of the cache's key)
-    return run_cell(cell)
+def _instance_of(numbered: tuple[int, PointOf]) -> str | Instance:
+    return numbered[1].instance
 
 
 def _work(cell: Cell) -> float:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from estimators import Blocks, GradientMoments, ZerothOrder
 from estimators.feedback import ExactFeedback, preferences
-from experiments.catalogue.instances import Instance, bandits, get_instance
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.instances import bandits
 from experiments.catalogue.links import HORIZON, boundary_model, scaled_link
+from experiments.catalogue.lookup import find
 from theory import CircularPolicy, Logistic, Probit, Trimmed, VoteModel, policy_gradient
 from theory.votes import bias_at
 
@@ -71,7 +73,7 @@ class ExactClaim:
 
 def smoothing_bias(block_size: int, radius: float, *, scale: float = 1.0) -> float:
     """|E g_hat - grad V| for exact differences on the circular instance; `scale` misplaces the factor d on purpose."""
-    instance, theta = _place()
+    instance, theta = _where()
     estimator = ZerothOrder(Blocks(block_size), ExactFeedback(), radius)
     moments = estimator.moments(instance.mdp, instance.policy, theta)
     gradient = policy_gradient(instance.mdp, instance.policy, theta)
@@ -80,7 +82,7 @@ def smoothing_bias(block_size: int, radius: float, *, scale: float = 1.0) -> flo
 
 def noise(n_pairs: float, radius: float) -> float:
     """Trajectory and query variance of a ZBCPG estimate (K = 1, M = 100) on the circular instance."""
-    instance, theta = _place()
+    instance, theta = _where()
     estimator = ZerothOrder(Blocks(1), preferences(n_pairs, 100, instance.link), radius)
     return _noise(estimator.moments(instance.mdp, instance.policy, theta))
 
@@ -206,7 +208,7 @@ def _noise(moments: GradientMoments) -> float:
 
 
 @lru_cache(maxsize=1)
-def _place() -> tuple[Instance, FloatArray]:
+def _where() -> tuple[Instance, FloatArray]:
     """The circular instance, and parameters where nothing vanishes by symmetry."""
-    instance = get_instance("circular")
+    instance = find("instance", "circular")
     return instance, np.linspace(0.3, 2.3, instance.policy.dim)

@@ -6,19 +6,19 @@ import math
 
 from estimators.feedback import preferences
 from experiments.catalogue.claims import Point
-from experiments.catalogue.instances import Instance
+from experiments.catalogue.instance import Instance
 from theory import Bound, certificate, optimal_value, prediction
 
 
 def bound_point(instance: Instance, point: Point, start_value: float, smoothness: float, *, proved: bool) -> Bound:
-    """Bound of the mean squared gradient norm over the window of a point.
+    """Bound of the mean squared gradient norm over the averaged iterates of a point.
 
     Parameters
     ----------
     instance : Instance
     point : Point
     start_value : float
-        Mean V at the first iterate of the window: by the Markov property the bound holds from there on.
+        Mean V at the first averaged iterate: by the Markov property the bound holds from there on.
     smoothness : float
         A proved L, or the largest Hessian norm found.
     proved : bool

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
-from joblib import Memory, Parallel, delayed
 from numpy.random import Generator
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
-from experiments.catalogue.instances import Instance, get_instance
-from experiments.running.run_tasks import fingerprint
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.lookup import find
+from experiments.running.execution import Execution
+from experiments.running.run_tasks import run_tasks
 from theory import CircularPolicy, hessian_norm
 
 # An exact Hessian costs d gradients: fewer starts and steps where d is large.
@@ -48,13 +49,24 @@ def estimate_smoothness(instance: Instance, rng: Generator) -> float:
     return best
 
 
-def estimate_all(names: Sequence[str], seed: int, *, jobs: int = -1, cache: Path | None = None) -> list[float]:
-    """L_hat of named instances, kept like finished cells."""
-    call = _estimate if cache is None else Memory(cache, verbose=0).cache(_estimate)
-    found = Parallel(n_jobs=jobs)(delayed(call)(name, seed, fingerprint(get_instance(name))) for name in names)
-    return [float(value) for value in found]
+@dataclass(frozen=True)
+class _Estimate:
+    """A task: the estimate for one instance."""
+
+    instance: str | Instance
+    seed: int
 
 
-def _estimate(name: str, seed: int, key: str) -> float:  # noqa: ARG001  (part of the cache's key)
+def estimate_all(instances: Sequence[str | Instance], execution: Execution) -> list[float]:
+    """L_hat of instances, kept like finished cells."""
+    tasks = [_Estimate(instance, execution.seed) for instance in instances]
+    return run_tasks(_estimate, tasks, _work, replace(execution, progress=None))
+
+
+def _work(task: _Estimate) -> float:
+    return float(find("instance", task.instance).policy.dim)
+
+
+def _estimate(task: _Estimate) -> float:
     with threadpool_limits(limits=1):
-        return estimate_smoothness(get_instance(name), np.random.default_rng([seed, 1]))
+        return estimate_smoothness(find("instance", task.instance), np.random.default_rng([task.seed, 1]))

@@ -1,103 +1,123 @@
-"""Run cells: in parallel, with progress, keeping every finished one."""
+"""Run pure tasks: in parallel, with progress, keeping every finished one."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
+import pickle
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
-import joblib
-import pandas as pd
-from joblib import Memory, Parallel, delayed
+from joblib import Memory, delayed
 
-import estimators
-import experiments
-import theory
-from experiments.catalogue.instances import Instance, get_instance
+from experiments.catalogue import user_modules
+from experiments.catalogue.instance import Instance, content_of
+from experiments.catalogue.lookup import find
+from experiments.running.backends import workers
+from experiments.running.cache_keys import environment_digest, key_of, packed
+from experiments.running.execution import Execution
 from theory.errors import InputError
 
-Backend = Literal["loky", "dask", "ray"]
-Progress = Callable[[int, int], None]
+T = TypeVar("T")
 
-MOST_JOBS = 1024
+
+class Task(Protocol):
+    """A unit of work: frozen settings, among them an instance."""
+
+    @property
+    def instance(self) -> str | Instance:
+        """Name of the instance, or the instance itself."""
+
+
+Q = TypeVar("Q", bound=Task)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A task on its way to a worker, with what must be so there for its result to be the right one.
+
+    Attributes
+    ----------
+    content : bytes
+        The function and its task, pickled.
+    folders : tuple of str
+        Where the user's modules are.
+    environment : str
+        Digest of the project's code, as the key of the result has it.
+    modules : tuple of (str, str)
+        The user's modules, each with the digest of its source.
+    instance : str or Instance
+    instance_content : str
+        Digest of the instance as it was built here.
+    """
+
+    content: bytes
+    folders: tuple[str, ...]
+    environment: str
+    modules: tuple[tuple[str, str], ...]
+    instance: str | Instance
+    instance_content: str
 
 
 def run_tasks(
-    run: Callable[[Any, str], pd.DataFrame],
-    tasks: Sequence[Any],
-    work: Callable[[Any], float],
-    *,
-    jobs: int = -1,
-    backend: Backend = "loky",
-    cache: Path | None = None,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Run pure tasks and stack their rows in the order given.
+    run: Callable[[Q], T], tasks: Sequence[Q], work: Callable[[Q], float], execution: Execution | None = None
+) -> list[T]:
+    """Run pure tasks and give their results in the order of the tasks.
 
     Parameters
     ----------
-    run : function of (task, fingerprint of its instance) -> DataFrame
-        Defined at the top of a module; the fingerprint is part of the cache's key.
-    tasks : sequence
-        Each with an ``instance``, a name.
+    run : function of a task
+        Defined at the top of a module.
+    tasks : sequence of tasks
+        Frozen dataclasses; what is a name in them is resolved by the worker.
     work : function of a task
         About how long it takes, in any unit.
-    jobs, backend, cache, progress
-        See `experiments.rates.cells.run_cells`.
+    execution : Execution, optional
+        With a cache, a task is run again only when its settings, its instance, the code, the user's modules or the
+        versions of numpy and scipy have changed.
+
+    Raises
+    ------
+    InputError
+        If an instance or a module of the user's is not the same in another process.
     """
-    _check_workers(jobs, backend)
-    call: Callable[[Any, str], pd.DataFrame] = run if cache is None else Memory(cache, verbose=0).cache(run)
+    how = execution or Execution()
+    call = _carry_out if how.cache is None else Memory(how.cache, verbose=0).cache(_carry_out, ignore=["order"])
     # Large tasks first: the last one to start should not be the longest.
     order = sorted(range(len(tasks)), key=lambda i: -work(tasks[i]))
-    parallel = _Parallel(n_jobs=jobs, backend=backend)
-    parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
-    calls = [delayed(call)(tasks[i], fingerprint(get_instance(tasks[i].instance))) for i in order]
-    frames = parallel(calls)
-    in_order = dict(zip(order, frames, strict=True))
-    return pd.concat([in_order[i] for i in range(len(tasks))], ignore_index=True)
+    calls = [delayed(call)(*_ordered(run, tasks[i])) for i in order]
+    with workers(how) as parallel:
+        progress = how.progress
+        parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
+        results = dict(zip(order, parallel(calls), strict=True))
+    return [results[i] for i in range(len(tasks))]
 
 
-def _check_workers(jobs: int, backend: Backend) -> None:
-    if not (jobs == -1 or 1 <= jobs <= MOST_JOBS):
-        raise InputError(f"jobs must be -1 or from 1 to {MOST_JOBS}, got {jobs}; -1 takes one a core")
-    package = {"dask": "distributed", "ray": "ray"}.get(backend)
-    if package and importlib.util.find_spec(package) is None:
-        raise InputError(f"backend {backend} needs the package {package}, which is missing; install it or use loky")
-
-
-class _Parallel(Parallel):  # type: ignore[misc]  # joblib has no types
-    """Parallel that tells how many tasks are done, on every backend."""
-
-    report: Callable[[int], None] | None = None
-
-    def print_progress(self) -> None:
-        if self.report is not None:
-            self.report(self.n_completed_tasks)
-
-
-def fingerprint(instance: Instance) -> str:
-    """Digest of the code and of the instance's content: what a finished cell depends on beside its settings."""
-    mdp = instance.mdp
-    content: tuple[Any, ...] = (
-        mdp.probabilities,
-        mdp.next_states,
-        mdp.rewards,
-        mdp.initial,
-        mdp.horizon,
-        instance.policy,
-        instance.start,
-        instance.link,
+def _ordered(run: Callable[[Q], T], task: Q) -> tuple[Order, str]:
+    """The order of a task and the key of its result."""
+    content = content_of(find("instance", task.instance))
+    order = Order(
+        content=packed(run, task),
+        folders=user_modules.user_folders(),
+        environment=environment_digest(),
+        modules=user_modules.loaded(),
+        instance=task.instance,
+        instance_content=content,
     )
-    return f"{_code_digest()}-{joblib.hash(content)}"
+    return order, key_of(run, task, content)
 
 
-@lru_cache(maxsize=1)
-def _code_digest() -> str:
-    digest = hashlib.sha256()
-    for package in (theory, estimators, experiments):
-        for path in sorted(Path(package.__path__[0]).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+def _carry_out(order: Order, key: str) -> Any:  # noqa: ARG001  (the key is what results are filed under)
+    """Run a task in whatever process this is."""
+    if order.environment != environment_digest():
+        raise InputError(
+            "workers must run the same version of zpg, numpy and scipy as the command, got others; restart the workers"
+        )
+    user_modules.load_same(order.modules, order.folders)
+    run, task = pickle.loads(order.content)
+    named = isinstance(order.instance, str) and ":" in order.instance
+    if named and content_of(find("instance", order.instance)) != order.instance_content:
+        raise InputError(
+            f"instance {order.instance!r} must be the same in every process, got another one in a worker; "
+            "seed what draws in its module, for example np.random.default_rng(0)"
+        )
+    return run(task)

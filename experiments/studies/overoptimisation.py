@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.catalogue.instances import Instance
+from experiments.catalogue.instance import Instance
 from experiments.studies.reward_errors import learn_rewards
 from theory import Link, TabularMDP, VoteModel, optimal_value, policy_value
 from theory.batching import columns
@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 PRESSURES = tuple(np.geomspace(0.03, 100, 15).tolist())
 
 
-def fixed_data(
+def learned_once(
     instance: Instance,
     *,
     n_pairs: Sequence[int] = (32, 256, 2048),

@@ -20,7 +20,7 @@ def batches(n_replicates: int, rng: np.random.Generator) -> Iterator[tuple[int, 
         yield first, min(LARGEST_BATCH, n_replicates - first), child
 
 
-def summarise(frame: pd.DataFrame, by: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
+def mean_over_replicates(frame: pd.DataFrame, by: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
     """Mean over replicates and its 95% t interval, for each measure in each group.
 
     Parameters

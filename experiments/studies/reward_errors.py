@@ -12,7 +12,7 @@ from estimators import Ppo, PreferenceFeedback, RewardModel, Streams, ascend
 from estimators.learners import Update
 from estimators.ppo import PpoUpdate
 from estimators.preference_data import collect
-from experiments.catalogue.instances import Instance
+from experiments.catalogue.instance import Instance
 from experiments.studies.replicates import batches
 from theory import Link, Policy, TabularMDP, TabularSoftmax, VoteModel, additive_moments, reward_error
 from theory.batching import columns

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
-from experiments.catalogue.instances import get_instance
-from experiments.catalogue.methods import get_method
+from experiments.catalogue.lookup import find
+from experiments.comparison.budget import PRESETS, Budget
 from experiments.comparison.compare_learning import informative_link
 from experiments.comparison.learning import learn
 from experiments.comparison.learning_cells import Entry
+from experiments.running.execution import Execution
 from experiments.statistics.intervals import mean_interval
 from theory import optimal_value
 
@@ -26,9 +26,9 @@ def compare_panels(
     *,
     pairs: Sequence[int] = PAIRS,
     queries: Sequence[int] = QUERIES,
-    n_iterations: int = 300,
-    n_seeds: int = 20,
-    **options: Any,
+    n_iterations: int = Budget.n_iterations,
+    n_seeds: int = PRESETS["quick"][1],
+    execution: Execution | None = None,
 ) -> pd.DataFrame:
     """Final values over a grid of pairs an iteration and votes a pair, every method tuned anew for each.
 
@@ -39,8 +39,7 @@ def compare_panels(
     pairs, queries : sequences of int
         N and M.
     n_iterations, n_seeds : int
-    **options
-        See `experiments.comparison.learning.learn`.
+    execution : Execution, optional
 
     Returns
     -------
@@ -48,10 +47,11 @@ def compare_panels(
         One row a method, N and M: ``final`` with 95% limits ``low`` and ``high``, ``gap`` to the optimum with limits,
         ``votes`` of a run, ``step_size``, ``knob`` and ``at_edge``.
     """
-    chosen = get_instance(instance)
+    chosen = find("instance", instance)
     link = informative_link(chosen)
-    entries = [Entry(method, instance, n_iterations, n, m, link) for method in methods for n in pairs for m in queries]
-    learning = learn(entries, n_seeds, **options)
+    budgets = [Budget(n_iterations, n, m) for n in pairs for m in queries]
+    entries = [Entry(method, instance, budget, link) for method in methods for budget in budgets]
+    learning = learn(entries, n_seeds, execution)
     ends = learning.curves[learning.curves["iteration"] == n_iterations]
     optimum = optimal_value(chosen.mdp)
     keys = ["method", "n_pairs", "n_queries"]
@@ -64,7 +64,7 @@ def compare_panels(
             "gap_low": optimum - limits["high"],
             "gap_high": optimum - limits["low"],
         }
-        cell = {"method": method, "title": get_method(str(method)).title, "n_pairs": n, "n_queries": m}
+        cell = {"method": method, "title": find("method", str(method)).title, "n_pairs": n, "n_queries": m}
         rows.append(cell | limits | gaps | {"votes": float(values["votes"].iloc[0])})
     settings = learning.tuning.loc[learning.tuning["chosen"], [*keys, "step_size", "knob", "at_edge"]]
     return pd.DataFrame(rows).merge(settings, on=keys, validate="one_to_one")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.catalogue.instances import Instance
+from experiments.catalogue.instance import Instance
 from theory import (
     InputError,
     hessian_norm,

@@ -8,83 +8,128 @@ vanishes as mu grows and its error tends to |grad V|^2, while one direction with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from estimators import Baseline, Blocks, Directions, Feedback, Gpomdp, Reinforce, ReturnFeedback, Sphere, ZerothOrder
+from estimators import ZerothOrder
 from estimators.feedback import preferences
 from estimators.moments import GradientMoments, paired_standard_error, rescaled_influence
-from experiments.catalogue.instances import Instance, at_optimum
-from theory import HaldaneAnscombe, InputError, Jackknife, policy_gradient
+from estimators.zeroth_order import GradientEstimator
+from experiments.catalogue.claims import name_of
+from experiments.catalogue.instance import Instance, at_optimum
+from experiments.catalogue.lookup import find
+from experiments.catalogue.method import Method
+from experiments.running.execution import Execution
+from experiments.running.run_tasks import run_tasks
+from theory import InputError, policy_gradient
 
 FloatArray = NDArray[np.float64]
-Where = Literal["uniform", "random", "optimum"]
 
 RADII = np.geomspace(0.03, 10.0, 19)
 
+# The estimators compared where none are named. All cost 2 N trajectories a gradient, and N M votes or none.
+VARIANCE_METHODS = (
+    *("zpg", "zbcpg-1", "zbcpg-3", "zbcpg-d"),
+    *("zpg-symmetric", "zpg-haldane", "zpg-jackknife", "zpg-common", "zpg-averaged", "value-sphere", "value-1"),
+    *("reinforce-none", "gpomdp-none", "reinforce", "gpomdp", "reinforce-best"),
+)
+# More directions than this are too many to enumerate at every radius.
+MOST_ENUMERATED = 2**15
 
-@dataclass(frozen=True, eq=False)
-class Contender:
-    """One estimator in the comparison.
+
+@dataclass(frozen=True)
+class VarianceTask:
+    """One estimator at one theta.
 
     Attributes
     ----------
-    name, title : str
-    build : function of radius -> ZerothOrder, or an estimator that has no radius
+    method : str or Method
+    instance : str or Instance
+    theta : tuple of float, length dim
+    n_pairs : int
+    n_queries : float
+    seed : int
+        Of the directions that are averaged over where they cannot be enumerated.
+    radii : tuple of float
+        Where the error is computed; empty to search for the best radius.
     """
 
-    name: str
-    title: str
-    build: Callable[[Any], ZerothOrder] | Reinforce | Gpomdp
+    method: str | Method
+    instance: str | Instance
+    theta: tuple[float, ...]
+    n_pairs: int
+    n_queries: float
+    seed: int
+    radii: tuple[float, ...] = ()
+
+    def estimator(self, radius: Any) -> GradientEstimator:
+        """Build the estimator with a radius, or with radii that broadcast.
+
+        Raises
+        ------
+        InputError
+            If the method is no gradient estimator.
+        """
+        method, instance = find("method", self.method), find("instance", self.instance)
+        built = method.build(
+            instance.policy.dim, preferences(self.n_pairs, self.n_queries, instance.link), np.asarray(radius)
+        )
+        if not hasattr(built, "moments"):
+            raise InputError(
+                f"method {method.name} must be a gradient estimator with moments to have a variance, "
+                f"got {type(built).__name__}; leave it out"
+            )
+        found: GradientEstimator = built  # type: ignore[assignment]  # as just checked
+        return found
+
+    def moments(self, radius: Any) -> GradientMoments:
+        """Moments at theta with a radius, or with radii."""
+        instance = find("instance", self.instance)
+        spread = np.broadcast_to(self.theta, (*np.shape(radius), len(self.theta)))
+        rng = np.random.default_rng(self.seed)
+        return self.estimator(radius).moments(instance.mdp, instance.policy, spread, rng)
 
 
-def contenders(instance: Instance, n_pairs: int, n_queries: float) -> list[Contender]:
-    """The estimators compared: all cost 2 N trajectories a gradient, and N M votes or none."""
-    dim, link = instance.policy.dim, instance.link
-    votes = preferences(n_pairs, n_queries, link)
-    shared = preferences(n_pairs, n_queries, link, common_random_numbers=True)
-    n_averaged = max(k for k in (4, 2, 1) if n_pairs % k == 0)
-    fewer = preferences(n_pairs // n_averaged, n_queries, link)
-
-    def along(name: str, title: str, directions: Directions, feedback: Feedback, **options: Any) -> Contender:
-        return Contender(name, title, lambda radius: ZerothOrder(directions, feedback, radius, **options))
-
-    listed = [
-        along("zpg", "ZPG", Sphere(), votes),
-        along("zbcpg-1", "ZBCPG, K = 1", Blocks(1), votes),
-        *([along("zbcpg-3", "ZBCPG, K = 3", Blocks(3), votes)] if 3 < dim <= 20 else []),
-        *([along("zbcpg-d", "ZBCPG, K = d", Blocks(dim), votes)] if 1 < dim <= 15 else []),
-        along("zpg-symmetric", "ZPG, symmetric pairs", Sphere(), votes, symmetric=True),
-        along("zpg-haldane", "ZPG, Haldane-Anscombe", Sphere(), votes.reading(HaldaneAnscombe())),
-        along("zpg-jackknife", "ZPG, jackknife", Sphere(), votes.reading(Jackknife())),
-        along("zpg-common", "ZPG, common random numbers", Sphere(), shared),
-        *(
-            [along("zpg-averaged", f"ZPG, {n_averaged} directions", Sphere(), fewer, n_directions=n_averaged)]
-            if n_averaged > 1
-            else []
-        ),
-        along("value-sphere", "value feedback, sphere", Sphere(), ReturnFeedback(np.asarray(n_pairs))),
-        along("value-1", "value feedback, K = 1", Blocks(1), ReturnFeedback(np.asarray(n_pairs))),
-    ]
-    for baseline in Baseline:
-        words = "" if baseline is Baseline.NONE else f", {baseline} baseline"
-        listed.append(Contender(f"reinforce-{baseline}", f"REINFORCE{words}", Reinforce(2 * n_pairs, baseline)))
-        if baseline is not Baseline.BEST:
-            listed.append(Contender(f"gpomdp-{baseline}", f"GPOMDP{words}", Gpomdp(2 * n_pairs, baseline)))
-    return listed
+def usual_methods(instance: Instance, n_pairs: int) -> list[str]:
+    """Estimators compared where none are named: those that fit the parameters and the pairs."""
+    return [name for name in VARIANCE_METHODS if _is_usual(find("method", name), instance, n_pairs)]
 
 
-def parameters_at(instance: Instance, where: Where, rng: np.random.Generator) -> FloatArray:
-    """Parameters to compare at: where runs start, standard normal, or near where exact ascent ends.
+def _is_usual(method: Method, instance: Instance, n_pairs: int) -> bool:
+    dim = instance.policy.dim
+    if not method.fits(dim):
+        return False
+    try:
+        built = method.build(dim, preferences(n_pairs, 1, instance.link), np.asarray(1.0))
+    except InputError:  # pairs that cannot be shared by its directions
+        return False
+    if not isinstance(built, ZerothOrder):
+        return True
+    support = built.directions.support(dim)
+    return support is None or len(support) <= MOST_ENUMERATED
 
-    At the optimum itself there is no gradient to estimate; "optimum" is the first of the points 1/2, 3/4, 7/8, ... of
-    the way there whose gradient norm is at most a hundredth of the start's.
+
+def parameters_at(instance: Instance, where: str, rng: np.random.Generator) -> FloatArray:
+    """Parameters to compare at: where runs start, standard normal, near where exact ascent ends, or as given.
+
+    Parameters
+    ----------
+    instance : Instance
+    where : {"uniform", "random", "optimum"} or numbers with commas
+        At the optimum itself there is no gradient to estimate. "optimum" is the first of the points 1/2, 3/4, 7/8, ...
+        of the way there whose gradient norm is at most a hundredth of the start's.
+    rng : Generator
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or the numbers are not one a parameter.
     """
     if where == "uniform":
         return instance.start
@@ -92,25 +137,38 @@ def parameters_at(instance: Instance, where: Where, rng: np.random.Generator) ->
         return np.asarray(rng.standard_normal(instance.policy.dim))
     if where == "optimum":
         return _near_optimum(instance)
-    raise InputError(f"theta must be uniform, random or optimum, got {where!r}")
+    try:
+        given = np.array([float(number) for number in where.split(",")])
+    except ValueError:
+        raise InputError(f"theta must be uniform, random, optimum or numbers with commas, got {where!r}") from None
+    if given.shape != (instance.policy.dim,) or not np.isfinite(given).all():
+        raise InputError(f"theta must be {instance.policy.dim} finite numbers for {instance.name}, got {where!r}")
+    return given
 
 
 def compare_variance(
-    instance: Instance, theta: FloatArray, *, n_pairs: int, n_queries: float, seed: int = 0
+    instance: str | Instance,
+    theta: FloatArray,
+    *,
+    n_pairs: int,
+    n_queries: float,
+    methods: Sequence[str | Method] | None = None,
+    execution: Execution | None = None,
 ) -> pd.DataFrame:
     """Error budget of every estimator at its best radius.
 
     Parameters
     ----------
-    instance : Instance
+    instance : str or Instance
     theta : array (dim,)
     n_pairs : int
         Pairs of trajectories a gradient, N; REINFORCE and GPOMDP get 2 N trajectories.
     n_queries : int or inf
         Votes a pair, M.
-    seed : int
-        Of the directions that are averaged over on the sphere: the same for every estimator, so that differences are
-        paired.
+    methods : sequence of str or Method, optional
+        By default `usual_methods`. The first is what others are compared with.
+    execution : Execution, optional
+        Directions that are averaged over are the same for every estimator, so that differences are paired.
 
     Returns
     -------
@@ -119,40 +177,66 @@ def compare_variance(
         its standard error, ``relative_mse`` and ``rescaled_mse`` (both over |grad V|^2), ``cosine`` of the mean to the
         gradient, ``alignment`` (root-mean-square cosine of single estimates), ``clip_rate``, costs, and ``excess`` of
         ``rescaled_mse`` over the first estimator with 95% limits.
+
+    Raises
+    ------
+    InputError
+        If there are no pairs or methods, theta does not fit or is a stationary point, or a method has no moments.
     """
-    if n_pairs < 1:
-        raise InputError(f"n_pairs must be at least 1, got {n_pairs}")
-    if not policy_gradient(instance.mdp, instance.policy, theta).any():
-        raise InputError("theta must not be a stationary point: relative errors need a gradient; choose another theta")
-    reference: tuple[float, FloatArray] | None = None
-    rows = []
-    for contender in contenders(instance, n_pairs, n_queries):
-        radius, moments, influence = _at_best_radius(instance, theta, contender, seed)
-        row = _row(contender, radius, moments)
-        if reference is None:
-            reference = row["rescaled_mse"], influence
-        excess = row["rescaled_mse"] - reference[0]
-        error = _paired_error(influence, reference[1])
+    tasks = _tasks(instance, theta, n_pairs, n_queries, methods, execution)
+    found = run_tasks(_at_best_radius, tasks, _work, execution)
+    (first, reference), rows = found[0], []
+    for row, influence in found:
+        excess = row["rescaled_mse"] - first["rescaled_mse"]
+        error = _paired_error(influence, reference)
         limits = {"excess": excess, "excess_low": excess - 1.96 * error, "excess_high": excess + 1.96 * error}
-        rows.append(row | _cost(contender, radius) | limits)
+        rows.append(row | limits)
     return pd.DataFrame(rows)
 
 
 def sweep_radius(
-    instance: Instance, theta: FloatArray, radii: FloatArray, *, n_pairs: int, n_queries: float, seed: int = 0
+    instance: str | Instance,
+    theta: FloatArray,
+    radii: FloatArray,
+    *,
+    n_pairs: int,
+    n_queries: float,
+    methods: Sequence[str | Method] | None = None,
+    execution: Execution | None = None,
 ) -> pd.DataFrame:
-    """Errors of every estimator with a radius, over radii: columns name, title, radius, the errors and their parts.
+    """Errors of every estimator with a radius, over radii: columns name, title, group, radius, the errors, their parts.
 
-    Errors are squared gradients here, not shares of |grad V|^2.
+    Errors are squared gradients here, not shares of |grad V|^2. The parameters are those of `compare_variance`.
     """
-    frames = []
-    for contender in contenders(instance, n_pairs, n_queries):
-        if not isinstance(contender.build, Reinforce | Gpomdp):
-            moments = _moments(instance, theta, contender.build, radii, seed)
-            frames.append(
-                pd.DataFrame({"name": contender.name, "title": contender.title, "radius": radii} | _parts(moments))
-            )
-    return pd.concat(frames, ignore_index=True)
+    tasks = _tasks(instance, theta, n_pairs, n_queries, methods, execution, radii=tuple(map(float, radii)))
+    with_radius = [task for task in tasks if find("method", task.method).knob == "radius"]
+    return pd.concat(run_tasks(_over_radii, with_radius, _work, execution), ignore_index=True)
+
+
+def _tasks(
+    instance: str | Instance,
+    theta: FloatArray,
+    n_pairs: int,
+    n_queries: float,
+    methods: Sequence[str | Method] | None,
+    execution: Execution | None,
+    radii: tuple[float, ...] = (),
+) -> list[VarianceTask]:
+    chosen, where = find("instance", instance), np.asarray(theta, dtype=np.float64)
+    dim, seed = chosen.policy.dim, (execution or Execution()).seed
+    if n_pairs < 1:
+        raise InputError(f"n_pairs must be at least 1, got {n_pairs}")
+    if where.shape != (dim,) or not np.isfinite(where).all():
+        raise InputError(f"theta must be {dim} finite numbers, got {where}")
+    if not policy_gradient(chosen.mdp, chosen.policy, where).any():
+        raise InputError("theta must not be a stationary point: relative errors need a gradient; choose another theta")
+    names = usual_methods(chosen, n_pairs) if methods is None else list(dict.fromkeys(methods))
+    if not names:
+        raise InputError("methods must name at least one estimator, got none")
+    tasks = [VarianceTask(m, instance, tuple(where.tolist()), n_pairs, n_queries, seed, radii) for m in names]
+    for task in tasks:
+        task.estimator(1.0)  # what cannot be built is told before anything runs
+    return tasks
 
 
 def _near_optimum(instance: Instance) -> FloatArray:
@@ -164,41 +248,42 @@ def _near_optimum(instance: Instance) -> FloatArray:
     return np.asarray(path[int(np.argmax(close))] if close.any() else path[-1])
 
 
-def _moments(
-    instance: Instance, theta: FloatArray, build: Callable[[Any], ZerothOrder], radius: Any, seed: int
-) -> GradientMoments:
-    spread = np.broadcast_to(theta, (*np.shape(radius), theta.size))
-    return build(radius).moments(instance.mdp, instance.policy, spread, np.random.default_rng(seed))
+def _over_radii(task: VarianceTask) -> pd.DataFrame:
+    radii, method = np.array(task.radii), find("method", task.method)
+    known = {"name": name_of(task.method), "title": method.title, "group": method.group, "radius": radii}
+    return pd.DataFrame(known | _parts(task.moments(radii)))
 
 
-def _at_best_radius(
-    instance: Instance, theta: FloatArray, contender: Contender, seed: int
-) -> tuple[float, GradientMoments, FloatArray]:
-    """Radius of least rescaled error, the moments there, and each direction's influence on that error."""
-    build = contender.build
-    if isinstance(build, Reinforce | Gpomdp):
-        return np.nan, build.moments(instance.mdp, instance.policy, theta), np.zeros(2)
-    errors = _moments(instance, theta, build, RADII, seed).rescaled_mse
+def _at_best_radius(task: VarianceTask) -> tuple[dict[str, Any], FloatArray]:
+    """Row of the radius of least rescaled error, and each direction's influence on that error."""
+    if find("method", task.method).knob != "radius":
+        return _row(task, np.nan, task.moments(1.0)), np.zeros(2)
+    errors = task.moments(RADII).rescaled_mse
     k = int(np.argmin(errors))
     low, high = np.log(RADII[max(k - 1, 0)]), np.log(RADII[min(k + 1, len(RADII) - 1)])
     found = minimize_scalar(
-        lambda log_radius: float(_moments(instance, theta, build, np.exp(log_radius), seed).rescaled_mse),
+        lambda log_radius: float(task.moments(np.exp(log_radius)).rescaled_mse),
         bounds=(low, high),
         method="bounded",
         options={"xatol": 1e-3},
     )
-    estimator = build(float(np.exp(found.x)))
-    moments = estimator.moments(instance.mdp, instance.policy, theta, np.random.default_rng(seed))
-    if estimator.directions.support(instance.policy.dim) is not None:
-        return float(np.exp(found.x)), moments, np.zeros(2)
-    directions, given = estimator.moments_given_directions(
-        instance.mdp, instance.policy, theta, np.random.default_rng(seed)
-    )
-    gradient = policy_gradient(instance.mdp, instance.policy, theta)
-    influence = rescaled_influence(
-        gradient, directions, given, estimator.scale(instance.policy), estimator.n_directions
-    )
-    return float(np.exp(found.x)), moments, influence
+    radius = float(np.exp(found.x))
+    return _row(task, radius, task.moments(radius)), _influence(task, radius)
+
+
+def _influence(task: VarianceTask, radius: float) -> FloatArray:
+    """Each direction's influence on the rescaled error; nothing where none were sampled."""
+    instance, estimator = find("instance", task.instance), task.estimator(radius)
+    mdp, policy, theta = instance.mdp, instance.policy, np.array(task.theta)
+    if not isinstance(estimator, ZerothOrder) or estimator.directions.support(policy.dim) is not None:
+        return np.zeros(2)
+    directions, given = estimator.moments_given_directions(mdp, policy, theta, np.random.default_rng(task.seed))
+    gradient = policy_gradient(mdp, policy, theta)
+    return rescaled_influence(gradient, directions, given, estimator.scale(policy), estimator.n_directions)
+
+
+def _work(task: VarianceTask) -> float:
+    return find("method", task.method).work
 
 
 def _paired_error(influence: FloatArray, reference: FloatArray) -> float:
@@ -225,23 +310,20 @@ def _parts(moments: GradientMoments) -> dict[str, FloatArray]:
     }
 
 
-def _row(contender: Contender, radius: float, moments: GradientMoments) -> dict[str, Any]:
+def _row(task: VarianceTask, radius: float, moments: GradientMoments) -> dict[str, Any]:
+    method, estimator = find("method", task.method), task.estimator(1.0 if np.isnan(radius) else radius)
     parts = {name: float(value) for name, value in _parts(moments).items()}
     gradient, mean = moments.gradient, moments.mean
     length_sq = float(gradient @ gradient)
     return {
-        "name": contender.name,
-        "title": contender.title,
+        "name": name_of(task.method),
+        "title": method.title,
         "radius": radius,
         **parts,
         "relative_mse": parts["mse"] / length_sq,
         "rescaled_mse": parts["rescaled_mse"] / length_sq,
         "cosine": float(mean @ gradient) / np.sqrt(length_sq * float(mean @ mean)),
         "alignment": float(moments.alignment),
+        "trajectories": float(estimator.n_trajectories),
+        "votes": float(estimator.n_votes),
     }
-
-
-def _cost(contender: Contender, radius: float) -> dict[str, float]:
-    build = contender.build
-    estimator = build if isinstance(build, Reinforce | Gpomdp) else build(radius)
-    return {"trajectories": float(estimator.n_trajectories), "votes": float(estimator.n_votes)}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.catalogue.instances import get_instance
-from experiments.catalogue.methods import get_method
-from experiments.comparison.compare_learning import informative_link, matched_link
+from experiments.catalogue.links import matched_link
+from experiments.catalogue.lookup import find
+from experiments.comparison.budget import PRESETS, Budget
+from experiments.comparison.compare_learning import informative_link
 from experiments.comparison.learning import learn
 from experiments.comparison.learning_cells import Entry
+from experiments.running.execution import Execution
 from experiments.statistics.intervals import MeanInterval, mean_interval, paired_differences, sign_flip_test
 from experiments.statistics.verdicts import holm
 from theory import LINKS, InputError, optimal_value, policy_value
@@ -28,12 +29,10 @@ def compare_links(
     instance: str = "stochastic-gridworld",
     methods: Sequence[str] = WRONG_LINK_METHODS,
     *,
-    n_iterations: int = 300,
-    n_pairs: int = 32,
-    n_queries: int = 5,
-    n_seeds: int = 20,
+    budget: Budget | None = None,
+    n_seeds: int = PRESETS["quick"][1],
     scale: float | None = None,
-    **options: Any,
+    execution: Execution | None = None,
 ) -> pd.DataFrame:
     """Final values when the raters use each of the links and the methods assume the instance's.
 
@@ -43,11 +42,11 @@ def compare_links(
     ----------
     instance : str
     methods : sequence of str
-    n_iterations, n_pairs, n_queries, n_seeds : int
+    budget : Budget, optional
+    n_seeds : int
     scale : float, optional
         Of the link assumed; see `informative_link`.
-    **options
-        See `experiments.comparison.learning.learn`.
+    execution : Execution, optional
 
     Returns
     -------
@@ -64,7 +63,7 @@ def compare_links(
     InputError
         If the instance's link is none of `LINKS`.
     """
-    chosen = get_instance(instance)
+    chosen = find("instance", instance)
     assumed = informative_link(chosen, scale)
     raters = {name: matched_link(name, assumed) for name in LINKS}
     if assumed not in raters.values():
@@ -72,11 +71,11 @@ def compare_links(
             f"the instance's link must be one of {', '.join(LINKS)}, got {assumed}; choose another instance"
         )
     entries = {
-        (method, name): Entry(method, instance, n_iterations, n_pairs, n_queries, assumed, rater)
+        (method, name): Entry(method, instance, budget or Budget(), assumed, rater)
         for method in methods
         for name, rater in raters.items()
     }
-    curves = learn(list(entries.values()), n_seeds, **options).curves
+    curves = learn(list(entries.values()), n_seeds, execution).curves
     values = {key: _values(curves, entry) for key, entry in entries.items()}
     start = np.array(policy_value(chosen.mdp, chosen.policy, chosen.start))
     optimum = optimal_value(chosen.mdp)
@@ -88,7 +87,7 @@ def compare_links(
             for first, second in ((end, start), (end, middle), (values[method, right][1], end))
         )
         rows.append(
-            {"method": method, "title": get_method(method).title, "raters": name, "assumed": right}
+            {"method": method, "title": find("method", method).title, "raters": name, "assumed": right}
             | {"gap": optimum - end.mean(), "optimum": optimum, "start": float(start)}
             | _limits("final", mean_interval(end), optimum)
             | _limits("gain", gain)

@@ -9,7 +9,7 @@ import pytest
 
 from estimators import ExactFeedback, ReturnFeedback, Sphere, Streams, ZerothOrder, ascend
 from estimators.feedback import preferences
-from estimators.stacked_feedback import Panels
+from estimators.stacked_feedback import StackedFeedback
 from theory import CircularPolicy, InputError, Logistic, Trimmed, VoteModel, garnet
 
 MDP = garnet(4, 2, 2, 3, np.random.default_rng(1))
@@ -20,7 +20,7 @@ THETA = np.random.default_rng(2).uniform(0, 6, (3, 5, 4))
 
 
 def test_moments_are_those_of_each_member():
-    panels = Panels(MEMBERS).moments(MDP, POLICY, THETA + 0.3, THETA)
+    panels = StackedFeedback(MEMBERS).moments(MDP, POLICY, THETA + 0.3, THETA)
     for k, member in enumerate(MEMBERS):
         alone = member.moments(MDP, POLICY, THETA[k] + 0.3, THETA[k])
         for name in ("exact", "mean", "variance_trajectory", "variance_query", "clip_rate"):
@@ -30,15 +30,15 @@ def test_moments_are_those_of_each_member():
 def test_draws_have_the_law_of_each_member():
     """z-test of the mean of 40,000 draws a member against the exact mean: false alarm 2e-9 a member (6 sigma)."""
     many = np.broadcast_to(THETA[:, :1], (3, 40_000, 4))
-    drawn = Panels(MEMBERS).difference(MDP, POLICY, many + 0.3, many, Streams.of(np.random.default_rng(3)))
-    exact = Panels(MEMBERS).moments(MDP, POLICY, THETA[:, :1] + 0.3, THETA[:, :1])
+    drawn = StackedFeedback(MEMBERS).difference(MDP, POLICY, many + 0.3, many, Streams.of(np.random.default_rng(3)))
+    exact = StackedFeedback(MEMBERS).moments(MDP, POLICY, THETA[:, :1] + 0.3, THETA[:, :1])
     spread = np.sqrt(exact.variance_trajectory + exact.variance_query)[:, 0]
     assert (np.abs(drawn.mean(axis=1) - exact.mean[:, 0]) <= 6 * spread / 200 + 1e-12).all()
     np.testing.assert_allclose(drawn.std(axis=1), spread, rtol=0.05, atol=1e-12)
 
 
 def test_costs_are_listed_by_member():
-    estimator = ZerothOrder(Sphere(), Panels(MEMBERS), 0.1)
+    estimator = ZerothOrder(Sphere(), StackedFeedback(MEMBERS), 0.1)
     assert estimator.n_trajectories.ravel().tolist() == [100, math.inf, 14]
     assert estimator.n_votes.ravel().tolist() == [200, math.inf, math.inf]
     assert ZerothOrder(Sphere(), ReturnFeedback(np.array(math.inf)), 0.1).n_votes == 0
@@ -46,7 +46,7 @@ def test_costs_are_listed_by_member():
 
 def test_panels_need_the_law_sampler():
     with pytest.raises(InputError, match="sampler='law'"):
-        Panels((preferences(5, 5, LINK, sampler="rollout"),))
+        StackedFeedback((preferences(5, 5, LINK, sampler="rollout"),))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from experiments.running import output
+from experiments.commands import terminal as output
 
 
 @pytest.mark.parametrize("width", [10, 40, 200])

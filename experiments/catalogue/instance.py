@@ -1,0 +1,88 @@
+"""An instance: an MDP, a policy class, where runs start, and the link of the raters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from experiments.catalogue.digests import content_digest
+from theory import LINKS, InputError, Link, Logistic, Policy, TabularMDP, value_and_gradient
+from theory.errors import require_kind
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """What a claim is tested on.
+
+    Attributes
+    ----------
+    name, summary : str
+    mdp : TabularMDP
+    policy : Policy
+    start : array (dim,)
+        Where runs start, theta_1.
+    link : Link
+        The link of the raters.
+    link_is_default : bool, default False
+        Whether nobody chose the link. Comparisons of methods then choose a scale at which votes are informative.
+
+    Raises
+    ------
+    InputError
+        If the link is not one, or `start` is not `dim` finite numbers.
+    """
+
+    name: str
+    summary: str
+    mdp: TabularMDP
+    policy: Policy
+    start: NDArray[np.float64]
+    link: Link
+    link_is_default: bool = False
+
+    def __post_init__(self) -> None:
+        require_kind(f"mdp of instance {self.name}", self.mdp, TabularMDP, "chain(5, 8)")
+        if isinstance(self.policy, type) or not isinstance(self.policy, Policy):
+            raise InputError(
+                f"policy of instance {self.name} must be a policy such as TabularSoftmax(5, 2), got {self.policy!r}"
+            )
+        if isinstance(self.link, type) or not isinstance(self.link, Link):
+            raise InputError(
+                f"link of instance {self.name} must have symmetric, probability, inverse, derivative and "
+                f"second_derivative, got {self.link!r}; write an object of one of {', '.join(LINKS)}, as Logistic(2.0)"
+            )
+        start = np.asarray(self.start, dtype=np.float64)
+        if start.shape != (self.policy.dim,) or not np.isfinite(start).all():
+            raise InputError(
+                f"start of instance {self.name} must be {self.policy.dim} finite numbers, got shape {start.shape}"
+                f"{'' if np.isfinite(start).all() else ' with nan or inf'}"
+            )
+        object.__setattr__(self, "start", start)
+
+
+def default_link(mdp: TabularMDP) -> Logistic:
+    """Link of instances that name none."""
+    return Logistic(scale=mdp.horizon / 2)
+
+
+def at_optimum(instance: Instance) -> Instance:
+    """The instance, started where exact ascent from its start ends: noise floors are then reached at once."""
+
+    def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, gradient = value_and_gradient(instance.mdp, instance.policy, theta)
+        return -float(value), -gradient
+
+    found = minimize(loss, instance.start, jac=True, method="BFGS", options={"gtol": 1e-9})
+    return replace(instance, start=found.x)
+
+
+@lru_cache(maxsize=256)
+def content_of(instance: Instance) -> str:
+    """Digest of all that an instance holds, its names aside."""
+    mdp = instance.mdp
+    arrays = (mdp.probabilities, mdp.next_states, mdp.rewards, mdp.initial, mdp.horizon)
+    return content_digest((*arrays, instance.policy, instance.start, instance.link))

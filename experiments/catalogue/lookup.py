@@ -1,0 +1,170 @@
+"""One lookup for everything that a command names: a built-in name, or ``module:attribute`` for the user's own.
+
+Workers resolve the same text, so nothing has to be registered. In Python the object itself may be passed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+from experiments.catalogue import user_modules
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from experiments.catalogue.claims import Claim
+    from experiments.catalogue.instance import Instance
+    from experiments.catalogue.method import Method
+    from theory import Inversion, Link
+
+T = TypeVar("T")
+
+# Each module has a `KIND`. Imported when first asked for: `zpg --help` must be fast.
+_HOMES = {
+    "instance": "experiments.catalogue.instances",
+    "method": "experiments.catalogue.methods",
+    "link": "experiments.catalogue.links",
+    "inversion": "experiments.catalogue.inversions",
+    "claim": "experiments.catalogue.shipped_claims",
+}
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """A kind of thing that has names.
+
+    Attributes
+    ----------
+    word : str
+        What it is called in messages.
+    names : function -> mapping from name to one line
+        The built-in ones.
+    build : function of a built-in name -> thing
+    accept : function of (text, what a user's module holds under it) -> thing
+        Raises InputError where that will not do.
+    """
+
+    word: str
+    names: Callable[[], Mapping[str, str]]
+    build: Callable[[str], T]
+    accept: Callable[[str, object], T]
+
+    def find(self, wanted: object) -> T:
+        """Resolve a name, a ``module:attribute`` or the thing itself.
+
+        Raises
+        ------
+        InputError
+            If there is no such name, module or attribute, or what is there will not do.
+        """
+        if not isinstance(wanted, str):
+            return self.accept(f"given as an object of type {type(wanted).__name__}", wanted)
+        if wanted in self.names():
+            return self.build(wanted)
+        if ":" in wanted:
+            return self.accept(wanted, attribute_of(self.word, wanted))
+        raise unknown(self.word, wanted, list(self.names()))
+
+
+@overload
+def find(kind: Literal["instance"], wanted: str | Instance) -> Instance: ...
+@overload
+def find(kind: Literal["method"], wanted: str | Method) -> Method: ...
+@overload
+def find(kind: Literal["link"], wanted: str | Link) -> Link: ...
+@overload
+def find(kind: Literal["inversion"], wanted: str | Inversion) -> Inversion: ...
+@overload
+def find(kind: Literal["claim"], wanted: str | Claim) -> Claim: ...
+def find(kind: str, wanted: Any) -> Any:
+    """Find what a name stands for.
+
+    Parameters
+    ----------
+    kind : {"instance", "method", "link", "inversion", "claim"}
+    wanted : str or object
+        A built-in name, ``module:attribute`` for the user's own, or the thing itself, which is checked and given back.
+
+    Raises
+    ------
+    InputError
+        If there is no such name, or what it stands for breaks the contract of its kind.
+    """
+    return kind_named(kind).find(wanted)
+
+
+def kind_named(kind: str) -> Kind[Any]:
+    """Give the kind of this name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if kind not in _HOMES:
+        raise unknown("kind", kind, list(_HOMES))
+    found: Kind[Any] = importlib.import_module(_HOMES[kind]).KIND
+    return found
+
+
+def attribute_of(word: str, text: str) -> object:
+    """Value of ``module:attribute``, the module imported anew if its source has changed.
+
+    Raises
+    ------
+    InputError
+        If the module cannot be imported or has no such attribute.
+    """
+    module_name, _, attribute = text.partition(":")
+    if module_name.partition(".")[0] in user_modules.PACKAGES:
+        raise InputError(
+            f"{word} {text!r} must not lie in a package of zpg itself; choose another name for your module"
+        )
+    try:
+        module = user_modules.load(module_name)
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{word} {text!r}: cannot import {module_name} ({type(error).__name__}: {error})") from error
+    if not attribute.isidentifier() or not hasattr(module, attribute):
+        public = [name for name in vars(module) if not name.startswith("_")]
+        file = getattr(module, "__file__", None) or "no file"
+        raise InputError(
+            f"{word} {text!r}: module {module_name} ({file}) has no attribute {attribute!r}"
+            f"{_nearest(attribute, public)}"
+        )
+    return getattr(module, attribute)
+
+
+def called(word: str, text: str, build: Callable[[], object]) -> object:
+    """What a user's function without arguments returns.
+
+    Raises
+    ------
+    InputError
+        If it raises.
+    """
+    try:
+        return build()
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{word} {text!r}: calling it without arguments failed ({type(error).__name__}: {error}); see to it there"
+        ) from error
+
+
+def unknown(word: str, wanted: str, names: list[str]) -> InputError:
+    """Error for a name that is not known, with the nearest ones."""
+    return InputError(
+        f"{word} must be one of {', '.join(names)}, or module:attribute for your own; "
+        f"got {wanted!r}{_nearest(wanted, names)}"
+    )
+
+
+def _nearest(wanted: str, names: list[str]) -> str:
+    near = get_close_matches(wanted, names, n=3, cutoff=0.5)
+    return f"; nearest: {', '.join(near)}" if near else ""

@@ -1,0 +1,104 @@
+"""One record of a method: how it is built, what it may be tuned over, and how it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from estimators import Learner, PreferenceFeedback, StackedFeedback
+from estimators.zeroth_order import GradientEstimator
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.setting_grid import SettingGrid
+from theory.errors import InputError
+
+# The one preference oracle: N pairs an iteration, M votes a pair. Stacked, it answers for several settings at once.
+Oracle: TypeAlias = PreferenceFeedback | StackedFeedback
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn. No two differ in colour alone.
+
+    Attributes
+    ----------
+    color : str
+    marker : str
+    size : float
+        Of the marker, points.
+    filled : bool
+    dashes : tuple of float
+        Lengths of dashes and gaps, in line widths; empty for a solid line.
+    """
+
+    color: str
+    marker: str
+    size: float = 5.0
+    filled: bool = True
+    dashes: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method. Rate checks, comparisons of variance and of learning, and figures all read this record.
+
+    Attributes
+    ----------
+    name : str
+        Short, as used in tables and on the command line.
+    title : str
+        Name in tables and figures.
+    build : function of (dim, oracle, knob) -> GradientEstimator or Learner
+        dim is the number of parameters d. The knob is a float or an array that broadcasts against the batch.
+    grid : function of Instance -> SettingGrid, optional
+        Settings that it may be tuned over. Without one it takes no part in comparisons of learning.
+    knob : str, default "radius"
+        What the knob is. Empty where there is none. A radius follows the schedule in rate checks, and is optimised in
+        comparisons of variance.
+    steps : bool, default True
+        Whether the step size plays a part.
+    stacks : bool, default False
+        Whether `build` takes a stacked oracle, so that runs with different N and M make one batch.
+    least_dim : int
+        Least number of parameters that it needs, K for instance.
+    group : str
+        What it is shown beside in figures.
+    family : str
+        Its name on the command line together with others, ``zbcpg`` for instance.
+    work : float
+        Time an iteration takes, relative to ZPG.
+    look : Look, optional
+        Otherwise figures choose one that is free.
+    """
+
+    name: str
+    title: str
+    build: Callable[[int, Oracle, Any], Learner | GradientEstimator]
+    grid: Callable[[Instance], SettingGrid] | None = None
+    knob: str = "radius"
+    steps: bool = True
+    stacks: bool = False
+    least_dim: int = 1
+    group: str = "your own"
+    family: str = ""
+    work: float = 1.0
+    look: Look | None = None
+
+    def fits(self, dim: int) -> bool:
+        """Whether so many parameters are enough for it."""
+        return self.least_dim <= dim
+
+    def settings(self, instance: Instance) -> SettingGrid:
+        """Settings it may be tuned over on an instance.
+
+        Raises
+        ------
+        InputError
+            If it has no grid.
+        """
+        if self.grid is None:
+            raise InputError(
+                f"method {self.name} must have a grid of settings to be tuned, got None; "
+                "write Method(..., grid=lambda instance: SettingGrid(step=0.1, step_ratio=4, shape=(12, 1)))"
+            )
+        return self.grid(instance)

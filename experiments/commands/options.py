@@ -1,0 +1,76 @@
+"""Options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from experiments.running.execution import Execution, Progress
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for results and finished work.")]
+Jobs = Annotated[int, typer.Option("--jobs", help="Workers; -1 for one a core. The results do not depend on it.")]
+Backend = Annotated[
+    Literal["loky", "dask", "ray"],
+    typer.Option("--backend", help="loky: processes of this machine. dask and ray: a cluster, joined or started."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="HOST:PORT of a running dask or ray cluster [default: start one]"),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same rows.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Also write everything to this JSON file.")]
+Preset = Annotated[
+    Literal["quick", "paper"], typer.Option("--preset", help="quick, or paper: eight times the replicates.")
+]
+Instance = Annotated[str, typer.Option("--instance", help="A name from `zpg list`, or module:attribute for your own.")]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option("--methods", help="Names from `zpg list` or module:attribute; repeat the option or use commas."),
+]
+Pairs = Annotated[int, typer.Option("--pairs", min=1, help="Trajectory pairs, N.")]
+Queries = Annotated[int, typer.Option("--queries", min=1, help="Votes a pair, M.")]
+
+# Longer file names are cut, and told apart by a digest.
+LONGEST_SUFFIX = 80
+
+
+def split(values: list[str] | None) -> list[str]:
+    """Names given by repeating an option, by commas, or both; ``all`` is the same as none."""
+    names = [name.strip() for value in values or [] for name in value.split(",") if name.strip()]
+    return [] if names == ["all"] else names
+
+
+def execution(
+    folder: Path, seed: int, jobs: int, backend: Any, address: str | None, progress: Progress | None
+) -> Execution:
+    """How the work of a command is carried out; finished work is kept in its folder."""
+    from experiments.running.execution import Execution
+
+    return Execution(seed, jobs, backend, address, folder / "cache", progress)
+
+
+def suffix(**settings: Any) -> str:
+    """End of a file name that tells settings apart: of those that are not None."""
+    given = {name: value for name, value in settings.items() if value not in (None, [], "")}
+    words = "".join(f"_{name}-{_word(value)}" for name, value in given.items())
+    if len(words) <= LONGEST_SUFFIX:
+        return words
+    return f"_{hashlib.sha256(words.encode()).hexdigest()[:12]}"
+
+
+def with_settings(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """A frame with the settings of its run as columns, where it has none of that name."""
+    missing = {name: str(value) if isinstance(value, list) else value for name, value in settings.items()}
+    return frame.assign(**{name: value for name, value in missing.items() if name not in frame.columns})
+
+
+def _word(value: Any) -> str:
+    text = "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return re.sub(r"[^A-Za-z0-9.+]+", ".", text).strip(".")

@@ -1,0 +1,105 @@
+"""zpg rates: claims, certificates and planted faults."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from experiments.commands.app import app, version
+from experiments.commands.options import Address, Backend, Jobs, Json, Out, Preset, Seed, execution, split
+from experiments.commands.terminal import progress_bar
+from experiments.commands.writing import write_tables
+from experiments.running.files import check_file, prepare_folder
+
+if TYPE_CHECKING:
+    from experiments.catalogue.certificates import CertificateCheck
+    from experiments.catalogue.claims import Claim
+    from experiments.rates.exact_claims import ExactClaim
+
+
+@app.command()
+def rates(
+    preset: Preset = "quick",
+    method: Annotated[
+        str, typer.Option("--method", "--algorithm", help="A method, a family such as zbcpg, or all.")
+    ] = "all",
+    axis: Annotated[str, typer.Option("--axis", help="T, N, M, eps, d or all.")] = "all",
+    claims: Annotated[
+        list[str] | None,
+        typer.Option("--claims", help="Run these instead: a name from `zpg list`, or module:attribute; repeatable."),
+    ] = None,
+    instance: Annotated[
+        str | None, typer.Option("--instance", help="Run the stated claims on this one: a name, or module:attribute.")
+    ] = None,
+    planted: Annotated[
+        bool, typer.Option("--controls/--no-controls", help="Also run claims with planted faults.")
+    ] = True,
+    out: Out = Path("results"),
+    jobs: Jobs = -1,
+    backend: Backend = "loky",
+    address: Address = None,
+    seed: Seed = 0,
+    json: Json = None,
+) -> None:
+    """Run the rate checks: one row a claim, with slope, interval, stated exponent and verdict."""
+    from experiments.catalogue.shipped_claims import controls
+    from experiments.commands.tables import print_rates
+    from experiments.rates.exact_claims import exact_controls
+    from experiments.rates.run_claims import run_claims
+
+    check_file(json)
+    began = time.perf_counter()
+    names = split(claims)
+    if names and instance is not None:
+        raise typer.BadParameter("claims name their own instances; leave one of the two out", param_hint="--instance")
+    judged, checks, exact = _selected(names, instance, preset, method, axis)
+    if not (judged or exact):
+        raise typer.BadParameter(
+            f"there is no claim on axis {axis} for method {method} and this instance", param_hint="--axis"
+        )
+    faults = planted and not names
+    folder = prepare_folder(out)
+    with progress_bar("rate checks") as progress:
+        results = run_claims(
+            judged,
+            checks,
+            exact=exact,
+            controls=controls(preset, axis) if faults else [],
+            exact_controls=[c for c in exact_controls() if axis in (c.axis, "all")] if faults else [],
+            execution=execution(folder, seed, jobs, backend, address, progress),
+        )
+    wall = time.perf_counter() - began
+    settings: dict[str, Any] = {"preset": preset, "method": method, "axis": axis, "claims": names}
+    settings |= {"instance": instance}
+    settings |= {"controls": planted, "seed": seed}
+    usual = {"preset": "quick", "method": "all", "axis": "all", "claims": [], "controls": True, "seed": 0}
+    tables = {"points": results.points, "verdicts": results.verdicts}
+    files = write_tables(folder, "rates", tables, json, settings=settings, usual=usual, wall=wall)
+    print_rates(results, f"seed {seed}, zpg {version()}, {wall:.0f} s; rows in {files}")
+    raise typer.Exit(0 if results.passed else 1)
+
+
+def _selected(
+    names: list[str], instance: str | None, preset: Preset, method: str, axis: str
+) -> tuple[list[Claim], list[CertificateCheck], list[ExactClaim]]:
+    """Claims, certificate checks and exact claims that the options ask for."""
+    from experiments.catalogue.shipped_claims import (
+        certificate_checks,
+        claims_in,
+        claims_on,
+        sharpened_claims,
+        stated_claims,
+    )
+    from experiments.rates.exact_claims import exact_claims
+
+    if names:
+        return [claim for name in names for claim in claims_in(name) if axis in (claim.axis, "all")], [], []
+    if instance is not None:
+        return claims_on(instance, preset, method, axis), certificate_checks(method, [instance]), []
+    claims = [*stated_claims(preset, method, axis), *sharpened_claims(preset, method, axis)]
+    exact = [claim for claim in exact_claims() if axis in (claim.axis, "all")]
+    # A certificate bounds the whole sum, so it belongs to no axis alone.
+    return claims, certificate_checks(method) if axis == "all" else [], exact

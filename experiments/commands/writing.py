@@ -1,0 +1,54 @@
+"""What every command writes: its tables as CSV, all of them as JSON, with the settings they come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.commands.app import version
+from experiments.commands.options import suffix, with_settings
+from experiments.running.files import write_csv, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_tables(
+    folder: Path,
+    name: str,
+    tables: dict[str, pd.DataFrame],
+    json: Path | None,
+    *,
+    settings: dict[str, Any],
+    usual: dict[str, Any],
+    wall: float,
+) -> str:
+    """Write every table as CSV, and all of them to one JSON file if one is asked for.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the command.
+    tables : dict of DataFrame
+    json : Path, optional
+    settings : dict
+        Of the run. They are columns of every CSV and keys of the JSON.
+    usual : dict
+        Settings as they are by default. The others become part of the file names, so that no run overwrites another.
+    wall : float
+        Seconds that the run took.
+
+    Returns
+    -------
+    str
+        Pattern of the files written.
+    """
+    other = {key: value for key, value in settings.items() if value != usual.get(key)}
+    prefix = name + suffix(**other)
+    for title, frame in tables.items():
+        write_csv(folder / (f"{prefix}_{title}.csv" if title else f"{prefix}.csv"), with_settings(frame, settings))
+    if json is not None:
+        content = {title or name: frame.to_dict(orient="records") for title, frame in tables.items()}
+        write_json(json, {"version": version(), "wall_seconds": round(wall, 1)} | settings | content)
+    return f"{folder}/{prefix}_*.csv" if all(tables) else f"{folder}/{prefix}.csv"

@@ -1,0 +1,72 @@
+"""What a run may spend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from theory.errors import InputError, require_kind
+
+# Values are kept of every iteration, setting and seed.
+MOST_ITERATIONS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Iterations, trajectory pairs an iteration and votes a pair.
+
+    Parameters
+    ----------
+    n_iterations : int, default 300
+        T.
+    n_pairs : int, default 32
+        N; methods that see returns get 2 N trajectories.
+    n_queries : int or inf, default 5
+        M.
+
+    Raises
+    ------
+    InputError
+        If a number is below 1 or not whole, or there are too many iterations.
+    """
+
+    n_iterations: int = 300
+    n_pairs: int = 32
+    n_queries: float = 5
+
+    def __post_init__(self) -> None:
+        for name in ("n_iterations", "n_pairs"):
+            require_kind(name, getattr(self, name), int, "32")
+        for name in ("n_iterations", "n_pairs", "n_queries"):
+            number = getattr(self, name)
+            whole = number >= 1 and (number == math.inf or number == round(number))
+            if not whole:
+                raise InputError(f"{name} must be a whole number of at least 1, got {number}")
+        if self.n_iterations > MOST_ITERATIONS:
+            raise InputError(
+                f"n_iterations must be at most {MOST_ITERATIONS:,}, got {self.n_iterations:,}; "
+                "spend the votes on more pairs or more votes a pair"
+            )
+
+    @classmethod
+    def of_votes(cls, votes: int, n_pairs: int = n_pairs, n_queries: int = int(n_queries)) -> Budget:
+        """As many iterations as so many votes pay for.
+
+        Raises
+        ------
+        InputError
+            If they do not pay for one.
+        """
+        if votes < n_pairs * n_queries:
+            raise InputError(
+                f"{votes} votes do not pay for one iteration of {n_pairs} pairs x {n_queries} votes = "
+                f"{n_pairs * n_queries}; raise the budget or lower pairs or votes a pair"
+            )
+        return cls(votes // (n_pairs * n_queries), n_pairs, n_queries)
+
+
+# Votes a run, and seeds.
+PRESETS: dict[str, tuple[Budget, int]] = {
+    "quick": (Budget.of_votes(48_000), 20),
+    "paper": (Budget.of_votes(160_000), 100),
+}

@@ -1,0 +1,118 @@
+"""Rows of the tables of the rate checks."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments.catalogue.certificates import CertificateCheck
+from experiments.catalogue.claims import Claim, name_of
+from experiments.catalogue.lookup import find
+from experiments.rates.exact_claims import ExactClaim
+from experiments.rates.point_bounds import bound_point
+from experiments.statistics.power_law import PowerLawFit, fit_power_law
+from experiments.statistics.verdicts import Verdict, judge
+from theory import SHARPENED_RATE, policy_gradient, smoothness_bound
+
+FloatArray = NDArray[np.float64]
+
+N_BOOTSTRAP = 2000
+
+
+def point_rows(
+    claim: Claim | CertificateCheck, rows: pd.DataFrame, smoothness: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Means over replicates beside the bound, one row a grid point; without estimates L is the proved one."""
+    settings = ["method", "instance", "n_iterations", "n_pairs", "n_queries", "radius", "step_size"]
+    table = rows.groupby("point").agg(
+        claim=("claim", "first"),
+        **{name: (name, "first") for name in settings},
+        replicates=("replicate", "size"),
+        mean=("gradient_norm_sq", "mean"),
+        standard_error=("gradient_norm_sq", "sem"),
+        start_value=("start_value", "mean"),
+        end_value=("end_value", "mean"),
+        clip_rate=("clip_rate", "mean"),
+    )
+    axis, x = (claim.axis, claim.grid) if isinstance(claim, Claim) else ("", np.nan)
+    bounds, constants, starts = [], [], []
+    for (on, point), start in zip(claim.points(), table["start_value"], strict=True):
+        instance = find("instance", on)
+        constant = smoothness_bound(instance.mdp, instance.policy) if smoothness is None else smoothness[name_of(on)]
+        constants.append(constant)
+        gradient = policy_gradient(instance.mdp, instance.policy, instance.start)
+        starts.append(float(gradient @ gradient))
+        bounds.append(float(bound_point(instance, point, start, constant, proved=smoothness is None).total))
+    return table.assign(
+        axis=axis,
+        x=x,
+        bound=bounds,
+        proved=smoothness is None,
+        smoothness=constants,
+        ratio=lambda t: t["mean"] / t["bound"],
+        # A run that never moved would exceed such a bound: the check has teeth.
+        informative=[bound < start for bound, start in zip(bounds, starts, strict=True)],
+    ).reset_index()
+
+
+def verdict_row(
+    claim: Claim, kind: str, verdict: Verdict, points: pd.DataFrame, measured: FloatArray, seed: int
+) -> dict[str, Any]:
+    """Everything that is printed with a result of runs: one row of the verdicts."""
+    rng = np.random.default_rng([seed, 2, zlib.crc32(claim.name.encode())])
+    fit = fit_power_law(claim.grid, measured, n_bootstrap=N_BOOTSTRAP, rng=rng)
+    method = find("method", claim.method)
+    return _common(claim, kind, fit, verdict) | {
+        "method": name_of(claim.method),
+        "title": method.title,
+        "instance": name_of(claim.instance),
+        "source": claim.rate.source,
+        "sharpened": claim.rate is SHARPENED_RATE,
+        "ratio": points["ratio"].max(),
+        "bootstrap_low": fit.bootstrap_low,
+        "bootstrap_high": fit.bootstrap_high,
+        "clip_rate": points["clip_rate"].max(),
+    }
+
+
+def exact_row(claim: ExactClaim, kind: str) -> dict[str, Any]:
+    """The same for a quantity that is computed exactly: no replicates, no interval."""
+    fit = fit_power_law(claim.grid, claim.values())
+    return _common(claim, kind, fit, judge(fit, claim)) | {
+        "method": "",
+        "title": "",
+        "instance": "",
+        "source": claim.source,
+        "sharpened": False,
+        "ratio": np.nan,
+    }
+
+
+def _common(claim: Claim | ExactClaim, kind: str, fit: PowerLawFit, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "claim": claim.name,
+        "kind": kind,
+        "axis": claim.axis,
+        "slope": fit.slope,
+        "ci_low": fit.ci_low,
+        "ci_high": fit.ci_high,
+        "exponent": claim.exponent,
+        "margin": claim.margin,
+        "outcome": verdict.outcome,
+        "tight": verdict.tight,
+        "replicates": fit.n_replicates,
+        "window": f"{claim.grid[0]:g} .. {claim.grid[-1]:g}",
+        "local_slopes": [round(slope, 3) for slope in fit.local_slopes],
+        "curvature_p_value": fit.curvature_p_value,
+        "intercept": fit.intercept,
+        "p_holds": verdict.p_holds,
+        "p_violated": verdict.p_violated,
+        "p_tight": verdict.p_tight,
+        "reason": verdict.reason,
+        "isolated_by": claim.reason,
+    }

@@ -1,0 +1,94 @@
+"""Where workers come from: processes of this machine, or a Dask or Ray cluster that is joined or started."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import joblib
+from joblib import Parallel
+
+from experiments.running.execution import Execution
+from theory.errors import InputError
+
+# Seconds until a scheduler that does not answer counts as missing.
+PATIENCE = 20
+
+
+class ReportingParallel(Parallel):  # type: ignore[misc]  # joblib has no types
+    """Parallel that tells how many tasks are done, on every backend."""
+
+    report: Callable[[int], None] | None = None
+
+    def print_progress(self) -> None:
+        """Tell it; joblib calls this whenever a task is done."""
+        if self.report is not None:
+            self.report(self.n_completed_tasks)
+
+
+@contextmanager
+def workers(execution: Execution) -> Iterator[ReportingParallel]:
+    """Give a Parallel on the workers of an execution.
+
+    Raises
+    ------
+    InputError
+        If a cluster that was named does not answer.
+    """
+    if execution.backend == "dask":
+        _dask_client(execution.address, execution.jobs)
+        with joblib.parallel_config("dask", n_jobs=-1, wait_for_workers_timeout=PATIENCE):
+            yield ReportingParallel()
+    elif execution.backend == "ray":
+        _join_ray(execution.address, execution.jobs)
+        with joblib.parallel_config("ray", n_jobs=execution.jobs):
+            yield ReportingParallel()
+    else:
+        yield ReportingParallel(n_jobs=execution.jobs, backend="loky")
+
+
+@lru_cache(maxsize=1)
+def _dask_client(address: str | None, jobs: int) -> Any:
+    """Client of a cluster, kept for the rest of the process: starting one takes seconds."""
+    from distributed import Client, LocalCluster
+
+    if address is not None:
+        try:
+            client = Client(address, timeout=PATIENCE)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"address must be HOST:PORT of a running Dask scheduler, got {address!r} ({error}); "
+                "start one with dask scheduler, or leave the address out for a local cluster"
+            ) from error
+        atexit.register(client.close)
+        return client
+    number = (os.cpu_count() or 1) if jobs == -1 else jobs
+    cluster = LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=None)
+    client = Client(cluster)
+    atexit.register(cluster.close)
+    atexit.register(client.close)
+    return client
+
+
+@lru_cache(maxsize=1)
+def _join_ray(address: str | None, jobs: int) -> None:
+    import ray
+    from ray.util.joblib import register_ray
+
+    try:
+        ray.init(
+            address=address,
+            num_cpus=None if address is not None or jobs == -1 else jobs,
+            log_to_driver=False,
+            include_dashboard=None if address is not None else False,
+        )
+    except (ConnectionError, ValueError) as error:
+        raise InputError(
+            f"address must be that of a running Ray cluster, got {address!r} ({error}); "
+            "start one with ray start --head, or leave the address out for a local cluster"
+        ) from error
+    register_ray()

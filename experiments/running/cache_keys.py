@@ -1,0 +1,101 @@
+"""What finished work is filed under: everything that its result depends on.
+
+Settings, the project's own code, the user's code and the versions of what computes. When in doubt, the key is a new one
+and the work is done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import cloudpickle
+import joblib
+
+from experiments.catalogue import user_modules
+from experiments.catalogue.digests import by_value
+
+COMPUTING = ("numpy", "scipy", "pandas", "statsmodels", "gymnasium")
+
+
+@lru_cache(maxsize=1)
+def environment_digest() -> str:
+    """Digest of the source of all packages of the project, and of the versions of what computes."""
+    digest = hashlib.sha256()
+    for path in project_files():
+        digest.update(path.name.encode() + path.read_bytes())
+    versions = [(name, importlib.metadata.version(name)) for name in COMPUTING]
+    digest.update(repr([*versions, sys.version, platform.machine()]).encode())
+    return digest.hexdigest()[:16]
+
+
+def project_files() -> Iterator[Path]:
+    """Every source file of the project, sub-packages included."""
+    for package in user_modules.PACKAGES:
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin is not None:
+            yield from sorted(Path(spec.origin).parent.rglob("*.py"))
+
+
+def packed(run: Callable[[Any], Any], task: Any) -> bytes:
+    """A function and its task as bytes that any worker can read.
+
+    What a user's module or a notebook defines travels with its code if the task holds it as an object. A task that
+    holds its name instead is resolved by the worker.
+    """
+    if by_name(task):
+        return bytes(cloudpickle.dumps((run, task)))
+    with by_value():
+        return bytes(cloudpickle.dumps((run, task)))
+
+
+def key_of(run: Callable[[Any], Any], task: Any, content: str = "") -> str:
+    """Key of a task's result.
+
+    Parameters
+    ----------
+    run : function of a task
+        Defined at the top of a module of the project.
+    task : object
+        Its settings. Objects of the user's enter by their code.
+    content : str
+        Digest of what names in the task stand for.
+    """
+    settings = joblib.hash(task) if by_name(task) else hashlib.sha256(packed(run, task)).hexdigest()
+    parts = (run.__module__, run.__qualname__, environment_digest(), user_modules.loaded_digest(), content, settings)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def by_name(task: Any) -> bool:
+    """Whether all that a task holds is known by name or by source: nothing that only lives in this process."""
+    return all(_is_known(value) for value in _values(task))
+
+
+def _is_known(value: Any) -> bool:
+    if isinstance(value, FunctionType):
+        return False
+    kind = value if isinstance(value, type) else type(value)
+    module = sys.modules.get(kind.__module__)
+    return kind.__module__ != "__main__" and (
+        module is None or not user_modules.is_users(module) or user_modules.came_with_loaded(kind.__module__)
+    )
+
+
+def _values(task: Any) -> Iterator[Any]:
+    """A task and all that it holds, through dataclasses and tuples."""
+    yield task
+    if isinstance(task, tuple):
+        parts: list[Any] = list(task)
+    else:
+        parts = [getattr(task, f.name) for f in fields(task)] if is_dataclass(task) else []
+    for part in parts:
+        yield from _values(part)

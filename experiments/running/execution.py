@@ -1,0 +1,69 @@
+"""How work is carried out: one frozen value that every experiment takes."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from theory.errors import InputError, require_kind
+
+Backend = Literal["loky", "dask", "ray"]
+Progress = Callable[[int, int], None]
+
+MOST_JOBS = 1024
+# The package that a backend needs, and the optional dependency that brings it.
+NEEDS: dict[str, str] = {"dask": "distributed", "ray": "ray"}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How work is carried out. Results depend on the seed alone.
+
+    Parameters
+    ----------
+    seed : int, default 0
+        Not negative. The same seed gives the same rows, whatever the rest.
+    jobs : int, default -1
+        Worker processes; -1 for one a core.
+    backend : {"loky", "dask", "ray"}, default "loky"
+        loky starts processes on this machine. dask and ray need their packages.
+    address : str, optional
+        Of a running scheduler, ``HOST:PORT``, for dask and ray. By default a local cluster is started.
+    cache : Path, optional
+        Folder that keeps finished work. By default nothing is kept.
+    progress : function of (done, total), optional
+        Called whenever work is finished.
+
+    Raises
+    ------
+    InputError
+        If a value is not as described, or the package of a backend is not installed.
+    """
+
+    seed: int = 0
+    jobs: int = -1
+    backend: Backend = "loky"
+    address: str | None = None
+    cache: Path | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        require_kind("seed", self.seed, int, "0")
+        require_kind("jobs", self.jobs, int, "-1")
+        if self.seed < 0:
+            raise InputError(f"seed must be at least 0, got {self.seed}")
+        if not (self.jobs == -1 or 1 <= self.jobs <= MOST_JOBS):
+            raise InputError(f"jobs must be -1 or from 1 to {MOST_JOBS}, got {self.jobs}; -1 takes one a core")
+        if self.backend not in get_args(Backend):
+            raise InputError(f"backend must be one of {', '.join(get_args(Backend))}, got {self.backend!r}")
+        package = NEEDS.get(self.backend)
+        if package and importlib.util.find_spec(package) is None:
+            raise InputError(
+                f"backend {self.backend} needs the package {package}, which is not installed; "
+                f"write pip install 'zpg[{self.backend}]', or use loky"
+            )
+        if self.address is not None and package is None:
+            raise InputError(f"address must be left out with backend loky, got {self.address!r}; use dask or ray")
