@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.running.files import write_csv
-from paper_figures.registry import KIND, FigureContext, PaperFigure, all_figures
+from paper_figures.registry import FigureContext, PaperFigure, all_figures, get_figure
 from paper_figures.save import FORMATS, check_formats, save
 
 __all__ = ["FigureContext", "build_figures"]
@@ -40,7 +40,7 @@ def build_figures(
     InputError
         If a name or a format is unknown; nothing is computed then.
     """
-    figures = [KIND.find(name) for name in names] if names else list(all_figures().values())
+    figures = [get_figure(name) for name in names] if names else list(all_figures().values())
     check_formats(formats)
     settings = context or FigureContext()
     return [path for figure in figures for path in _build(figure, formats, out, settings)]

@@ -95,3 +95,4 @@ def _accepted(text: str, found: object) -> PaperFigure:
 
 
 KIND: Kind[PaperFigure] = Kind("figure", lambda: dict.fromkeys(_HOMES, ""), _built_in, _accepted)
+get_figure = KIND.find

@@ -97,7 +97,7 @@ def _common(oracle: Oracle) -> Feedback:
 
 
 def _returns(oracle: Oracle) -> Feedback:
-    return ReturnFeedback(np.asarray(oracle.n_pairs))
+    return ReturnFeedback(np.asarray(oracle.n_pairs), getattr(oracle, "sampler", "law"))
 
 
 def _scale(link: Link) -> float:
@@ -204,22 +204,35 @@ _METHODS = (
         "zspo", "ZSPO", feedback=lambda oracle: oracle.reading(MajoritySign()), step=8.0,
         group=DIRECTIONS, look=Look("#CC79A7", "v", 4.5, True, (7, 2)),
     ),
-    _perturbing("zpg-symmetric", "ZPG, symmetric pairs", symmetric=True, group=VARIANTS),
+    _perturbing(
+        "zpg-symmetric", "ZPG, symmetric pairs", symmetric=True,
+        group=VARIANTS, look=Look("#44AA99", "8", 5.0, False, (8, 1.2, 2, 1.2)),
+    ),
     _perturbing(
         "zpg-haldane", "ZPG, Haldane-Anscombe", feedback=lambda oracle: oracle.reading(HaldaneAnscombe()),
-        group=VARIANTS,
+        group=VARIANTS, look=Look("#E69F00", "p", 5.0, False, (3, 1, 1, 1)),
     ),
     _perturbing(
-        "zpg-jackknife", "ZPG, jackknife", feedback=lambda oracle: oracle.reading(Jackknife()), group=VARIANTS
+        "zpg-jackknife", "ZPG, jackknife", feedback=lambda oracle: oracle.reading(Jackknife()),
+        group=VARIANTS, look=Look("#000000", "*", 5.5, True, (1, 2.5)),
     ),
-    _perturbing("zpg-common", "ZPG, common random numbers", feedback=_common, stacks=False, group=VARIANTS, work=50.0),
+    _perturbing(
+        "zpg-common", "ZPG, common random numbers", feedback=_common, stacks=False,
+        group=VARIANTS, work=50.0, look=Look("#CC79A7", "H", 5.0, False, (5, 2)),
+    ),
     Method(
         "zpg-averaged", "ZPG, 4 directions",
         lambda dim, oracle, radius: ZerothOrder(Sphere(), _averaged(oracle, 4), radius, n_directions=4),  # noqa: ARG005
-        group=VARIANTS,
+        group=VARIANTS, look=Look("#332288", "1", 6.0, True, (6, 1, 1, 1, 1, 1)),
     ),
-    _perturbing("value-sphere", "value feedback, sphere", feedback=_returns, group=DIRECTIONS),
-    _perturbing("value-1", "value feedback, K = 1", _blocks(1), _returns, radius=_one_coordinate, group=DIRECTIONS),
+    _perturbing(
+        "value-sphere", "value feedback, sphere", feedback=_returns,
+        group=DIRECTIONS, look=Look("#56B4E9", "8", 5.0, True, (9, 2)),
+    ),
+    _perturbing(
+        "value-1", "value feedback, K = 1", _blocks(1), _returns, radius=_one_coordinate,
+        group=DIRECTIONS, look=Look("#E69F00", "p", 5.0, True, (2, 1)),
+    ),
     _dpo_minimised(),
     _dpo_early(),
     _dpo_online(),
@@ -231,8 +244,14 @@ _METHODS = (
         "ppo-sampled", "reward model + PPO, sampled", Look("#AA4499", "X", 5.0, True, (1.5, 0.8)),
         online=True, sampled=True,
     ),
-    _seeing("reinforce-none", "REINFORCE, no baseline", lambda n: Reinforce(n, Baseline.NONE)),
-    _seeing("gpomdp-none", "GPOMDP, no baseline", lambda n: Gpomdp(n, Baseline.NONE)),
+    _seeing(
+        "reinforce-none", "REINFORCE, no baseline", lambda n: Reinforce(n, Baseline.NONE),
+        Look("#56B4E9", "2", 6.0, True, (4, 4)),
+    ),
+    _seeing(
+        "gpomdp-none", "GPOMDP, no baseline", lambda n: Gpomdp(n, Baseline.NONE),
+        Look("#E69F00", "3", 6.0, True, (6, 3)),
+    ),
     _seeing(
         "reinforce", "REINFORCE (sees returns)", lambda n: Reinforce(n, Baseline.VALUE),
         Look("#56B4E9", "x", 5.0, True, (2, 2)), tuned=True,
@@ -241,7 +260,10 @@ _METHODS = (
         "gpomdp", "GPOMDP (sees rewards)", lambda n: Gpomdp(n, Baseline.VALUE),
         Look("#E69F00", "P", 4.5, True, (3, 1, 1, 1, 1, 1)), tuned=True,
     ),
-    _seeing("reinforce-best", "REINFORCE, best baseline", lambda n: Reinforce(n, Baseline.BEST)),
+    _seeing(
+        "reinforce-best", "REINFORCE, best baseline", lambda n: Reinforce(n, Baseline.BEST),
+        Look("#0072B2", "4", 6.0, True, (1, 4)),
+    ),
     Method(
         "exact", "exact ascent", lambda dim, oracle, knob: ExactGradient(),  # noqa: ARG005
         lambda instance: SettingGrid(0.1, 4, (N_SETTINGS, 1)),  # noqa: ARG005

@@ -38,7 +38,7 @@ Pairs = Annotated[int, typer.Option("--pairs", min=1, help="Trajectory pairs, N.
 Queries = Annotated[int, typer.Option("--queries", min=1, help="Votes a pair, M.")]
 
 # Longer file names are cut, and told apart by a digest.
-LONGEST_SUFFIX = 80
+LONGEST_SUFFIX = 160
 
 
 def split(values: list[str] | None) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.comparison.budget import PRESETS, Budget
 from experiments.comparison.compare_learning import informative_link
@@ -21,7 +22,7 @@ QUERIES = (1, 5, 25)
 
 
 def compare_panels(
-    instance: str = "garnet",
+    instance: str | Instance = "garnet",
     methods: Sequence[str] = PANEL_METHODS,
     *,
     pairs: Sequence[int] = PAIRS,
@@ -34,7 +35,7 @@ def compare_panels(
 
     Parameters
     ----------
-    instance : str
+    instance : str or Instance
     methods : sequence of str
     pairs, queries : sequences of int
         N and M.

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments.catalogue.instance import Instance
 from experiments.catalogue.links import matched_link
 from experiments.catalogue.lookup import find
 from experiments.comparison.budget import PRESETS, Budget
@@ -26,7 +27,7 @@ WRONG_LINK_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-offline", "ppo-online", "dp
 
 
 def compare_links(
-    instance: str = "stochastic-gridworld",
+    instance: str | Instance = "stochastic-gridworld",
     methods: Sequence[str] = WRONG_LINK_METHODS,
     *,
     budget: Budget | None = None,
@@ -40,7 +41,7 @@ def compare_links(
 
     Parameters
     ----------
-    instance : str
+    instance : str or Instance
     methods : sequence of str
     budget : Budget, optional
     n_seeds : int

@@ -6,15 +6,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from experiments.running.execution import Execution
 from paper_figures import rates_figure, registry
 from paper_figures.build import build_figures
-from paper_figures.registry import FigureContext, Frames, PaperFigure, all_figures, get_figure, register
+from paper_figures.registry import FigureContext, Frames, PaperFigure, all_figures, get_figure
 from paper_figures.save import FORMATS, save
 from paper_figures.style import new_figure, print_style
 from theory.errors import InputError
@@ -37,10 +39,11 @@ def own(monkeypatch: pytest.MonkeyPatch) -> list[FigureContext]:
 
     def compute(context: FigureContext) -> Frames:
         seen.append(context)
-        return {"values": pd.DataFrame({"y": [float(context.seed)]})}
+        return {"values": pd.DataFrame({"y": [float(context.execution.seed)]})}
 
-    monkeypatch.setattr(registry, "FIGURES", dict(all_figures()))
-    register(PaperFigure("small", "Small", compute, lambda frames: small_figure(frames["values"]["y"].iloc[0])))
+    small = PaperFigure("small", "Small", compute, lambda frames: small_figure(frames["values"]["y"].iloc[0]))
+    monkeypatch.setattr(registry, "_HOMES", registry._HOMES | {"small": "small_figure_of_a_test:FIGURE"})
+    monkeypatch.setitem(sys.modules, "paper_figures.small_figure_of_a_test", SimpleNamespace(FIGURE=small))
     return seen
 
 
@@ -112,35 +115,51 @@ def test_unknown_formats_are_named_before_anything_runs(tmp_path: Path, own: lis
 
 
 def test_unknown_names_are_named_before_anything_runs(tmp_path: Path, own: list[FigureContext]) -> None:
-    with pytest.raises(InputError, match=r"^figure must be one of [^\n]*\brates\b[^\n]*\bsmall\b, got 'moon'$"):
+    with pytest.raises(
+        InputError,
+        match=r"^figure must be one of [^\n]*\brates\b[^\n]*\bsmall\b, or module:attribute for your own; got 'moon'$",
+    ):
         build_figures(["small", "moon"], ("svg",), tmp_path)
     assert not own
 
 
 def test_builds_a_selection_with_its_context(tmp_path: Path, own: list[FigureContext]) -> None:
-    context = FigureContext(seed=5, jobs=1)
+    context = FigureContext(execution=Execution(seed=5, jobs=1))
     style = copy.deepcopy(dict(matplotlib.rcParams))
     paths = build_figures(["small"], ("pdf", "png"), tmp_path, context)
     assert paths == [tmp_path / "small.pdf", tmp_path / "small.png", tmp_path / "small_values.csv"]
     assert own == [context]
     before = [path.read_bytes() for path in paths]
     assert [path.read_bytes() for path in build_figures(["small"], ("pdf", "png"), tmp_path, context)] == before
-    assert build_figures(["small"], ("pdf",), tmp_path, replace(context, seed=6))[0].read_bytes() != before[0]
+    other = replace(context, execution=Execution(seed=6, jobs=1))
+    assert build_figures(["small"], ("pdf",), tmp_path, other)[0].read_bytes() != before[0]
     assert dict(matplotlib.rcParams) == style
 
 
 def test_builds_everything_by_default(
     tmp_path: Path, own: list[FigureContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = registry.FIGURES["small"]
-    monkeypatch.setattr(registry, "FIGURES", {"one": replace(small, name="one"), "two": replace(small, name="two")})
+    small = get_figure("small")
+    both = SimpleNamespace(ONE=replace(small, name="one"), TWO=replace(small, name="two"))
+    monkeypatch.setitem(sys.modules, "paper_figures.small_figure_of_a_test", both)
+    homes = {name: f"small_figure_of_a_test:{name.upper()}" for name in ("one", "two")}
+    monkeypatch.setattr(registry, "_HOMES", homes)
     paths = build_figures(formats=("svg",), out=tmp_path)
     assert [path.name for path in paths] == ["one.svg", "one_values.csv", "two.svg", "two_values.csv"]
 
 
-def test_names_are_taken_once(own: list[FigureContext]) -> None:
-    with pytest.raises(InputError, match=r"^figure name must be new, got 'small' twice; choose another$"):
-        register(get_figure("small"))
+def test_a_figure_may_be_given_as_an_object(tmp_path: Path, own: list[FigureContext]) -> None:
+    mine = replace(get_figure("small"), name="mine")
+    assert [path.name for path in build_figures([mine], ("svg",), tmp_path)] == ["mine.svg", "mine_values.csv"]
+    with pytest.raises(InputError, match="must be a PaperFigure, got int"):
+        build_figures([3], ("svg",), tmp_path)  # type: ignore[list-item]
+
+
+def test_every_module_that_holds_a_figure_is_listed() -> None:
+    """A figure that is forgotten in the list could not be asked for."""
+    modules = {path.stem for path in Path(registry.__file__).parent.glob("*_figure.py")}
+    assert modules == {home.partition(":")[0] for home in registry._HOMES.values()}
+    assert {name: figure.name for name, figure in all_figures().items()} == {name: name for name in registry._HOMES}
 
 
 def test_rate_figures_are_registered_and_split_the_claims(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,12 +171,12 @@ def test_rate_figures_are_registered_and_split_the_claims(monkeypatch: pytest.Mo
 
     def record(claims: list[object], **settings: object) -> None:
         names.extend(claim.name for claim in claims)  # type: ignore[attr-defined]
-        assert settings == {"seed": 3, "jobs": 1, "backend": "loky", "cache": Path("c"), "progress": None}
+        assert settings == {"execution": Execution(seed=3, jobs=1, cache=Path("c"))}
         raise StopHereError
 
     monkeypatch.setattr(rates_figure, "run_claims", record)
     for name in ("rates", "rates-instances"):
         with pytest.raises(StopHereError):
-            get_figure(name).compute(FigureContext(seed=3, jobs=1, cache=Path("c"), preset="paper"))
+            get_figure(name).compute(FigureContext("paper", Execution(seed=3, jobs=1, cache=Path("c"))))
     assert sorted(names) == sorted(claim.name for claim in rates_figure.stated_claims("paper"))
     assert len(set(names)) == len(names)

@@ -78,7 +78,7 @@ def test_ranges_are_drawn_where_there_are_several_instances() -> None:
 def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     few = {family: dict(list(members.items())[:2]) for family, members in dpo_gap.FAMILIES.items()}
     monkeypatch.setattr(dpo_gap_figure, "dpo_gaps", lambda: dpo_gap.dpo_gaps(few, noises=[0.0, 0.5, 1.0]))
-    frames = get_figure("dpo-gap").compute(FigureContext(seed=1))
+    frames = get_figure("dpo-gap").compute(FigureContext())
     assert set(frames["gaps"]["family"]) == set(PANELS)
     figure = get_figure("dpo-gap").draw(frames)
     with print_style():

@@ -14,12 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import experiments.comparison.compare_learning
-from experiments.catalogue.methods import METHODS
-from experiments.commands import app as cli
-from experiments.comparison.compare_learning import compare_learning
+from experiments.catalogue.methods import LEARNERS, METHODS
+from experiments.commands.compare import compare as compare_command
+from experiments.comparison.budget import Budget
+from experiments.comparison.compare_learning import COMPARED, compare_learning
+from experiments.running.execution import Execution
 from paper_figures import learning_figure
 from paper_figures.comparisons import in_order, stretch_values
-from paper_figures.learning_figure import GROUPS, SPENT, Spent, draw_curves, draw_learning
+from paper_figures.learning_figure import LEARNING, PERTURBING, SPENT, Spent, draw_curves, draw_learning
 from paper_figures.registry import FigureContext, get_figure
 from paper_figures.style import GREY, new_figure, print_style, series_of
 from theory.errors import InputError
@@ -29,9 +31,13 @@ START, OPTIMUM = 10.0, 20.0
 # Four seeds: Student's t with three degrees of freedom, from a printed table.
 T_975 = 3.182446305284263
 NO_VOTES = ("reinforce", "gpomdp", "exact")
+ROWS = {
+    PERTURBING: tuple(name for name in COMPARED if METHODS[name].group != LEARNERS),
+    LEARNING: ("zpg", *(name for name in COMPARED if METHODS[name].group == LEARNERS)),
+}
 
 
-def curves(names: tuple[str, ...] = tuple(METHODS)) -> pd.DataFrame:
+def curves(names: tuple[str, ...] = COMPARED) -> pd.DataFrame:
     """Four runs a method at START + progress * (speed + seed / 4); those of NO_VOTES need none, exact no trajectory."""
     rows = [
         {"method": name, "seed": seed, "iteration": t, "value": START + t / 60 * (1 + 0.5 * number + seed / 4)}
@@ -44,8 +50,9 @@ def curves(names: tuple[str, ...] = tuple(METHODS)) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(**fields)
 
 
-def finals() -> pd.DataFrame:
-    return pd.DataFrame({"method": ["zpg", "exact"], "optimum": OPTIMUM})
+def finals(*others: str) -> pd.DataFrame:
+    titles = {name: METHODS[name].title for name in COMPARED} | {name: f"the {name}" for name in others}
+    return pd.DataFrame({"method": titles.keys(), "title": titles.values(), "optimum": OPTIMUM})
 
 
 def new_axes() -> Axes:
@@ -81,12 +88,12 @@ def test_curves_are_means_with_students_t_and_who_spends_nothing_has_none(spent:
 
 
 def test_every_method_is_in_a_row_and_zpg_in_both() -> None:
-    assert set().union(*GROUPS.values()) == set(METHODS)
+    assert set().union(*ROWS.values()) == set(COMPARED)
     figure = draw_learning(curves(), finals())
     assert len(figure.axes) == 6
-    for part, names in zip(figure.subfigs, GROUPS.values(), strict=True):
+    for part, names in zip(figure.subfigs, ROWS.values(), strict=True):
         assert set(names) >= {"zpg"}
-        assert [list(names).index(name) for name in METHODS if name in names] == list(range(len(names)))
+        assert [name for name in METHODS if name in names] == list(names)
         (legend,) = part.legends
         titles = [METHODS[name].title for name in names]
         assert [text.get_text() for text in legend.get_texts()] == [*titles, "optimum"]
@@ -97,6 +104,14 @@ def test_every_method_is_in_a_row_and_zpg_in_both() -> None:
     assert len({ax.get_ylim() for ax in figure.axes}) == 1
     (alone,) = draw_learning(curves(("dpo-online",)), finals()).subfigs
     assert len(alone.axes) == 3
+
+
+def test_a_method_of_the_user_is_drawn_with_a_look_of_its_own() -> None:
+    figure = draw_learning(curves(("zpg", "mine:METHOD", "dpo-online")), finals("mine:METHOD"))
+    first, _ = figure.subfigs
+    assert [text.get_text() for text in first.legends[0].get_texts()] == ["ZPG", "the mine:METHOD", "optimum"]
+    zpg, mine = drawn(first.axes[0])
+    assert (zpg.get_color(), zpg.get_marker()) != (mine.get_color(), mine.get_marker())
 
 
 def test_bands_of_methods_drawn_beside_are_on_the_shared_axis() -> None:
@@ -110,8 +125,8 @@ def test_bands_of_methods_drawn_beside_are_on_the_shared_axis() -> None:
 
 def test_no_two_methods_look_alike_in_print() -> None:
     series = list(series_of(METHODS).values())
-    assert len({(look.marker, look.filled) for look in series}) == len(METHODS)
-    assert len({str(look.linestyle) for look in series}) == len(METHODS)
+    assert len({(one.look.marker, one.look.filled) for one in series}) == len(METHODS)
+    assert len({one.look.dashes for one in series}) == len(METHODS)
     assert all(np.dot(to_rgb(look.color), (0.2126, 0.7152, 0.0722)) < 0.75 for look in series)
     # The same wherever they appear, and whatever else does.
     for name in METHODS:
@@ -154,28 +169,28 @@ def test_the_cells_are_those_of_the_command(tmp_path: Path, monkeypatch: pytest.
     def record(*given: Any, **named: Any) -> None:
         bound = inspect.signature(compare_learning).bind(*given, **named)
         bound.apply_defaults()
-        calls.append(bound.arguments | bound.arguments["options"])
+        calls.append(bound.arguments)
         raise StopHereError
 
     monkeypatch.setattr(experiments.comparison.compare_learning, "compare_learning", record)
     monkeypatch.setattr(learning_figure, "compare_learning", record)
     for preset in ("quick", "paper"):
         with pytest.raises(StopHereError):
-            cli.compare(preset=preset, out=tmp_path, seed=3, jobs=1)
-        context = FigureContext(seed=3, jobs=1, preset=preset, cache=tmp_path / "cache")
+            compare_command(preset=preset, out=tmp_path, seed=3, jobs=1)
+        context = FigureContext(preset, Execution(seed=3, jobs=1, cache=tmp_path / "cache"))
         with pytest.raises(StopHereError):
             get_figure("learning-curves").compute(context)
-        command, figure = (call | {"options": None, "progress": None} for call in calls[-2:])
-        assert command == figure
-    assert [(call["n_iterations"], call["n_seeds"]) for call in calls] == [(300, 20)] * 2 + [(1000, 100)] * 2
+        assert calls[-2] == calls[-1]
+    spent = [(call["budget"], call["n_seeds"]) for call in calls]
+    assert spent == [(Budget(300, 32, 5), 20)] * 2 + [(Budget(1000, 32, 5), 100)] * 2
 
 
 def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(
     monkeypatch: pytest.MonkeyPatch, check_layout: Callable[[Figure], None]
 ) -> None:
-    monkeypatch.setattr(learning_figure, "PRESETS", {"quick": (480, 2)})
-    frames = get_figure("learning-curves").compute(FigureContext(seed=0, jobs=1))
-    assert list(frames["curves"]["method"].unique()) == list(METHODS)
+    monkeypatch.setattr(learning_figure, "PRESETS", {"quick": (Budget(3, 32, 5), 2)})
+    frames = get_figure("learning-curves").compute(FigureContext(execution=Execution(jobs=1)))
+    assert list(frames["curves"]["method"].unique()) == list(COMPARED)
     check_layout(get_figure("learning-curves").draw(frames))
 
 
@@ -198,10 +213,10 @@ def test_wrong_frames_are_refused_in_one_line() -> None:
     ):
         with pytest.raises(InputError, match=rf"^{message}[^\n]*$"):
             draw_curves(planted, OPTIMUM, "votes", new_axes())
-    with pytest.raises(InputError, match=r"^curves must hold a method of zpg, [^\n]*, got none; [^\n]*$"):
-        draw_learning(frame.assign(method="other"), finals())
+    with pytest.raises(InputError, match=r"^curves must hold at least one method, got none; [^\n]*$"):
+        draw_learning(frame.head(0), finals())
     for optima in ([], [1.0, 2.0]):
         with pytest.raises(InputError, match=rf"^finals must hold one optimum, got {len(optima)}; [^\n]*$"):
             draw_learning(frame, pd.DataFrame({"optimum": optima}))
-    with pytest.raises(InputError, match=r"^method must be one of zpg, [^\n]*, got 'other'$"):
-        in_order(frame.assign(method="other"))
+    mixed = pd.concat([frame.assign(method="other"), frame])
+    assert list(in_order(mixed)["method"].unique()) == ["zpg", "dpo-online", "other"]

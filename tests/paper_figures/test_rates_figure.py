@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from experiments.catalogue.methods import METHODS
 from experiments.statistics.power_law import fit_power_law
 from paper_figures import rates_figure
 from paper_figures.rates_figure import draw_axis, draw_compensated, draw_instances, draw_rates, verdict_label
@@ -46,7 +47,13 @@ def frames(axes: tuple[str, ...] = ("N",), instance: str = "circular") -> tuple[
         x, slope = np.array(GRIDS[axis], dtype=float), EXPONENTS[axis] + SLOPE_OFF
         for number, name in enumerate(ALGORITHMS):
             mean = (1 + 0.1 * number) * x**slope
-            key = {"claim": f"{name} {axis} {instance}", "algorithm": name, "instance": instance, "axis": axis}
+            key = {
+                "claim": f"{name} {axis} {instance}",
+                "method": name,
+                "title": METHODS[name].title,
+                "instance": instance,
+                "axis": axis,
+            }
             points.append(pd.DataFrame(key | {"x": x, "mean": mean, "standard_error": 0.01 * mean, "proved": False}))
             fit = fit_power_law(x, mean)
             limits = {"ci_low": slope - 0.01, "ci_high": slope + 0.01, "outcome": "HOLDS", "tight": number == 0}
@@ -87,7 +94,7 @@ def test_axis_has_points_intervals_fits_and_verdicts(axis: str) -> None:
     assert ax.xaxis_inverted() == (axis == "eps")
     assert len(ax.containers) == len(ALGORITHMS)
     for container, name in zip(ax.containers, ALGORITHMS, strict=True):
-        rows = points[points["algorithm"] == name]
+        rows = points[points["method"] == name]
         data, _, (bars,) = container  # type: ignore[misc]
         np.testing.assert_array_equal(data.get_xdata(), rows["x"])
         np.testing.assert_array_equal(data.get_ydata(), rows["mean"])
@@ -165,7 +172,7 @@ def test_label_holds_the_verdict() -> None:
     first, second, _ = verdicts.itertuples()
     assert verdict_label(first) == "ZPG: −0.480 [−0.490, −0.470] HOLDS, tight"  # noqa: RUF001
     assert verdict_label(second) == "ZBCPG, K = 1: −0.480 [−0.490, −0.470] HOLDS"  # noqa: RUF001
-    (other,) = verdicts.head(1).assign(algorithm="mine", outcome="VIOLATED", tight=False).itertuples()
+    (other,) = verdicts.head(1).assign(method="mine", title="mine", outcome="VIOLATED", tight=False).itertuples()
     assert verdict_label(other) == "mine: −0.480 [−0.490, −0.470] VIOLATED"  # noqa: RUF001
 
 
@@ -221,8 +228,8 @@ def test_errors_take_one_line() -> None:
 
 def test_series_are_told_apart_without_colour() -> None:
     series = series_of([*ALGORITHMS, "reinforce", "ppo", "dpo", "gpomdp", "reward-model"])
-    assert len({(s.marker, s.filled) for s in series.values()}) == 8
-    assert len({s.linestyle for s in series.values()}) == 8
+    assert len({(s.look.marker, s.look.filled) for s in series.values()}) == 8
+    assert len({s.look.dashes for s in series.values()}) == 8
     assert series_of(["ppo", "zbcpg-3", "zbcpg-3"])["zbcpg-3"] == series["zbcpg-3"]
     # Luminances of the series above a white page.
     assert all(np.dot(to_rgb(s.color), (0.2126, 0.7152, 0.0722)) < 0.75 for s in series.values())

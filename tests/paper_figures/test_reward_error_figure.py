@@ -14,6 +14,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from experiments.running.execution import Execution
 from paper_figures import reward_error_figure
 from paper_figures.registry import FigureContext, all_figures, get_figure
 from paper_figures.reward_error_figure import (
@@ -228,10 +229,10 @@ def test_it_is_registered_and_computes_with_its_context(monkeypatch: pytest.Monk
     monkeypatch.setattr(reward_error_figure, "INSTANCE", "garnet")
     watch("coverage_error", n_pairs=20, log_odds=(0.0, 1.0))
     watch("joint_training", n_queries=(1, 5), n_pairs=4, n_iterations=3)
-    watch("fixed_data", n_pairs=(8, 16), pressures=(0.1, 1.0, 10.0))
+    watch("learned_once", n_pairs=(8, 16), pressures=(0.1, 1.0, 10.0))
     assert "reward-error" in all_figures()
     figure = get_figure("reward-error")
-    frames = figure.compute(FigureContext(seed=3, preset="paper"))
+    frames = figure.compute(FigureContext("paper", Execution(seed=3)))
     assert seen == [{"n_replicates": 160, "seed": 3}] * 3
     assert set(frames["coverage"]["measure"]) == {"error", "ignorance"}
     gains = {"proxy_gain", "true_gain", "overoptimisation"}

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
+from experiments.running.execution import Execution
 from experiments.studies.small_panels import PAIRS, PANEL_METHODS, QUERIES, compare_panels
 from paper_figures import small_panels_figure
 from paper_figures.registry import FigureContext, get_figure
@@ -53,7 +54,7 @@ def test_a_line_a_method_with_its_limits_side_by_side(n_pairs: int) -> None:
         np.testing.assert_allclose(np.asarray(one.lines[0].get_ydata(), float), rows["gap"])
         segments = np.array(one.lines[2][0].get_segments())
         np.testing.assert_allclose(segments[:, :, 1], rows[["gap_low", "gap_high"]])
-        assert (one.lines[0].get_marker(), one.lines[0].get_color()) == (look.marker, look.color)
+        assert (one.lines[0].get_marker(), one.lines[0].get_color()) == (look.look.marker, look.color)
         xs.append(np.asarray(one.lines[0].get_xdata(), float))
     # Around the ticks, every method at a place of its own.
     np.testing.assert_allclose(np.mean(xs, axis=0), [0, 1, 2], atol=1e-12)
@@ -114,7 +115,7 @@ def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(
     monkeypatch.setattr(small_panels_figure, "PRESETS", {"quick": (0, 3)})
     cheap = partial(compare_panels, n_iterations=2, pairs=(4, 8), queries=(1, 2))
     monkeypatch.setattr(small_panels_figure, "compare_panels", cheap)
-    frames = get_figure("small-panels").compute(FigureContext(jobs=1))
+    frames = get_figure("small-panels").compute(FigureContext(execution=Execution(jobs=1)))
     assert list(frames["panels"]["method"].unique()) == list(PANEL_METHODS)
     figure = get_figure("small-panels").draw(frames)
     check_layout(figure)

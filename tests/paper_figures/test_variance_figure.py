@@ -12,6 +12,9 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from experiments.catalogue.methods import METHODS
+from experiments.running.execution import Execution
+from experiments.studies.variance import VARIANCE_METHODS
 from paper_figures import inversion_figure, variance_figure
 from paper_figures.inversion_figure import ROUNDING, draw_boundary, draw_interior, draw_inversion_bias
 from paper_figures.registry import FigureContext, all_figures, get_figure
@@ -62,6 +65,7 @@ def sweep(names: tuple[str, ...] = ("zpg", "zbcpg-1", "zpg-symmetric")) -> pd.Da
             {
                 "name": name,
                 "title": f"the {name}",
+                "group": METHODS[name].group,
                 "radius": radius,
                 "rescaled_mse": 0.9 + 0.01 * (np.arange(9) - 3 - number) ** 2,
                 "mse": (2 + number) / radius,
@@ -168,10 +172,10 @@ def test_radius_curves_and_their_optimum(measure: variance_figure.Measure) -> No
 
 
 def test_every_estimator_with_a_radius_is_in_a_row_and_no_two_look_alike() -> None:
-    names = tuple(dict.fromkeys(name for group in GROUPS.values() for name in group))
-    figure = draw_error_radius(sweep(names))
+    rows = {group: [n for n in VARIANCE_METHODS if METHODS[n].group == group or n == "zpg"] for group in GROUPS}
+    figure = draw_error_radius(sweep(tuple(n for n in VARIANCE_METHODS if METHODS[n].knob == "radius")))
     assert len(figure.axes) == 4
-    for row, group in enumerate(GROUPS.values()):
+    for row, group in enumerate(rows.values()):
         for ax in figure.axes[2 * row : 2 * row + 2]:
             looks = [(str(m.get_marker()), m.get_markerfacecolor()) for m in ax.lines if m.get_marker() != "None"][::2]
             assert len(set(map(str, looks))) == len(group)
@@ -217,15 +221,10 @@ def test_registered_figures_draw_what_they_compute_and_stay_on_the_page(
 ) -> None:
     """The experiments themselves, cheaper by fewer radii and estimators."""
     keep = ("zpg", "zbcpg-1", "zpg-symmetric", "reinforce-none")
-    everything = variance_figure.compare_variance.__globals__["contenders"]
-    monkeypatch.setitem(
-        variance_figure.compare_variance.__globals__,
-        "contenders",
-        lambda *settings: [one for one in everything(*settings) if one.name in keep],
-    )
+    monkeypatch.setitem(variance_figure.compare_variance.__globals__, "VARIANCE_METHODS", keep)
     monkeypatch.setattr(variance_figure, "RADII", np.array([0.5, 2.0, 6.0]))
-    monkeypatch.setattr(variance_figure, "N_PAIRS", 8)
-    frames = get_figure(name).compute(FigureContext(seed=1))
+    monkeypatch.setattr(variance_figure, "_COST", {"n_pairs": 8, "n_queries": 20})
+    frames = get_figure(name).compute(FigureContext(execution=Execution(seed=1, jobs=1)))
     figure = get_figure(name).draw(frames)
     with print_style():
         figure.draw_without_rendering()
@@ -250,7 +249,7 @@ def test_errors_take_one_line() -> None:
     with pytest.raises(InputError, match=r"^budget must have at least one estimator, got none; [^\n]*$"):
         draw_budget(budget().head(0), new_axes())
     with pytest.raises(InputError, match=r"^sweep must hold an estimator with a radius, got none; [^\n]*$"):
-        draw_error_radius(sweep(("reinforce-none",)))
+        draw_error_radius(sweep(("zpg",)).head(0))
     for draw, case in ((draw_interior, "interior"), (draw_boundary, "boundary")):
         with pytest.raises(InputError, match=rf"^bias must hold rows of the case '{case}', got none; [^\n]*$"):
             draw(bias().assign(case="other"), new_axes())

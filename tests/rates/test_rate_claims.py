@@ -11,9 +11,10 @@ import pytest
 
 from experiments.catalogue.shipped_claims import certificate_checks, controls, sharpened_claims, stated_claims
 from experiments.rates.run_claims import RateResults, run_claims
+from experiments.running.execution import Execution
 from experiments.statistics.verdicts import Outcome
 
-ALGORITHM = "zpg"
+METHOD = "zpg"
 
 
 def check(results: RateResults) -> None:
@@ -31,17 +32,15 @@ def check(results: RateResults) -> None:
 
 
 def test_quick_family_of_zpg():
-    circular = [
-        claim for claim in stated_claims(algorithm=ALGORITHM) if claim.instance == "circular" and claim.axis != "d"
-    ]
-    claims = [*circular, *sharpened_claims(algorithm=ALGORITHM)]
-    check(run_claims(claims, certificate_checks(ALGORITHM), controls=controls(), seed=11, jobs=1))
+    circular = [claim for claim in stated_claims(method=METHOD) if claim.instance == "circular" and claim.axis != "d"]
+    claims = [*circular, *sharpened_claims(method=METHOD)]
+    check(run_claims(claims, certificate_checks(METHOD), controls=controls(), execution=Execution(seed=11, jobs=1)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 def test_whole_family(preset):
     claims = [*stated_claims(preset), *sharpened_claims(preset)]
-    results = run_claims(claims, certificate_checks(), controls=controls(preset), seed=12, jobs=-1)
+    results = run_claims(claims, certificate_checks(), controls=controls(preset), execution=Execution(seed=12))
     check(results)
     assert len(results.certificates) >= 30

@@ -9,35 +9,38 @@ import pytest
 
 from estimators import Dpo, Ppo, PreferenceFeedback, ZerothOrder, ascend
 from estimators.rollouts import _Walk
-from experiments.catalogue.instances import get_instance
-from experiments.catalogue.methods import METHODS, N_SETTINGS, get_method
-from theory import InputError, Logistic, MajoritySign, Probit, VoteModel
+from experiments.catalogue.lookup import find
+from experiments.catalogue.methods import METHODS, N_SETTINGS
+from theory import HaldaneAnscombe, InputError, Jackknife, Logistic, MajoritySign, Probit, VoteModel
 
-N, M = 6, 3
-DIM = get_instance("garnet").policy.dim
+N, M = 8, 3
+DIM = find("instance", "garnet").policy.dim
 RATERS = VoteModel(Logistic(2.0), M, rater_link=Probit(1.0))
 ORACLE = PreferenceFeedback(np.asarray(N), "rollout", RATERS)
-VOTERS = {name for name in METHODS if name not in ("reinforce", "gpomdp", "exact")}
+BLIND = {"reinforce", "gpomdp", "reinforce-none", "gpomdp-none", "reinforce-best"}
+VALUES = {"value-sphere", "value-1"}
+VOTERS = set(METHODS) - BLIND - VALUES - {"exact"}
+TUNED = [name for name, method in METHODS.items() if method.grid is not None]
 # Trajectories and votes an iteration.
 COSTS = dict.fromkeys(VOTERS, (2 * N, N * M)) | {
     "ppo-sampled": (4 * N, N * M),
-    "reinforce": (2 * N, 0),
-    "gpomdp": (2 * N, 0),
     "exact": (0, 0),
+    **dict.fromkeys(BLIND | VALUES, (2 * N, 0)),
 }
 
 
 def built(name):
     method = METHODS[name]
-    return method.build(DIM, ORACLE, method.lattice(get_instance("garnet")).setting((0, 0))[1])
+    knob = 0.5 if method.grid is None else method.settings(find("instance", "garnet")).setting((0, 0)).knob
+    return method.build(DIM, ORACLE, knob)
 
 
 @pytest.mark.parametrize("instance", ["bandit", "garnet", "circular", "stochastic-gridworld"])
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", TUNED)
 def test_every_method_has_the_same_number_of_usable_settings(name, instance):
-    method = get_method(name)
-    lattice = method.lattice(get_instance(instance))
-    settings = [lattice.setting(place) for place in lattice.first]
+    method = find("method", name)
+    grid = method.settings(find("instance", instance))
+    settings = [grid.setting(index) for index in grid.first]
     steps, knobs = np.array(settings).T
     assert len({repr(setting) for setting in settings}) == N_SETTINGS
     assert (np.isfinite(steps) & (steps > 0)).all()
@@ -45,7 +48,7 @@ def test_every_method_has_the_same_number_of_usable_settings(name, instance):
     if method.knob:
         values, counts = np.unique(knobs, return_counts=True)
         # A minimum has no step size, and more of the other knob.
-        assert len(values) == (12 if name == "dpo-offline" else 3)
+        assert len(values) == (3 if method.steps else 12)
         assert (counts == N_SETTINGS / len(values)).all()
 
 
@@ -65,7 +68,7 @@ def test_every_method_spends_what_it_states_and_no_more(name, monkeypatch):
 
     monkeypatch.setattr(_Walk, "steps", counted_steps)
     monkeypatch.setattr(PreferenceFeedback, "_counts", counted_votes)
-    garnet, learner = get_instance("garnet"), built(name)
+    garnet, learner = find("instance", "garnet"), built(name)
     runs = ascend(garnet.mdp, garnet.policy, learner, garnet.start, 4, 0.01, np.random.default_rng(0))
     trajectories, votes = COSTS[name]
     assert (learner.n_trajectories, learner.n_votes) == (trajectories, votes)
@@ -77,9 +80,12 @@ def test_every_method_spends_what_it_states_and_no_more(name, monkeypatch):
 def test_every_method_asks_the_same_oracle(name):
     learner = built(name)
     assert isinstance(learner, ZerothOrder | Dpo | Ppo)
-    if name == "zspo":
-        assert learner.feedback.votes == replace(RATERS, inversion=MajoritySign())
-        assert (learner.feedback.n_pairs, learner.feedback.sampler) == (N, "rollout")
+    read = {"zspo": MajoritySign(), "zpg-haldane": HaldaneAnscombe(), "zpg-jackknife": Jackknife()}
+    if name in read or name in ("zpg-common", "zpg-averaged"):
+        assert learner.feedback.votes == replace(RATERS, inversion=read.get(name, RATERS.inversion))
+        shared = 4 if name == "zpg-averaged" else 1
+        assert (learner.feedback.n_pairs * shared, learner.feedback.sampler) == (N, "rollout")
+        assert learner.feedback.common_random_numbers == (name == "zpg-common")
     else:
         assert learner.feedback is ORACLE
     if isinstance(learner, Ppo):
@@ -107,8 +113,8 @@ def test_every_row_of_the_table_is_the_method_it_is_called():
 def test_beta_is_in_units_of_the_links_scale_and_steps_are_not(name):
 
     def settings(link):
-        lattice = METHODS[name].lattice(replace(get_instance("garnet"), link=link))
-        return np.array([lattice.setting(place) for place in lattice.first]).T
+        grid = METHODS[name].settings(replace(find("instance", "garnet"), link=link))
+        return np.array([grid.setting(index) for index in grid.first]).T
 
     steps, betas = settings(Logistic(1.0))
     scaled_steps, scaled_betas = settings(Probit(7.0))
@@ -117,5 +123,7 @@ def test_beta_is_in_units_of_the_links_scale_and_steps_are_not(name):
 
 
 def test_an_unknown_method_is_named_with_those_there_are():
-    with pytest.raises(InputError, match=r"method must be one of zpg, .*exact, got 'sgd'"):
-        get_method("sgd")
+    with pytest.raises(
+        InputError, match=r"method must be one of zpg, .*exact, or module:attribute for your own; got 'sgd'"
+    ):
+        find("method", "sgd")

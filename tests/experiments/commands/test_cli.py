@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 
+import pandas as pd
 import pytest
 
 
@@ -63,7 +64,7 @@ CALLS = (
         (["solve", "moon"], "instance must be one of"),
         (["solve", "no_such_module:mdp"], "cannot import no_such_module"),
         (["solve"], "Missing argument"),
-        (["rates", "--algorithm", "sgd"], "algorithm must be one of"),
+        (["rates", "--algorithm", "sgd"], "method must be one of"),
         (["rates", "--axis", "Q"], "axis must be one of"),
         (["rates", "--preset", "huge"], "--preset"),
         (["rates", "--seed", "-1"], "--seed"),
@@ -74,7 +75,7 @@ CALLS = (
         (["compare", "--instance", "moon"], "instance must be one of"),
         (["compare", "--budget", "159"], "159 votes do not pay for one iteration of 32 pairs x 5 votes = 160"),
         (["compare", "--seeds", "1"], "--seeds"),
-        (["compare", "--raters", "tanh", "--instance", "bandit"], "raters must use one of the links"),
+        (["compare", "--raters", "tanh", "--instance", "bandit"], "link must be one of logistic"),
         (["compare", "--scale", "0", "--instance", "bandit"], "scale must be positive"),
         (["compare", "--budget", "100000000000"], "n_iterations must be at most 1,000,000, got 625,000,000"),
         (["compare", "--json", "/"], "--json / is a folder; name a file in it"),
@@ -91,6 +92,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, words, tmp_path):
 
 
 def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_path):
+    settings = "instance-bandit_methods-zpg+exact+ppo.sampled_budget-47_pairs-2_queries-2_runs-3"
     small = ["--instance", "bandit", "--methods", "zpg,exact,ppo-sampled"]
     small += ["--pairs", "2", "--queries", "2", "--budget", "47", "--seeds", "3"]
     written = []
@@ -98,8 +100,11 @@ def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_p
         done = zpg("compare", *small, "--jobs", jobs, "--json", "all.json", "--out", f"out{jobs}", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         written.append({path.name: path.read_bytes() for path in (tmp_path / f"out{jobs}").glob("*.csv")})
-    assert set(written[0]) == {f"compare_{name}.csv" for name in ("curves", "finals", "tests", "tuning")}
+    assert set(written[0]) == {f"compare_{settings}_{name}.csv" for name in ("curves", "finals", "tests", "tuning")}
     assert written[0] == written[1]
+    finals = pd.read_csv(tmp_path / "out1" / f"compare_{settings}_finals.csv")
+    assert set(finals["runs"]) == {3}
+    assert set(finals["seed"]) == {0}
     # 47 votes pay for 11 iterations of 4.
     no_evidence = "with 3 seeds no p can be below 0.75: no difference can be significant"
     for words in ("T = 11, N = 2, M = 2", "minus ZPG", "exact ascent", "3 seeds", "Holm over all 3 pairs", no_evidence):

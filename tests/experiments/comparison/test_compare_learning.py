@@ -11,10 +11,15 @@ from scipy.special import bdtrc
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
-from experiments.catalogue.instances import Instance, get_instance
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.links import matched_link
+from experiments.catalogue.lookup import find
+from experiments.catalogue.methods import METHODS
 from experiments.comparison import compare_learning as compare
-from experiments.comparison.compare_learning import compare_learning, informative_link, matched_link, summarise
+from experiments.comparison.budget import Budget
+from experiments.comparison.compare_learning import compare_finals, compare_learning, informative_link
 from experiments.comparison.learning import Learning
+from experiments.running.execution import Execution
 from experiments.statistics.intervals import sign_flip_test
 from theory import (
     LINKS,
@@ -68,7 +73,7 @@ def test_intervals_equal_those_of_statsmodels_and_holm_that_of_multipletests():
     rng = np.random.default_rng(2)
     shared = rng.normal(size=12)
     ends = {name: 3 + shared + rng.normal(0.3 * k, 0.5, 12) for k, name in enumerate(NAMES)}
-    found = summarise(with_ends(ends), 5.0)
+    found = compare_finals(with_ends(ends), 5.0, METHODS)
     assert len(found.tests) == 10
     for row in found.tests.to_dict(orient="records"):
         reference = sign_flip_test(ends[row["first"]] - ends[row["second"]])
@@ -139,7 +144,7 @@ def test_seeds_are_paired():
     # Rows of one method come in another order: pairs follow seeds, not rows.
     learning = with_ends(ends)
     shuffled = replace(learning, curves=learning.curves.sample(frac=1, random_state=0))
-    test = summarise(shuffled, 5.0).tests.iloc[0]
+    test = compare_finals(shuffled, 5.0, METHODS).tests.iloc[0]
     assert test["significant"]
     assert test["difference"] == pytest.approx(1, abs=0.1)
 
@@ -147,18 +152,22 @@ def test_seeds_are_paired():
 def test_differences_that_nobody_would_choose_by_are_none():
     """Every run of one method is better by 1/20,000 of the optimum: a tie; by 1/5,000: all signs agree."""
     for apart, p_value in ((np.nextafter(0.9, 1) - 0.9, 1.0), (0.9 / 20_000, 1.0), (0.9 / 5_000, 2**-5)):
-        tests = summarise(with_ends({"zpg": np.full(6, 0.9 - apart), "exact": np.full(6, 0.9)}), 0.9).tests
+        tests = compare_finals(
+            with_ends({"zpg": np.full(6, 0.9 - apart), "exact": np.full(6, 0.9)}), 0.9, METHODS
+        ).tests
         assert tests["p_value"].item() == p_value
         assert tests["difference"].item() == pytest.approx(apart if p_value < 1 else 0.0, rel=1e-9)
     # One run fails and 19 are as good: that is no evidence, though all signs agree.
     rare = np.full(20, 0.9 - 1e-6)
     rare[3] = 0.7
-    assert summarise(with_ends({"zpg": rare, "exact": np.full(20, 0.9)}), 0.9).tests["p_value"].item() == 1
+    assert (
+        compare_finals(with_ends({"zpg": rare, "exact": np.full(20, 0.9)}), 0.9, METHODS).tests["p_value"].item() == 1
+    )
 
 
 def test_tests_against_a_reference_are_the_others_minus_it():
     ends = {"exact": np.full(6, 5.0), "zpg": 3 + np.arange(6) / 7, "zspo": 1 + np.arange(6) / 3}
-    found = summarise(with_ends(ends), 5.0)
+    found = compare_finals(with_ends(ends), 5.0, METHODS)
     assert compare.reference_method(found.finals) == "zpg"
     against = compare.tests_against(found.tests, "zpg").set_index("method")
     assert set(against.index) == {"exact", "zspo"}
@@ -172,7 +181,7 @@ def test_tests_against_a_reference_are_the_others_minus_it():
 
 
 def test_one_method_alone_has_no_tests():
-    found = summarise(with_ends({"zspo": np.array([1.0, 2.0])}), 5.0)
+    found = compare_finals(with_ends({"zspo": np.array([1.0, 2.0])}), 5.0, METHODS)
     assert found.tests.empty
     assert compare.tests_against(found.tests, "zspo").empty
 
@@ -180,16 +189,16 @@ def test_one_method_alone_has_no_tests():
 def irrational() -> Instance:
     """One state, two actions that pay 0 or 1 / sqrt 2 a step, for 2 steps: no lattice, a return has variance 1/4."""
     mdp = TabularMDP([[[1.0], [1.0]]], [[[0.0], [2**-0.5]]], [1.0], horizon=2)
-    return Instance("irrational", "", mdp, TabularSoftmax(1, 2), np.zeros(2), Logistic())
+    return Instance("irrational", "", mdp, TabularSoftmax(1, 2), np.zeros(2), Logistic(), link_is_default=True)
 
 
 def test_the_scale_is_the_standard_deviation_of_a_difference_of_returns():
     # A uniform bandit of mean 1/2 pays 1 with probability 1/2: variance 1/4 each, 1/2 the difference.
-    assert informative_link(get_instance("bandit")) == Logistic(0.707)
+    assert informative_link(find("instance", "bandit")) == Logistic(0.707)
     assert informative_link(irrational()) == Logistic(0.707)
     assert irrational().mdp.reward_lattice is None
     # On FrozenLake a return of the start is 1 with probability 0.0124: a spread of 0.157, at which the link saturates.
-    lake = get_instance("frozenlake")
+    lake = find("instance", "frozenlake")
     assert informative_link(lake) == Logistic(0.598)
     check_invertible(Logistic(0.598), lake.mdp.horizon)
     with pytest.raises(InputError, match="must not saturate"):
@@ -197,21 +206,21 @@ def test_the_scale_is_the_standard_deviation_of_a_difference_of_returns():
 
 
 def test_an_instance_that_names_a_link_keeps_it():
-    assert informative_link(get_instance("risky-bandit")) == Logistic(0.15)
+    assert informative_link(find("instance", "risky-bandit")) == Logistic(0.15)
     for link in (Logistic(0.3), Probit(0.5), Cauchit(), ComplementaryLogLog(), Linear(2.0)):
-        assert informative_link(replace(get_instance("bandit"), link=link)) == link
+        assert informative_link(replace(find("instance", "bandit"), link=link, link_is_default=False)) == link
     with pytest.raises(InputError, match="must not saturate"):
-        informative_link(replace(get_instance("frozenlake"), link=Probit(1.0)))
+        informative_link(replace(find("instance", "frozenlake"), link=Probit(1.0), link_is_default=False))
 
 
 def test_the_scale_may_be_given_where_there_is_one():
-    assert informative_link(get_instance("bandit"), 3.0) == Logistic(3.0)
-    own = replace(get_instance("bandit"), link=Step())
+    assert informative_link(find("instance", "bandit"), 3.0) == Logistic(3.0)
+    own = replace(find("instance", "bandit"), link=Step(), link_is_default=False)
     assert informative_link(own) is own.link
     with pytest.raises(InputError, match="scale must be left out for a link without one"):
         informative_link(own, 3.0)
     with pytest.raises(InputError, match="scale must be positive"):
-        informative_link(get_instance("bandit"), -1.0)
+        informative_link(find("instance", "bandit"), -1.0)
 
 
 @pytest.mark.parametrize("name", LINKS)
@@ -226,12 +235,12 @@ def test_matched_links_are_as_steep_at_zero(name, assumed):
 
 
 def test_an_unknown_link_of_raters_is_refused():
-    with pytest.raises(InputError, match=r"raters must use one of the links logistic, .*got 'tanh'"):
+    with pytest.raises(InputError, match=r"link must be one of logistic, .*got 'tanh'"):
         compare_learning("bandit", ["zpg"], raters="tanh")
 
 
 def test_methods_named_twice_run_once_and_raters_of_the_assumed_link_change_nothing():
-    small = {"n_iterations": 4, "n_pairs": 2, "n_queries": 2, "n_seeds": 2, "jobs": 1}
+    small = {"budget": Budget(4, 2, 2), "n_seeds": 2, "execution": Execution(jobs=1)}
     once = compare_learning("bandit", ["zpg", "exact"], **small)
     twice = compare_learning("bandit", ["zpg", "exact", "zpg"], raters="logistic", **small)
     for name in ("curves", "tuning", "finals", "tests"):
@@ -245,7 +254,7 @@ def test_methods_named_twice_run_once_and_raters_of_the_assumed_link_change_noth
 
 def test_exact_ascent_is_the_best_of_those_that_must_estimate():
     found = compare_learning(
-        "bandit", ["reinforce", "exact", "zpg"], n_iterations=20, n_pairs=8, n_queries=3, n_seeds=4, jobs=1
+        "bandit", ["reinforce", "exact", "zpg"], budget=Budget(20, 8, 3), n_seeds=4, execution=Execution(jobs=1)
     )
     assert found.finals["method"].iloc[0] == "exact"
     assert found.finals["gap"].min() >= -1e-12, "nothing lies above the optimum"

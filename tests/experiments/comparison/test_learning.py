@@ -12,24 +12,27 @@ from numpy.random import SeedSequence
 import estimators.dpo
 import estimators.ppo
 from estimators import ascend
-from experiments.catalogue.instances import get_instance
+from experiments.catalogue.lookup import find
 from experiments.catalogue.methods import METHODS
 from experiments.comparison import learning
+from experiments.comparison.budget import Budget
 from experiments.comparison.learning import learn
-from experiments.comparison.learning_cells import Entry, LearningCell, lattice_of, oracle, run_learning
+from experiments.comparison.learning_cells import Entry, LearningCell, grid_of, oracle, run_learning
+from experiments.running.execution import Execution
 from theory import InputError, Linear, Logistic, policy_value
 
 LINK = Logistic(0.707)
-CHEAP = {"jobs": 1}
+CHEAP = {"execution": Execution(jobs=1)}
 
 
 def entry(method: str, n_iterations: int = 12, n_pairs: int = 4, **changes) -> Entry:
-    return Entry(method, "bandit", n_iterations, n_pairs, **({"n_queries": 3, "link": LINK} | changes))
+    budget = Budget(n_iterations, n_pairs, changes.pop("n_queries", 3))
+    return Entry(method, "bandit", budget, **({"link": LINK} | changes))
 
 
 def cell(method: str, **changes) -> LearningCell:
     task = entry(method, **changes)
-    return LearningCell(task, lattice_of(task).first[3:5], 7, 3, 0, (1, 2))
+    return LearningCell(task, grid_of(task).first[3:5], 7, 3, 0, (1, 2))
 
 
 def of(frame: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -40,9 +43,9 @@ def recorded_cells(monkeypatch) -> list[LearningCell]:
     cells: list[LearningCell] = []
     run_tasks = learning.run_tasks
 
-    def record(run, tasks, work, **options):
+    def record(run, tasks, *rest):
         cells.extend(tasks)
-        return run_tasks(run, tasks, work, **options)
+        return run_tasks(run, tasks, *rest)
 
     monkeypatch.setattr(learning, "run_tasks", record)
     return cells
@@ -53,9 +56,9 @@ def recorded_cells(monkeypatch) -> list[LearningCell]:
 def test_a_curve_is_the_exact_value_from_the_start_to_the_last_parameters(method, n_iterations):
     n_pairs = 2 if n_iterations == 150 else 4
     task = cell(method, n_iterations=n_iterations, n_pairs=n_pairs)
-    bandit = get_instance("bandit")
-    lattice = lattice_of(task.entry)
-    steps, knobs = np.array([lattice.setting(place) for place in task.places]).T[..., None]
+    bandit = find("instance", "bandit")
+    grid = grid_of(task.entry)
+    steps, knobs = np.array([grid.setting(index) for index in task.indices]).T[..., None]
     runs = ascend(
         bandit.mdp,
         bandit.policy,
@@ -78,8 +81,8 @@ def test_a_curve_is_the_exact_value_from_the_start_to_the_last_parameters(method
     scored = values[..., -{1: 1, 12: 1, 150: 15}[n_iterations] :].mean(axis=-1)
     np.testing.assert_allclose(curves["score"].to_numpy().reshape(2, 3, -1), scored[..., None] + 0 * by_run, rtol=1e-15)
     np.testing.assert_array_equal(curves["seed"].unique(), [7, 8, 9])
-    places = np.array(task.places).T[..., None]
-    for name, used in zip(("step_size", "knob", "step_place", "knob_place"), (steps, knobs, *places), strict=True):
+    indices = np.array(task.indices).T[..., None]
+    for name, used in zip(("step_size", "knob", "step_index", "knob_index"), (steps, knobs, *indices), strict=True):
         np.testing.assert_array_equal(curves[name].to_numpy().reshape(2, -1), used + np.zeros(by_run[0].size))
 
 
@@ -123,9 +126,9 @@ def test_results_depend_neither_on_the_other_entries_nor_on_more_seeds():
 
 def test_real_runs_are_tuned_on_pilots_and_finals_share_no_random_number_with_them(monkeypatch):
     cells = recorded_cells(monkeypatch)
-    found = learn([entry("zpg"), entry("reinforce")], 22, seed=5, jobs=1)
+    found = learn([entry("zpg"), entry("reinforce")], 22, Execution(seed=5, jobs=1))
     finals = [c for c in cells if c.spawn_key[1] == 1]
-    assert [(c.first_seed, c.n_seeds, len(c.places)) for c in finals] == [(0, 20, 1), (20, 2, 1)] * 2
+    assert [(c.first_seed, c.n_seeds, len(c.indices)) for c in finals] == [(0, 20, 1), (20, 2, 1)] * 2
     assert {c.entropy for c in cells} == {5}
     assert len({c.spawn_key for c in finals}) == 2, "one stream a block of seeds"
     assert not {c.spawn_key for c in finals} & {c.spawn_key for c in cells if c not in finals}
@@ -154,7 +157,7 @@ def test_entries_that_differ_in_raters_alone_are_tuned_once(monkeypatch):
     cells = recorded_cells(monkeypatch)
     raters = Linear(1e-3)
     found = learn([entry("zpg"), entry("zpg", rater_link=raters)], 2, **CHEAP)
-    assert not found.tuning.duplicated(["step_place", "knob_place"]).any()
+    assert not found.tuning.duplicated(["step_index", "knob_index"]).any()
     assert len([c for c in cells if c.spawn_key[1] == 1]) == 2
     assert found.curves.groupby("raters")["step_size"].unique().map(len).tolist() == [1, 1]
 
@@ -181,7 +184,9 @@ def test_offline_methods_learn_from_literally_the_same_data(monkeypatch):
 
 def test_progress_ends_at_the_number_of_cells():
     calls: list[tuple[int, int]] = []
-    learn([entry("zpg"), entry("exact")], 2, progress=lambda done, total: calls.append((done, total)), **CHEAP)
+    learn(
+        [entry("zpg"), entry("exact")], 2, Execution(jobs=1, progress=lambda done, total: calls.append((done, total)))
+    )
     done, total = calls[-1]
     assert done == total >= 6
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
@@ -191,14 +196,14 @@ def test_progress_ends_at_the_number_of_cells():
     ("changes", "words"),
     [
         ({"method": "sgd"}, "method must be one of"),
-        ({"n_iterations": 0}, "n_iterations must be at least 1, got 0"),
-        ({"n_pairs": 0}, "n_pairs must be at least 1"),
-        ({"n_queries": np.nan}, "n_queries must be at least 1, got nan"),
+        ({"n_iterations": 0}, "n_iterations must be a whole number of at least 1, got 0"),
+        ({"n_pairs": 0}, "n_pairs must be a whole number of at least 1"),
+        ({"n_queries": np.nan}, "n_queries must be a whole number of at least 1, got nan"),
     ],
 )
 def test_an_entry_that_cannot_run_is_refused_at_once(changes, words):
     with pytest.raises(InputError, match=words):
-        replace(entry("zpg"), **changes)
+        entry(**({"method": "zpg"} | changes))
 
 
 def test_one_seed_or_no_entry_is_refused():

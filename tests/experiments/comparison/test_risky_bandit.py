@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from estimators import PreferenceData, RewardModel
-from experiments.catalogue.instances import get_instance, risky_bandit
+from experiments.catalogue.instances import risky_bandit
+from experiments.catalogue.lookup import find
 from theory import HaldaneAnscombe, MajoritySign, VoteModel, dpo_optimum, policy_value
 
-INSTANCE = get_instance("risky-bandit")
+INSTANCE = find("instance", "risky-bandit")
 MDP, LINK = INSTANCE.mdp, INSTANCE.link
 SURE, CHANCE = 0.6, 0.55
 

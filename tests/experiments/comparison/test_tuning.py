@@ -9,21 +9,22 @@ import pandas as pd
 import pytest
 
 from experiments.catalogue.methods import N_SETTINGS
-from experiments.catalogue.setting_grid import Place
+from experiments.catalogue.setting_grid import GridIndex
 from experiments.comparison import tuning
-from experiments.comparison.learning_cells import Entry, LearningCell, lattice_of
+from experiments.comparison.budget import Budget
+from experiments.comparison.learning_cells import Entry, LearningCell, grid_of
 from experiments.comparison.tuning import GROWTHS, tune
 from theory import Logistic
 
 
 def entry(method: str, n_pairs: int = 2) -> Entry:
-    return Entry(method, "bandit", 7, n_pairs, 3, Logistic(0.707))
+    return Entry(method, "bandit", Budget(7, n_pairs, 3), Logistic(0.707))
 
 
 class Landscape:
     """Runs cells by looking their scores up: minus the squared distance to a peak, and noise by seed if asked."""
 
-    def __init__(self, peaks: dict[str, Place], noise: float = 0.0) -> None:
+    def __init__(self, peaks: dict[str, GridIndex], noise: float = 0.0) -> None:
         self.peaks, self.noise = peaks, noise
         self.cells: list[LearningCell] = []
         self.extra: list[int] = []
@@ -33,19 +34,19 @@ class Landscape:
         self.extra.append(extra)
         rows = []
         for cell in cells:
-            lattice, peak = lattice_of(cell.entry), self.peaks[cell.entry.method]
-            for place in cell.places:
-                step, knob = lattice.setting(place)
-                score = -float(np.sum((np.array(place) - peak) ** 2))
+            grid, peak = grid_of(cell.entry), self.peaks[cell.entry.method]
+            for index in cell.indices:
+                step, knob = grid.setting(index)
+                score = -float(np.sum((np.array(index) - peak) ** 2))
                 for seed in range(cell.first_seed, cell.first_seed + cell.n_seeds):
-                    wobble = self.noise * np.random.default_rng([seed, *np.abs(place)]).normal()
-                    known = {"step_place": place[0], "knob_place": place[1], "step_size": step, "knob": knob}
+                    wobble = self.noise * np.random.default_rng([seed, *np.abs(index)]).normal()
+                    known = {"step_index": index[0], "knob_index": index[1], "step_size": step, "knob": knob}
                     rows += [cell.entry.fields | known | {"seed": seed, "score": score + wobble}] * 2
         return pd.DataFrame(rows)
 
-    def tried(self, method: str) -> list[Place]:
+    def tried(self, method: str) -> list[GridIndex]:
         """Places of the first look, in the order in which they were tried."""
-        return [at for c in self.cells if c.entry.method == method and c.first_seed == 0 for at in c.places]
+        return [at for c in self.cells if c.entry.method == method and c.first_seed == 0 for at in c.indices]
 
 
 def chosen(frame: pd.DataFrame, method: str) -> pd.Series:
@@ -57,7 +58,7 @@ def chosen(frame: pd.DataFrame, method: str) -> pd.Series:
 def test_a_best_inside_the_grid_is_found_at_no_extra_cost():
     land = Landscape({"zpg": (1, 1)})
     kept = chosen(tune([entry("zpg")], 0, land), "zpg")
-    assert (kept["step_place"], kept["knob_place"]) == (1, 1)
+    assert (kept["step_index"], kept["knob_index"]) == (1, 1)
     assert not kept["at_edge"]
     assert not kept["knob_at_edge"]
     assert len(land.tried("zpg")) == N_SETTINGS
@@ -68,7 +69,7 @@ def test_a_best_inside_the_grid_is_found_at_no_extra_cost():
 def test_the_grid_grows_towards_a_best_outside_it(peak):
     land = Landscape({"zpg": peak})
     kept = chosen(tune([entry("zpg")], 0, land), "zpg")
-    assert (kept["step_place"], kept["knob_place"]) == peak
+    assert (kept["step_index"], kept["knob_index"]) == peak
     tried = land.tried("zpg")
     assert len(set(tried)) == len(tried), "no setting twice"
     assert N_SETTINGS < len(tried) <= N_SETTINGS + 4 * GROWTHS
@@ -89,7 +90,7 @@ def test_growth_ends_and_edges_are_told_by_axis(peak, edges, monkeypatch):
 def test_growth_ends_and_the_edge_is_told():
     land = Landscape({"zpg": (50, 1)})
     kept = chosen(tune([entry("zpg")], 0, land), "zpg")
-    assert kept["step_place"] == 3 + GROWTHS
+    assert kept["step_index"] == 3 + GROWTHS
     assert kept["at_edge"]
     assert kept["knob_at_edge"], "its knobs beside were not tried there"
 
@@ -104,16 +105,16 @@ def test_what_has_no_meaning_or_is_not_tuned_is_never_tried():
     assert {j for _, j in land.tried("reinforce")} == {0}
     early = chosen(found, "dpo-early")
     assert (early["knob"], early["knob_at_edge"]) == (1.0, False), "1 is no edge of the grid but the least there is"
-    assert chosen(found, "dpo-offline")["knob_place"] == 14
+    assert chosen(found, "dpo-offline")["knob_index"] == 14
     assert not chosen(found, "dpo-offline")["at_edge"]
-    assert chosen(found, "reinforce")["step_place"] == 14
+    assert chosen(found, "reinforce")["step_index"] == 14
 
 
 def test_the_second_look_has_the_best_three_on_seeds_of_their_own():
     land = Landscape({"zpg": (1, 1), "exact": (13, 0)}, noise=0.3)
     found = tune([entry("zpg"), entry("exact")], 5, land)
     second = [c for c in land.cells if c.first_seed > 0]
-    assert [(c.entry.method, c.first_seed, c.n_seeds, len(c.places)) for c in second] == [
+    assert [(c.entry.method, c.first_seed, c.n_seeds, len(c.indices)) for c in second] == [
         ("zpg", 4, 20, 3),
         ("exact", 4, 20, 3),
     ]
@@ -137,14 +138,14 @@ def test_the_second_look_has_the_best_three_on_seeds_of_their_own():
 
 def test_a_score_is_the_mean_over_all_seeds_and_of_equals_the_first_is_kept():
     land = Landscape({"zpg": (1, 1)}, noise=0.3)
-    found = tune([entry("zpg")], 0, land).set_index(["step_place", "knob_place"])
-    runs = land([c for c in land.cells if (1, 1) in c.places]).drop_duplicates(["step_place", "knob_place", "seed"])
-    mine = runs[(runs["step_place"] == 1) & (runs["knob_place"] == 1)]["score"]
+    found = tune([entry("zpg")], 0, land).set_index(["step_index", "knob_index"])
+    runs = land([c for c in land.cells if (1, 1) in c.indices]).drop_duplicates(["step_index", "knob_index", "seed"])
+    mine = runs[(runs["step_index"] == 1) & (runs["knob_index"] == 1)]["score"]
     np.testing.assert_allclose(found.loc[(1, 1), "score"], mine.mean(), rtol=1e-14)
     assert len(mine) == 24
     flat = Landscape({"reinforce": (0, 0)})
     flat.peaks = {"reinforce": (5.5, 0)}  # type: ignore[dict-item]  # between two settings
-    assert chosen(tune([entry("reinforce")], 0, flat), "reinforce")["step_place"] == 5
+    assert chosen(tune([entry("reinforce")], 0, flat), "reinforce")["step_index"] == 5
 
 
 def test_an_entry_is_tuned_the_same_alone_and_among_others():
@@ -169,36 +170,36 @@ def test_who_was_lucky_on_few_seeds_gives_way():
     class Collapsing(Landscape):
         def __call__(self, cells, *, extra=0):
             rows = super().__call__(cells, extra=extra)
-            at = [place in lucky for place in zip(rows["step_place"], rows["knob_place"], strict=True)]
+            at = [index in lucky for index in zip(rows["step_index"], rows["knob_index"], strict=True)]
             return rows.assign(score=rows["score"].mask(at, np.where(rows["seed"] < 4, 1.0, -100.0)))
 
     land = Collapsing({"zpg": (1, 1)})
     found = tune([entry("zpg")], 0, land)
     kept = chosen(found, "zpg")
-    assert (kept["step_place"], kept["knob_place"]) == (1, 1)
+    assert (kept["step_index"], kept["knob_index"]) == (1, 1)
     assert kept["seeds"] == 24
     twice = [c for c in land.cells if c.first_seed > 0]
     assert len(twice) == 2
-    assert set(twice[0].places) == lucky
+    assert set(twice[0].indices) == lucky
     assert len({c.spawn_key for c in twice}) == 2
-    assert not set(twice[1].places) & lucky
+    assert not set(twice[1].indices) & lucky
 
 
 def test_who_wins_the_second_look_at_an_edge_makes_the_grid_grow_again():
-    """The peak lies outside, behind a place that looks third best on the first seeds."""
+    """The peak lies outside, behind a index that looks third best on the first seeds."""
 
     class Late(Landscape):
         def __call__(self, cells, *, extra=0):
             rows = super().__call__(cells, extra=extra)
-            inside = [place in {(1, 1), (2, 1)} for place in zip(rows["step_place"], rows["knob_place"], strict=True)]
+            inside = [index in {(1, 1), (2, 1)} for index in zip(rows["step_index"], rows["knob_index"], strict=True)]
             return rows.assign(score=rows["score"] + np.where(np.array(inside) & (rows["seed"] < 4), 20.0, 0.0))
 
     land = Late({"zpg": (5, 1)})
     found = tune([entry("zpg")], 0, land)
     kept = chosen(found, "zpg")
-    assert (kept["step_place"], kept["knob_place"]) == (5, 1)
+    assert (kept["step_index"], kept["knob_index"]) == (5, 1)
     assert not kept["at_edge"]
-    order = [(c.first_seed > 0, len(c.places)) for c in land.cells]
+    order = [(c.first_seed > 0, len(c.indices)) for c in land.cells]
     assert order[:3] == [(False, N_SETTINGS), (True, 3), (False, 1)]
     # No two rounds share a stream, whatever their order.
     assert len({c.spawn_key for c in land.cells}) == len(land.cells)

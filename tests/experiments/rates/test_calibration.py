@@ -34,7 +34,7 @@ FALSE_ALARM = 1e-6
 PUBLISHED = [
     replace(claim, replicates=8 if claim.instance == "circular-frozenlake" else 32)
     for claim in stated_claims()
-    if claim.algorithm in ("zpg", "zbcpg-1", "zbcpg-3") and claim.instance in ("circular", "circular-frozenlake")
+    if claim.method in ("zpg", "zbcpg-1", "zbcpg-3") and claim.instance in ("circular", "circular-frozenlake")
 ]
 FROM_128 = [replace(c, grid=tuple(2.0**k for k in range(7, 13))) for c in PUBLISHED if c.axis == "T"]
 FROM_256 = [replace(claim, grid=tuple(2.0**k for k in range(8, 13))) for claim in FROM_128]

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.catalogue.claims import Claim, Design, Point
-from experiments.catalogue.instances import get_instance
+from experiments.catalogue.claims import Claim, Point, Setup
+from experiments.catalogue.lookup import find
 from experiments.rates.cells import Cell, cells_of, run_cell, run_cells
+from experiments.running.execution import Execution
 from theory import policy_gradient, policy_value
 from theory.rates import SHARPENED_RATE, STATED_RATE
 
@@ -25,11 +26,11 @@ def cell(*points: Point, key: int = 0) -> Cell:
 def claim(**changes: object) -> Claim:
     base = Claim(
         name="test",
-        algorithm="zbcpg-3",
+        method="zbcpg-3",
         instance="circular",
         axis="N",
         grid=(10.0, 100.0),
-        design=Design(n_iterations=6, n_queries=8.0),
+        setup=Setup(n_iterations=6, n_queries=8.0),
         rate=STATED_RATE,
         replicates=70,
         two_sided=False,
@@ -47,17 +48,17 @@ def test_same_cell_same_bytes_and_other_seed_other_bytes():
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_rows_do_not_depend_on_jobs_nor_on_the_other_cells(jobs, tmp_path):
     tasks = cells_of(claim(), seed=3)
-    together = run_cells(tasks, jobs=jobs, cache=tmp_path)
+    together = run_cells(tasks, Execution(jobs=jobs, cache=tmp_path))
     alone = pd.concat([run_cell(task) for task in tasks], ignore_index=True)
     pd.testing.assert_frame_equal(together, alone, check_exact=True)
 
 
 def test_finished_cells_are_kept(tmp_path):
     tasks = cells_of(claim(replicates=8), seed=3)
-    run_cells(tasks, jobs=1, cache=tmp_path)
+    run_cells(tasks, Execution(jobs=1, cache=tmp_path))
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")}
     assert len(kept) == len(tasks)
-    run_cells(tasks, jobs=1, cache=tmp_path)
+    run_cells(tasks, Execution(jobs=1, cache=tmp_path))
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")} == kept
 
 
@@ -78,12 +79,12 @@ def test_an_axis_of_dimensions_runs_on_an_instance_each():
             instance="circular-bandits",
             grid=(4.0, 8.0),
             replicates=3,
-            design=Design(n_iterations=2, n_pairs=50),
+            setup=Setup(n_iterations=2, n_pairs=50),
         ),
         seed=3,
     )
     assert [task.instance for task in tasks] == ["circular-bandits-4", "circular-bandits-8"]
-    assert run_cells(tasks, jobs=1)["point"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert run_cells(tasks, Execution(jobs=1))["point"].tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_points_that_differ_in_iterations_only_are_prefixes_of_one_run():
@@ -93,7 +94,7 @@ def test_points_that_differ_in_iterations_only_are_prefixes_of_one_run():
     first = both[both["point"] == 0]
     # The first iterate is the start, so one iteration's mean is known exactly.
     only = run_cell(cell(replace(POINT, n_iterations=1)))
-    instance = get_instance("circular")
+    instance = find("instance", "circular")
     expected = float((policy_gradient(instance.mdp, instance.policy, instance.start) ** 2).sum())
     np.testing.assert_allclose(only["gradient_norm_sq"], expected, rtol=1e-14)
     np.testing.assert_allclose(
@@ -102,7 +103,7 @@ def test_points_that_differ_in_iterations_only_are_prefixes_of_one_run():
 
 
 def test_window_averages_the_tail_only():
-    whole, tail = run_cell(cell(POINT)), run_cell(cell(replace(POINT, window=0.5)))
+    whole, tail = run_cell(cell(POINT)), run_cell(cell(replace(POINT, burn_in=0.5)))
     half = run_cell(cell(replace(POINT, n_iterations=6)))
     # mean over 12 = (mean over the first 6 + mean over the last 6) / 2
     np.testing.assert_allclose(
@@ -114,8 +115,8 @@ def test_window_averages_the_tail_only():
 @pytest.mark.parametrize("axis", ["T", "N", "M", "eps"])
 def test_points_follow_the_schedule_of_the_rate(rate, axis):
     grid = (0.5, 0.25) if axis == "eps" else (64.0, 4096.0)
-    tested = claim(axis=axis, grid=grid, rate=rate, design=Design(n_iterations=8, n_pairs=32.0, n_queries=16.0))
-    for x, (instance, point) in zip(grid, tested.places(), strict=True):
+    tested = claim(axis=axis, grid=grid, rate=rate, setup=Setup(n_iterations=8, n_pairs=32.0, n_queries=16.0))
+    for x, (instance, point) in zip(grid, tested.points(), strict=True):
         assert instance == "circular"
         schedule = rate.schedule(
             dim=5, horizon=5, n_pairs=point.n_pairs, n_queries=point.n_queries, radius_scale=1.0, step_scale=1.0

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.catalogue.algorithms import ALGORITHMS
 from experiments.catalogue.certificates import CertificateCheck
-from experiments.catalogue.instances import INSTANCES, get_instance
+from experiments.catalogue.instances import INSTANCES
+from experiments.catalogue.lookup import find
 from experiments.catalogue.shipped_claims import (
     certificate_checks,
+    claims_on,
     controls,
-    own_claims,
     sharpened_claims,
     stated_claims,
 )
@@ -23,16 +23,20 @@ from experiments.rates.exact_claims import exact_claims, exact_controls
 from experiments.rates.point_bounds import bound_point
 from experiments.rates.run_claims import run_claims
 from experiments.rates.smoothness import estimate_smoothness
+from experiments.running.execution import Execution
 from experiments.statistics.power_law import fit_power_law
 from experiments.statistics.verdicts import Outcome, judge
 from theory import InputError, hessian_norm, optimal_value, smoothness_bound
 
+METHODS_CLAIMED = ("zpg", "zbcpg-1", "zbcpg-3", "zbcpg-d")
 QUICK_N = next(claim for claim in stated_claims() if claim.name == "zpg N circular")
-SMALL = replace(QUICK_N, grid=(1e4, 1e5, 1e6), replicates=12, design=replace(QUICK_N.design, n_iterations=400))
+SMALL = replace(QUICK_N, grid=(1e4, 1e5, 1e6), replicates=12, setup=replace(QUICK_N.setup, n_iterations=400))
 
 
 def test_a_claim_goes_from_cells_to_a_verdict():
-    results = run_claims([SMALL], [CertificateCheck("check", "zpg", "circular", 16, 4)], seed=5, jobs=1)
+    results = run_claims(
+        [SMALL], [CertificateCheck("check", "zpg", "circular", 16, 4)], execution=Execution(seed=5, jobs=1)
+    )
     verdict = results.verdicts.iloc[0]
     assert verdict["outcome"] is Outcome.HOLDS
     assert verdict["ci_low"] < verdict["slope"] < verdict["ci_high"]
@@ -44,20 +48,22 @@ def test_a_claim_goes_from_cells_to_a_verdict():
 
 def test_a_radius_that_does_not_shrink_is_caught():
     """The smoothing floor of mu = 0.3 hides the N term: the very check above must say VIOLATED."""
-    fault = replace(SMALL, name="fault", design=replace(SMALL.design, radius=0.3))
-    results = run_claims([fault], seed=5, jobs=1)
+    fault = replace(SMALL, name="fault", setup=replace(SMALL.setup, radius=0.3))
+    results = run_claims([fault], execution=Execution(seed=5, jobs=1))
     assert results.verdicts.iloc[0]["outcome"] is Outcome.VIOLATED
     assert not results.passed
 
 
 def test_an_exceeded_certificate_fails_the_run():
-    results = run_claims([SMALL], [CertificateCheck("check", "zpg", "circular", 16, 4)], seed=5, jobs=1)
+    results = run_claims(
+        [SMALL], [CertificateCheck("check", "zpg", "circular", 16, 4)], execution=Execution(seed=5, jobs=1)
+    )
     results.points.loc[results.points["proved"], "ratio"] = 1.5
     assert not results.passed
 
 
 def test_same_seed_same_tables():
-    first, again, other = (run_claims([SMALL], seed=seed, jobs=1) for seed in (5, 5, 6))
+    first, again, other = (run_claims([SMALL], execution=Execution(seed=seed, jobs=1)) for seed in (5, 5, 6))
     pd.testing.assert_frame_equal(first.points, again.points, check_exact=True)
     pd.testing.assert_frame_equal(first.verdicts, again.verdicts, check_exact=True)
     assert first.verdicts["slope"].tolist() != other.verdicts["slope"].tolist()
@@ -65,14 +71,14 @@ def test_same_seed_same_tables():
 
 def test_bound_of_a_tail_starts_at_the_tail():
     """Without noise and with a vanishing radius, the bound is 2 (V* - V) / (alpha (T - first))."""
-    instance = get_instance("circular")
-    ((_, point),) = replace(SMALL, axis="T", grid=(100.0,), design=replace(SMALL.design, radius=1e-9)).places()
+    instance = find("instance", "circular")
+    (_, point), _ = replace(SMALL, axis="T", grid=(100.0, 200.0), setup=replace(SMALL.setup, radius=1e-9)).points()
     bound = bound_point(instance, point, 3.0, 1.0, proved=False)
     assert float(bound.total) == pytest.approx(2 * (optimal_value(instance.mdp) - 3.0) / (point.step_size * 50))
 
 
 def test_smoothness_estimate_lies_between_what_is_seen_and_what_is_proved():
-    instance = get_instance("circular")
+    instance = find("instance", "circular")
     rng = np.random.default_rng(0)
     estimate = estimate_smoothness(instance, rng)
     seen = hessian_norm(instance.mdp, instance.policy, rng.uniform(0, 2 * np.pi, (500, 5))).max()
@@ -82,12 +88,12 @@ def test_smoothness_estimate_lies_between_what_is_seen_and_what_is_proved():
 def test_stated_claims_cover_every_algorithm_and_axis():
     claims = stated_claims()
     assert len({claim.name for claim in claims}) == len(claims)
-    covered = {(claim.algorithm, claim.axis) for claim in claims if claim.instance == "circular" and claim.axis != "d"}
-    assert covered == {(name, axis) for name in ALGORITHMS for axis in ("T", "N", "M", "eps")}
-    tight = {(claim.algorithm, claim.axis) for claim in claims if claim.two_sided}
-    assert tight == {(name, axis) for name in ALGORITHMS for axis in ("T", "N", "M")}
+    covered = {(claim.method, claim.axis) for claim in claims if claim.instance == "circular" and claim.axis != "d"}
+    assert covered == {(name, axis) for name in METHODS_CLAIMED for axis in ("T", "N", "M", "eps")}
+    tight = {(claim.method, claim.axis) for claim in claims if claim.two_sided}
+    assert tight == {(name, axis) for name in METHODS_CLAIMED for axis in ("T", "N", "M")}
     sharpened = sharpened_claims()
-    assert {(claim.algorithm, claim.axis) for claim in sharpened} == {(n, a) for n in ALGORITHMS for a in ("N", "M")}
+    assert {(claim.method, claim.axis) for claim in sharpened} == {(n, a) for n in METHODS_CLAIMED for a in ("N", "M")}
     assert {claim.exponent for claim in claims if claim.axis in "NM"} == {-0.5}
     assert {claim.exponent for claim in sharpened if claim.axis == "M"} == {-1.0}
     assert all(claim.margin == 0.05 for claim in (*claims, *sharpened, *exact_claims()))
@@ -95,18 +101,22 @@ def test_stated_claims_cover_every_algorithm_and_axis():
 
 
 def test_selections():
-    assert {claim.algorithm for claim in stated_claims(algorithm="zbcpg")} == {"zbcpg-1", "zbcpg-3", "zbcpg-d"}
+    assert {claim.method for claim in stated_claims(method="zbcpg")} == {"zbcpg-1", "zbcpg-3", "zbcpg-d"}
     assert {claim.axis for claim in stated_claims(axis="M")} == {"M"}
-    assert all(not claim.two_sided and claim.instance == "bandit" for claim in own_claims("bandit"))
+    assert all(not claim.two_sided and claim.instance == "bandit" for claim in claims_on("bandit"))
     assert len(certificate_checks()) * 3 >= 30
-    for call in (lambda: stated_claims(algorithm="sgd"), lambda: stated_claims(axis="Q"), lambda: get_instance("moon")):
+    for call in (
+        lambda: stated_claims(method="sgd"),
+        lambda: stated_claims(axis="Q"),
+        lambda: find("instance", "moon"),
+    ):
         with pytest.raises(InputError, match="must be one of"):
             call()
 
 
 @pytest.mark.parametrize("name", sorted(INSTANCES))
 def test_every_instance_builds_and_its_link_is_invertible(name):
-    instance = get_instance(name)
+    instance = find("instance", name)
     assert instance.start.shape == (instance.policy.dim,)
     assert instance.mdp.reward_lattice is not None
     low, high = instance.link.probability(-instance.mdp.horizon), instance.link.probability(instance.mdp.horizon)
@@ -118,7 +128,7 @@ def test_circular_optimum_is_unique_and_not_degenerate():
     """What the N and M designs rest on: from every start, exact ascent ends in one maximum that curves every way."""
     from theory import policy_gradient, policy_hessian, policy_value
 
-    instance = get_instance("circular")
+    instance = find("instance", "circular")
     theta = np.random.default_rng(1).uniform(0, 2 * np.pi, (64, instance.policy.dim))
     for _ in range(800):
         theta = theta + 0.5 * policy_gradient(instance.mdp, instance.policy, theta)

@@ -9,10 +9,11 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 from statsmodels.stats.weightstats import DescrStatsW
 
-from experiments.catalogue.instances import Instance, get_instance
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.lookup import find
 from experiments.studies import replicates
-from experiments.studies.overoptimisation import fixed_data
-from experiments.studies.replicates import summarise
+from experiments.studies.overoptimisation import learned_once
+from experiments.studies.replicates import mean_over_replicates
 from experiments.studies.reward_errors import coverage_error, joint_training, optimal_policy
 from theory import (
     Logistic,
@@ -25,7 +26,7 @@ from theory import (
 )
 from theory.errors import InputError
 
-GARNET = get_instance("garnet")
+GARNET = find("instance", "garnet")
 # A test that a fixed seed passes or fails for good: were its claim false, seeds would pass with this probability.
 LEVEL = 1e-4
 
@@ -79,7 +80,7 @@ def joint() -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", ["garnet", "chain", "frozenlake", "stochastic-gridworld"])
 def test_optimal_policy_attains_the_optimum(name: str) -> None:
-    mdp = get_instance(name).mdp
+    mdp = find("instance", name).mdp
     assert policy_value(mdp, *optimal_policy(mdp)) == pytest.approx(optimal_value(mdp), abs=1e-4)
 
 
@@ -220,7 +221,7 @@ def test_seeds_differ() -> None:
         joint_training(GARNET, n_queries=(1,), n_iterations=1, n_replicates=3, seed=k)["error_start"] for k in (0, 1)
     )
     assert not np.isin(first, second).any()
-    first, second = (fixed_data(GARNET, n_pairs=(20,), pressures=(1.0,), n_replicates=3, seed=k) for k in (0, 1))
+    first, second = (learned_once(GARNET, n_pairs=(20,), pressures=(1.0,), n_replicates=3, seed=k) for k in (0, 1))
     assert not np.isin(first["proxy_gain"], second["proxy_gain"]).any()
 
 
@@ -268,17 +269,17 @@ def test_training_on_backward_votes_is_seen() -> None:
 
 def test_fixed_frame() -> None:
     settings = {"n_pairs": (20, 40), "pressures": (0.1, 1.0, 10.0), "n_replicates": 3}
-    frame = fixed_data(GARNET, **settings)  # type: ignore[arg-type]
+    frame = learned_once(GARNET, **settings)  # type: ignore[arg-type]
     gains = ["proxy_gain", "true_gain", "overoptimisation", "possible_gain"]
     assert list(frame.columns) == ["n_pairs", "pressure", "replicate", *gains]
     assert len(frame) == 2 * 3 * 3
-    pd.testing.assert_frame_equal(frame, fixed_data(GARNET, **settings))  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(frame, learned_once(GARNET, **settings))  # type: ignore[arg-type]
     assert (frame["true_gain"] <= frame["possible_gain"] + 1e-9).all()
 
 
 def test_a_known_reward_is_optimised_to_the_end() -> None:
     """With infinitely many votes: all that is possible at great pressure, next to nothing at a small one."""
-    frame = fixed_data(GARNET, n_pairs=(500,), n_queries=math.inf, pressures=(1e-4, 1e4), n_replicates=2)
+    frame = learned_once(GARNET, n_pairs=(500,), n_queries=math.inf, pressures=(1e-4, 1e4), n_replicates=2)
     np.testing.assert_allclose(frame["overoptimisation"], 0, atol=1e-4)
     relaxed, pressed = (frame[frame["pressure"] == pressure] for pressure in (1e-4, 1e4))
     np.testing.assert_allclose(pressed["true_gain"], pressed["possible_gain"], atol=1e-3)
@@ -288,7 +289,7 @@ def test_a_known_reward_is_optimised_to_the_end() -> None:
 
 def test_gains_have_their_closed_form_where_rewards_are_thought_twice_as_large() -> None:
     """Raters twice as certain as assumed double the learned rewards r; at pressure k the optimum is softmax(2 k r)."""
-    frame = fixed_data(
+    frame = learned_once(
         pull(),
         n_pairs=(200,),
         n_queries=math.inf,
@@ -306,7 +307,7 @@ def test_gains_have_their_closed_form_where_rewards_are_thought_twice_as_large()
 @pytest.mark.parametrize("rater_link", [None, BACKWARDS])
 def test_pressure_raises_the_promise(rater_link: Logistic | None) -> None:
     """A theorem, whatever the votes: the optimum at a lower price never promises less. Backward votes then do harm."""
-    frame = fixed_data(GARNET, n_pairs=(64,), n_replicates=4, rater_link=rater_link)
+    frame = learned_once(GARNET, n_pairs=(64,), n_replicates=4, rater_link=rater_link)
     promised = frame.pivot(index="replicate", columns="pressure", values="proxy_gain").to_numpy()
     assert (np.diff(promised, axis=1) > -1e-9).all()
     assert ((frame["true_gain"] < 0) == (rater_link is not None)).all()
@@ -314,7 +315,7 @@ def test_pressure_raises_the_promise(rater_link: Logistic | None) -> None:
 
 def test_few_pairs_promise_more_than_is_possible() -> None:
     """32 pairs of 5 votes, hardly any prior: t tests of 24 replicates at level 1e-4; effects below 1 may be missed."""
-    frame = fixed_data(GARNET, n_pairs=(32,), pressures=(100.0,), n_replicates=24)
+    frame = learned_once(GARNET, n_pairs=(32,), pressures=(100.0,), n_replicates=24)
     assert larger(frame["overoptimisation"].to_numpy()) < LEVEL
     assert larger((frame["proxy_gain"] - frame["possible_gain"]).to_numpy()) < LEVEL
 
@@ -332,11 +333,11 @@ def test_replicates_are_run_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_summary_is_the_textbook_interval() -> None:
     """Of 1, 2 and 3: mean 2, standard error 1 / sqrt(3), t with two degrees of freedom at 97.5% 4.302653."""
     frame = pd.DataFrame({"x": [1, 1, 1, 2, 2], "y": [1.0, 2, 3, 5, 5], "z": [0.0, 0, 0, 4, 6]})
-    found = summarise(frame, ["x"], ["y", "z"]).set_index(["x", "measure"])
+    found = mean_over_replicates(frame, ["x"], ["y", "z"]).set_index(["x", "measure"])
     assert list(found.columns) == ["mean", "low", "high"]
     half = 4.302652729911275 / math.sqrt(3)
     np.testing.assert_allclose(found.loc[(1, "y")], [2, 2 - half, 2 + half])
     np.testing.assert_allclose(found.loc[(2, "y")], [5, 5, 5])
     assert found.loc[(2, "z"), "mean"] == 5
     with pytest.raises(InputError, match=r"^samples must be at least two for an interval, got 1$"):
-        summarise(frame.head(4), ["x"], ["y"])
+        mean_over_replicates(frame.head(4), ["x"], ["y"])

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from statsmodels.stats.weightstats import DescrStatsW
 
-from experiments.catalogue.instances import get_instance
+from experiments.catalogue.lookup import find
+from experiments.comparison.budget import Budget
 from experiments.comparison.learning import learn
 from experiments.comparison.learning_cells import Entry
+from experiments.running.execution import Execution
 from experiments.studies.small_panels import compare_panels
 from theory import Logistic, optimal_value
 
@@ -17,7 +19,9 @@ METHODS = ("zpg", "dpo-online", "gpomdp")
 
 @pytest.fixture(scope="module")
 def frame():
-    return compare_panels("bandit", METHODS, pairs=(2, 4), queries=(1, 3), n_iterations=10, n_seeds=3, jobs=1)
+    return compare_panels(
+        "bandit", METHODS, pairs=(2, 4), queries=(1, 3), n_iterations=10, n_seeds=3, execution=Execution(jobs=1)
+    )
 
 
 def test_every_method_has_a_row_for_every_panel_and_the_votes_it_cost(frame):
@@ -30,7 +34,7 @@ def test_every_method_has_a_row_for_every_panel_and_the_votes_it_cost(frame):
 
 
 def test_gaps_are_measured_from_the_optimum_with_limits_in_order(frame):
-    bandit = get_instance("bandit")
+    bandit = find("instance", "bandit")
     optimum = optimal_value(bandit.mdp)
     for gap, final in (("gap", "final"), ("gap_low", "high"), ("gap_high", "low")):
         np.testing.assert_allclose(frame[gap] + frame[final], optimum, rtol=1e-12)
@@ -40,7 +44,7 @@ def test_gaps_are_measured_from_the_optimum_with_limits_in_order(frame):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_panel_alone_gives_the_same(frame, method):
-    alone = learn([Entry(method, "bandit", 10, 4, 3, Logistic(0.707))], 3, jobs=1)
+    alone = learn([Entry(method, "bandit", Budget(10, 4, 3), Logistic(0.707))], 3, Execution(jobs=1))
     row = frame[(frame["method"] == method) & (frame["n_pairs"] == 4) & (frame["n_queries"] == 3)].iloc[0]
     ends = DescrStatsW(alone.curves.loc[alone.curves["iteration"] == 10, "value"])
     expected = (ends.mean, *ends.tconfint_mean())

@@ -10,22 +10,24 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from experiments.catalogue.instances import get_instance
+from experiments.catalogue.lookup import find
+from experiments.comparison.budget import Budget
 from experiments.comparison.learning import learn
 from experiments.comparison.learning_cells import Entry
+from experiments.running.execution import Execution
 from experiments.statistics.intervals import mean_interval, sign_flip_test
 from experiments.studies import wrong_link
 from experiments.studies.wrong_link import compare_links
 from theory import LINKS, InputError, Linear, Logistic
 
-SMALL = {"n_iterations": 10, "n_pairs": 4, "n_queries": 3, "n_seeds": 6, "jobs": 1}
+SMALL = {"budget": Budget(10, 4, 3), "n_seeds": 6, "execution": Execution(jobs=1)}
 START = 0.5
 
 
 def planted(monkeypatch, courses: dict[tuple[str, str], float], noise: float = 0.01) -> None:
     """Curves of 11 points that go straight from the start to start + course, by method and name of the raters' link."""
 
-    def synthetic(entries, n_seeds, **options):
+    def synthetic(entries, n_seeds, execution):
         rng, frames = np.random.default_rng(0), []
         for entry in entries:
             name = next(name for name in LINKS if isinstance(entry.rater_link or entry.link, LINKS[name]))
@@ -56,11 +58,11 @@ def test_every_method_meets_every_link_and_loses_nothing_to_its_own():
 
 def test_numbers_are_those_of_the_runs():
     frame = compare_links("bandit", ["zpg"], **SMALL).set_index("raters")
-    link, numbers = Logistic(0.707), (10, 4, 3)
+    link, budget = Logistic(0.707), Budget(10, 4, 3)
     # Cauchit and logistic densities at 0: 1 / pi and 1 / 4.
     rater = LINKS["cauchit"](scale=0.707 * 4 / np.pi)
-    entries = [Entry("zpg", "bandit", *numbers, link), Entry("zpg", "bandit", *numbers, link, rater)]
-    curves = learn(entries, 6, jobs=1).curves
+    entries = [Entry("zpg", "bandit", budget, link), Entry("zpg", "bandit", budget, link, rater)]
+    curves = learn(entries, 6, Execution(jobs=1)).curves
     right, wrong = (rows.pivot(index="seed", columns="iteration", values="value") for _, rows in curves.groupby(
         "raters", sort=False
     ))  # fmt: skip
@@ -98,8 +100,8 @@ def test_a_late_gain_is_over_the_second_half(monkeypatch):
     planted(monkeypatch, {})
     straight = wrong_link.learn
 
-    def bent(entries, n_seeds, **options):
-        curves = straight(entries, n_seeds, **options).curves
+    def bent(entries, n_seeds, execution):
+        curves = straight(entries, n_seeds, execution).curves
         fall = (curves["method"] == "zspo") & (curves["iteration"] > 5)
         return SimpleNamespace(curves=curves.assign(value=curves["value"] - 0.15 * fall))
 
@@ -127,16 +129,16 @@ def test_both_families_are_adjusted_by_holm(monkeypatch):
 
 def test_another_assumed_link_is_its_own_right_one(monkeypatch):
     planted(monkeypatch, {})
-    monkeypatch.setattr(wrong_link, "get_instance", lambda name: replace(get_instance(name), link=Linear(4.0)))
-    frame = compare_links("bandit", ["zpg"], n_seeds=3)
+    other = replace(find("instance", "bandit"), link=Linear(4.0), link_is_default=False)
+    frame = compare_links(other, ["zpg"], n_seeds=3)
     assert set(frame["assumed"]) == {"linear"}
     assert frame.loc[frame["p_loss"].isna(), "raters"].tolist() == ["linear"]
 
 
-def test_an_assumed_link_that_is_none_of_the_named_is_refused(monkeypatch):
+def test_an_assumed_link_that_is_none_of_the_named_is_refused():
     shape = Logistic()
     names = ("probability", "inverse", "derivative", "second_derivative")
     own = SimpleNamespace(symmetric=True, **{name: getattr(shape, name) for name in names})
-    monkeypatch.setattr(wrong_link, "get_instance", lambda name: replace(get_instance(name), link=own))
+    other = replace(find("instance", "bandit"), link=own, link_is_default=False)
     with pytest.raises(InputError, match="the instance's link must be one of logistic"):
-        compare_links("bandit", ["zpg"], **SMALL)
+        compare_links(other, ["zpg"], **SMALL)
