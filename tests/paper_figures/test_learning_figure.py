@@ -170,6 +170,7 @@ def test_the_cells_are_those_of_the_command(tmp_path: Path, monkeypatch: pytest.
     assert [(call["n_iterations"], call["n_seeds"]) for call in calls] == [(300, 20)] * 2 + [(1000, 100)] * 2
 
 
+@pytest.mark.usefixtures("brief_tuning")
 def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(
     monkeypatch: pytest.MonkeyPatch, check_layout: Callable[[Figure], None]
 ) -> None:
