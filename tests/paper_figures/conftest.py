@@ -9,6 +9,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from experiments.comparison import tuning
 from paper_figures.style import print_style
 
 
@@ -46,3 +47,11 @@ def _check(figure: Figure) -> None:
 def check_layout() -> Callable[[Figure], None]:
     """Everything is on the page; panels, keys and titles are apart, and so are the numbers on an axis."""
     return _check
+
+
+@pytest.fixture
+def brief_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting of the grid is tried on one seed and the best on one more: what is drawn has all its parts."""
+    for name in ("FIRST_SEEDS", "SECOND_SEEDS", "N_SECOND", "LOOKS"):
+        monkeypatch.setattr(tuning, name, 1)
+    monkeypatch.setattr(tuning, "GROWTHS", 0)

@@ -185,6 +185,7 @@ def test_the_cells_are_those_of_the_command(tmp_path: Path, monkeypatch: pytest.
     assert spent == [(Budget(300, 32, 5), 20)] * 2 + [(Budget(1000, 32, 5), 100)] * 2
 
 
+@pytest.mark.usefixtures("brief_tuning")
 def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(
     monkeypatch: pytest.MonkeyPatch, check_layout: Callable[[Figure], None]
 ) -> None:

@@ -109,6 +109,7 @@ def test_panels_share_the_scale_and_have_one_key(check_layout: Callable[[Figure]
     assert [text.get_text() for text in legend.get_texts()] == ["ZPG", "DPO, online", METHODS["ppo-online"]]
 
 
+@pytest.mark.usefixtures("brief_tuning")
 def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(
     monkeypatch: pytest.MonkeyPatch, check_layout: Callable[[Figure], None]
 ) -> None:

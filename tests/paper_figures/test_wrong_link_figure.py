@@ -143,6 +143,7 @@ def test_cells_with_the_link_assumed_are_those_of_the_learning_curves(monkeypatc
         assert set(right) < set(curves)
 
 
+@pytest.mark.usefixtures("brief_tuning")
 def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(
     monkeypatch: pytest.MonkeyPatch, check_layout: Callable[[Figure], None]
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -27,7 +28,7 @@ def test_solve_prints_every_digit_of_the_known_values(tmp_path):
     assert repr(facts["value"]) in done.stdout
 
 
-def test_own_mdp_is_solved_and_checked(tmp_path):
+def test_own_mdp_is_solved_and_checked(tmp_path, zpg_in_process):
     (tmp_path / "mine.py").write_text(
         textwrap.dedent("""
         from theory import TabularMDP
@@ -47,7 +48,7 @@ def test_own_mdp_is_solved_and_checked(tmp_path):
     assert "sampler='rollout'" in done.stderr
     assert not (tmp_path / "results" / "rates_points.csv").exists()
     for wrong, words in (("mine:nothing", "no attribute"), ("mine:number", "must be a TabularMDP"), *CALLS):
-        failed = zpg("solve", wrong, cwd=tmp_path)
+        failed = zpg_in_process("solve", wrong)
         assert failed.returncode == 2
         assert words in failed.stderr
 
@@ -83,21 +84,39 @@ CALLS = (
         (["frobnicate"], "No such command"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(arguments, words, tmp_path):
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, words, zpg_in_process):
+    assert_one_line(zpg_in_process(*arguments), words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["solve", "moon"], "instance must be one of"),
+        (["rates", "--axis", "Q"], "axis must be one of"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_so_is_a_mistake_in_a_process_of_its_own(arguments, words, tmp_path, zpg_in_process):
     done = zpg(*arguments, cwd=tmp_path)
+    assert_one_line(done, words)
+    inside = zpg_in_process(*arguments)
+    assert (inside.returncode, inside.stdout, inside.stderr) == (done.returncode, done.stdout, done.stderr)
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], words: str) -> None:
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
 
 
-def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_path):
+def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_path, zpg_in_process):
     settings = "instance-bandit_methods-zpg+exact+ppo.sampled_budget-47_pairs-2_queries-2_runs-3"
     small = ["--instance", "bandit", "--methods", "zpg,exact,ppo-sampled"]
     small += ["--pairs", "2", "--queries", "2", "--budget", "47", "--seeds", "3"]
     written = []
-    for jobs in ("1", "2"):
-        done = zpg("compare", *small, "--jobs", jobs, "--json", "all.json", "--out", f"out{jobs}", cwd=tmp_path)
+    for jobs, run in (("1", zpg_in_process), ("2", partial(zpg, cwd=tmp_path))):
+        done = run("compare", *small, "--jobs", jobs, "--json", "all.json", "--out", f"out{jobs}")
         assert done.returncode == 0, done.stderr
         written.append({path.name: path.read_bytes() for path in (tmp_path / f"out{jobs}").glob("*.csv")})
     assert set(written[0]) == {f"compare_{settings}_{name}.csv" for name in ("curves", "finals", "tests", "tuning")}
@@ -116,17 +135,16 @@ def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_p
     assert len(facts["tuning"]) >= 3 * 12
 
 
-def test_one_method_alone_is_compared_with_nothing(tmp_path):
-    done = zpg(
-        *("compare", "--instance", "bandit", "--methods", "exact", "--budget", "160", "--seeds", "2", "--jobs", "1"),
-        cwd=tmp_path,
+def test_one_method_alone_is_compared_with_nothing(zpg_in_process):
+    done = zpg_in_process(
+        *("compare", "--instance", "bandit", "--methods", "exact", "--budget", "160", "--seeds", "2", "--jobs", "1")
     )
     assert done.returncode == 0, done.stderr
     assert "Holm over" not in done.stdout
 
 
-def test_list_names_everything():
-    listed = zpg("list").stdout
+def test_list_names_everything(zpg_in_process):
+    listed = zpg_in_process("list").stdout
     for word in ("frozenlake", "logistic", "zbcpg-3", "zpg N circular", "rates"):
         assert word in listed
 

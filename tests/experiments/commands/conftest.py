@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from experiments.catalogue import user_modules
+from paper_figures import cli
+
+Zpg = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def zpg_in_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Zpg]:
+    """Run ``zpg`` with arguments in a folder of its own, without the second that a new process costs.
+
+    Modules that are imported from that folder are forgotten afterwards.
+    """
+    monkeypatch.chdir(tmp_path)
+    # Names of the user's own come from the working folder, which the command adds here.
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["zpg", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert isinstance(stopped.value.code, int)
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(sys.argv, stopped.value.code, printed.out, printed.err)
+
+    yield run
+    user_modules.forget()
