@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from experiments.catalogue import user_modules
-from paper_figures import cli
 
 Zpg = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -21,6 +20,8 @@ def zpg_in_process(
 
     Modules that are imported from that folder are forgotten afterwards.
     """
+    from paper_figures import cli
+
     monkeypatch.chdir(tmp_path)
     # Names of the user's own come from the working folder, which the command adds here.
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -36,3 +37,14 @@ def zpg_in_process(
 
     yield run
     user_modules.forget()
+
+
+@pytest.fixture
+def zpg(tmp_path: Path) -> Zpg:
+    """Run ``zpg`` in a process of its own, in a folder of its own: the newcomer's way."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("zpg")), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    return run

@@ -1,0 +1,217 @@
+"""Kept results are used again only while everything they depend on is the same: each thing is edited in turn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments.catalogue import user_modules
+from experiments.catalogue.claims import Claim, Setup
+from experiments.catalogue.lookup import find
+from experiments.rates.cells import cells_of, run_cells
+from experiments.running import cache_keys
+from experiments.running.cache_keys import key_of
+from experiments.running.execution import Execution
+from theory import Logistic
+from theory.rates import STATED_RATE
+
+ROOT = Path(__file__).parents[2]
+CLAIM = Claim(
+    name="small",
+    method="zbcpg-1",
+    instance="bandit",
+    axis="N",
+    grid=(10.0, 100.0),
+    setup=Setup(n_iterations=3, n_queries=5.0),
+    rate=STATED_RATE,
+    replicates=2,
+    two_sided=False,
+    reason="",
+)
+
+MODULE = """
+import numpy as np
+from experiments import Claim, Instance, Setup
+from theory import TabularSoftmax, bandit
+from theory.rates import STATED_RATE
+from helper import Wide
+
+MDP = bandit([0.2, 0.7])
+MINE = Instance("mine", "", MDP, TabularSoftmax(1, 2), np.zeros(2), Wide(1.0))
+SETUP = Setup(3, n_queries=5.0)
+CLAIMS = [Claim("small", "zbcpg-1", "mine:MINE", "N", (10.0, 100.0), SETUP, STATED_RATE, 2, False, "")]
+"""
+HELPER = """
+from dataclasses import dataclass
+from theory import Logistic
+import far.away
+
+@dataclass(frozen=True)
+class Wide(Logistic):
+    def probability(self, x):
+        return super().probability(1.0 * x)
+    def inverse(self, p):
+        return super().inverse(p) / 1.0
+    def derivative(self, x):
+        return 1.0 * super().derivative(1.0 * x)
+    def second_derivative(self, x):
+        return 1.0 * super().second_derivative(1.0 * x)
+"""
+
+
+def user_folder(folder: Path) -> None:
+    (folder / "mine.py").write_text(MODULE)
+    (folder / "helper.py").write_text(HELPER)
+    (folder / "far").mkdir()
+    (folder / "far" / "__init__.py").write_text("")
+    (folder / "far" / "away.py").write_text("def late():\n    import lazy\n    return lazy.NUMBER\n")
+    (folder / "lazy.py").write_text("NUMBER = 1\n")
+    (folder / "unrelated.py").write_text("NUMBER = 1\n")
+
+
+def kept(folder: Path) -> int:
+    return len(list((folder / "results" / "cache").rglob("output.pkl")))
+
+
+RUN = ("rates", "--claims", "mine:CLAIMS", "--jobs", "1")
+# A file of the user's, what is written in place of what, and whether it is part of what the cells depend on.
+EDITS = [
+    ("mine.py", "[0.2, 0.7]", "[0.2, 0.6]", True),
+    ("helper.py", "1.0 *", "1.5 *", True),
+    ("far/away.py", "return", "return 0 +", True),
+    ("lazy.py", "1", "2", True),
+    ("unrelated.py", "1", "2", False),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "matters"), EDITS, ids=[edit[0] for edit in EDITS])
+def test_an_edit_of_a_users_module_runs_its_cells_again(file, old, new, matters, tmp_path, zpg_in_process):
+    user_folder(tmp_path)
+    first = zpg_in_process(*RUN)
+    assert first.returncode in (0, 1), first.stderr
+    before = kept(tmp_path)
+    assert before > 0
+    zpg_in_process(*RUN)
+    assert kept(tmp_path) == before, "nothing has changed, nothing runs again"
+    path = tmp_path / file
+    text = path.read_text().replace(old, new)
+    if file == "helper.py":
+        text = text.replace("/ 1.0", "/ 1.5")
+    path.write_text(text)
+    zpg_in_process(*RUN)
+    assert (kept(tmp_path) > before) == matters
+
+
+def test_after_an_edit_the_rows_are_those_of_a_fresh_folder(tmp_path, zpg):
+    """The fault that was there: classes were hashed by their name, so that an edited link gave back the old cells."""
+    user_folder(tmp_path)
+    rows = tmp_path / "results" / "rates_claims-mine.CLAIMS_points.csv"
+    assert zpg(*RUN).returncode in (0, 1)
+    old = rows.read_bytes()
+    edited = HELPER.replace("1.0 *", "1.5 *").replace("/ 1.0", "/ 1.5")
+    (tmp_path / "helper.py").write_text(edited)
+    zpg(*RUN)
+    again = rows.read_bytes()
+    shutil.rmtree(tmp_path / "results")
+    zpg(*RUN)
+    assert again == rows.read_bytes() != old
+
+
+def environment_of(folder: Path) -> str:
+    code = "from experiments.running.cache_keys import environment_digest; print(environment_digest())"
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=folder).stdout
+
+
+def test_every_source_file_of_the_project_is_in_the_key(tmp_path):
+    """One file of each package, one of a sub-package, and a file that is new: each changes the digest."""
+    for package in user_modules.PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    seen = [environment_of(tmp_path)]
+    assert environment_of(tmp_path) == seen[0]
+    for name in (
+        *("theory/bounds.py", "estimators/moments.py", "experiments/rates/smoothness.py"),
+        *("experiments/studies/variance.py", "paper_figures/style.py"),
+    ):
+        path = tmp_path / name
+        path.write_text(path.read_text() + "\n# edited\n")
+        seen.append(environment_of(tmp_path))
+    (tmp_path / "theory" / "deep").mkdir()
+    (tmp_path / "theory" / "deep" / "new.py").write_text("")
+    seen.append(environment_of(tmp_path))
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("package", ["numpy", "scipy"])
+def test_versions_of_what_computes_are_in_the_key(package, monkeypatch):
+    version = cache_keys.importlib.metadata.version
+    cache_keys.environment_digest.cache_clear()
+    before = cache_keys.environment_digest()
+    monkeypatch.setattr(
+        cache_keys.importlib.metadata, "version", lambda name: "0.0" if name == package else version(name)
+    )
+    cache_keys.environment_digest.cache_clear()
+    other = cache_keys.environment_digest()
+    monkeypatch.undo()
+    cache_keys.environment_digest.cache_clear()
+    assert other != before == cache_keys.environment_digest()
+
+
+def test_another_environment_runs_cells_again(tmp_path, monkeypatch):
+    tasks, how = cells_of(CLAIM, seed=3), Execution(jobs=1, cache=tmp_path)
+
+    def outputs() -> int:
+        return len(list(tmp_path.rglob("output.pkl")))
+
+    run_cells(tasks, how)
+    run_cells(tasks, how)
+    assert outputs() == len(tasks)
+    monkeypatch.setattr(cache_keys, "environment_digest", lambda: "other")
+    run_cells(tasks, how)
+    assert outputs() == 2 * len(tasks)
+
+
+def test_settings_and_the_instance_are_in_the_key():
+    def key(**changes: object) -> str:
+        (task,) = cells_of(replace(CLAIM, **changes), seed=3)
+        return key_of(run_cells, task, str(task.instance))
+
+    setup = replace(CLAIM.setup, n_queries=6.0)
+    keys = [key(), key(setup=setup), key(instance="garnet"), key(method="zpg"), key(replicates=3), key(name="other")]
+    assert len(set(keys)) == len(keys)
+    assert key() == keys[0]
+
+
+def test_an_object_is_known_by_its_code(tmp_path, monkeypatch):
+    """Two classes of one name and other code, as in two runs of one cell of a notebook."""
+    source = """
+    from dataclasses import dataclass
+    from theory import Logistic
+
+    @dataclass(frozen=True)
+    class Mine(Logistic):
+        def probability(self, x):
+            return super().probability({factor} * x)
+    """
+    keys = []
+    for factor in ("1.0", "2.0"):
+        space: dict[str, object] = {"__name__": "__main__"}
+        exec(textwrap.dedent(source.format(factor=factor)), space)
+        instance = replace(find("instance", "bandit"), link=space["Mine"](1.0), link_is_default=False)  # type: ignore[operator]
+        (task,) = cells_of(replace(CLAIM, instance=instance), seed=3)
+        keys.append(key_of(run_cells, task))
+    assert keys[0] != keys[1]
+
+
+def test_built_in_links_as_objects_have_stable_keys():
+    instance = replace(find("instance", "bandit"), link=Logistic(2.0), link_is_default=False)
+    (task,) = cells_of(replace(CLAIM, instance=instance), seed=3)
+    assert key_of(run_cells, task) == key_of(run_cells, task)
