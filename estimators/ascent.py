@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from estimators.learners import Learner, Update, update_of
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator
+from theory.arrays import FloatArray
 from theory.batching import fits_batch
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import value_and_gradient
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,10 @@ from typing import Protocol
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from theory.arrays import FloatArray
 from theory.batching import rows
 from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 ENUMERABLE = 10**6
 

@@ -6,20 +6,19 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.learners import Update
 from estimators.preference_data import PreferenceBuffer, PreferenceData, collect
 from estimators.streams import Streams
+from theory.arrays import FloatArray
 from theory.batching import fits_batch
 from theory.errors import InputError, require_kind
 from theory.likelihood import SMALLEST_PROBABILITY, cross_entropy
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-
-FloatArray = NDArray[np.float64]
 
 # Where a search for the minimum ends: at this slope of the loss over beta, or after so many iterations.
 SLOPE_SOUGHT, LONGEST_SEARCH = 3e-5, 100

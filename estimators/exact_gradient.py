@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from estimators.moments import GradientMoments
 from estimators.streams import Streams
+from theory.arrays import FloatArray
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import policy_gradient
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.moments import DifferenceMoments
 from estimators.rollouts import sample_returns
 from estimators.streams import Streams
+from theory.arrays import FloatArray
 from theory.common_random_numbers import coupled_difference_law
 from theory.errors import InputError, require_kind
 from theory.inversions import Inversion, MajoritySign, Trimmed
@@ -22,7 +23,6 @@ from theory.return_law import difference_law, return_distribution
 from theory.values import policy_value
 from theory.votes import VoteModel, VoteTable, require_count, return_table
 
-FloatArray = NDArray[np.float64]
 Sampler = Literal["law", "rollout"]
 
 PREFERENCE_EXAMPLE = "PreferenceFeedback(32, 'rollout', VoteModel(Logistic(), 5))"

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeAlias, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator
+from theory.arrays import FloatArray
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-
-FloatArray = NDArray[np.float64]
 
 # (theta (..., dim), step size (..., 1), streams) -> next theta
 Update: TypeAlias = Callable[[FloatArray, FloatArray, Streams], FloatArray]

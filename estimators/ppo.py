@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.preference_data import PreferenceBuffer, collect
@@ -13,13 +12,12 @@ from estimators.reward_model import RewardModel
 from estimators.rollouts import sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_sums
+from theory.arrays import FloatArray
 from theory.batching import columns, rows
 from theory.errors import InputError, require_kind
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import action_value_columns, flow_columns
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,10 @@ from estimators.feedback import PreferenceFeedback
 from estimators.rollouts import sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_counts
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

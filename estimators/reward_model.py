@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from estimators.preference_data import PreferenceData
+from theory.arrays import FloatArray
 from theory.batching import fits_batch
 from theory.errors import InputError, require_kind
 from theory.likelihood import cross_entropy, cross_entropy_curvature
 from theory.links import Link
-
-FloatArray = NDArray[np.float64]
 
 # Norms of the gradient, of a loss of order 1, at which a search ends and up to which its end is taken for the optimum:
 # rounding may keep it from the first.

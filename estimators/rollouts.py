@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from theory.arrays import FloatArray, IntArray
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Trajectories simulated at a time: few enough that their states and uniforms stay in the processor's cache.
 WORKING_SET = 2**16

@@ -8,20 +8,18 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from estimators.moments import GradientMoments
 from estimators.rollouts import Trajectories, sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_sums
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.score_moments import gpomdp_moments, reinforce_moments
 from theory.values import expected_rewards, policy_gradient, policy_value
 from theory.votes import require_count
-
-FloatArray = NDArray[np.float64]
 
 
 class Baseline(StrEnum):

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from estimators.rollouts import Trajectories
+from theory.arrays import FloatArray
 from theory.mdp import TabularMDP
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.signedinteger[Any]]
 
 

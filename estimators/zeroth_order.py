@@ -7,20 +7,19 @@ from typing import Protocol
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from estimators.directions import Blocks, Directions, Sphere
 from estimators.feedback import Feedback, Sampler, preferences
 from estimators.moments import DifferenceMoments, GradientMoments, summarise
 from estimators.streams import Streams
+from theory.arrays import FloatArray
 from theory.batching import fits_batch
 from theory.errors import InputError
 from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import policy_gradient
-
-FloatArray = NDArray[np.float64]
 
 # Directions averaged over when they cannot be enumerated; used in opposite pairs.
 N_SAMPLED_DIRECTIONS = 2048

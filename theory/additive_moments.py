@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theory.arrays import FloatArray
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import parameters
-
-FloatArray = NDArray[np.float64]
 
 
 def additive_moments(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import policy_hessian
-
-FloatArray = NDArray[np.float64]
 
 
 def smoothness_bound(mdp: TabularMDP, policy: Policy) -> float:

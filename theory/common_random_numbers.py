@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.arrays import FloatArray
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
@@ -20,14 +21,10 @@ from theory.policies import Policy
 from theory.return_law import WORKING_SET, return_law_columns
 from theory.values import parameters
 
-FloatArray = NDArray[np.float64]
-
 LARGEST_PRODUCT = 5_000_000
 
 
-def coupled_difference_law(
-    mdp: TabularMDP, policy: Policy, first: NDArray[Any], second: NDArray[Any]
-) -> NDArray[np.float64]:
+def coupled_difference_law(mdp: TabularMDP, policy: Policy, first: NDArray[Any], second: NDArray[Any]) -> FloatArray:
     """Law of R1 - R0 when both policies use the same uniforms for start, actions and outcomes (by inversion).
 
     Parameters

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
+from theory.arrays import FloatArray, IntArray
 from theory.enumeration import enumerate_trajectories
 from theory.errors import InputError
 from theory.kl_control import check_beta, check_reference
@@ -17,9 +18,6 @@ from theory.likelihood import cross_entropy, cross_entropy_curvature
 from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.policies import TabularSoftmax
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Their pairs are held in memory.
 LARGEST_PATTERNS = 2_000

@@ -12,17 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
+from theory.arrays import FloatArray
 from theory.dpo_loss import DpoLoss, population_loss
 from theory.errors import InputError
 from theory.kl_control import check_reference, kl_regularised_value, soft_optimum
 from theory.likelihood import SMALLEST_PROBABILITY
 from theory.links import Link
 from theory.mdp import TabularMDP
-
-FloatArray = NDArray[np.float64]
 
 # The search stops here; Newton's method then takes the gradient to rounding, where the loss itself shows no change.
 SEARCH_TOLERANCE = 1e-7

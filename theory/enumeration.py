@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray, IntArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.validation import frozen
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Pairs of trajectories are what is summed over; beyond this their number stops being small.
 LARGEST_ENUMERATION = 10_000

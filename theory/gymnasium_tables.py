@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 
@@ -56,7 +56,7 @@ def from_gymnasium(env_id: str, horizon: int, **kwargs: Any) -> TabularMDP:
     )
 
 
-def _read(env_id: str, kwargs: dict[str, Any]) -> tuple[Any, NDArray[np.float64]]:
+def _read(env_id: str, kwargs: dict[str, Any]) -> tuple[Any, FloatArray]:
     """Return the table and the initial law of an environment that is closed again."""
     import gymnasium  # late: theory must stay light to import
 

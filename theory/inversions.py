@@ -8,10 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.links import Link, check_invertible, default_trim, largest_trim
-
-FloatArray = NDArray[np.float64]
 
 
 class Inversion(Protocol):

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.likelihood import SMALLEST_PROBABILITY
 from theory.mdp import TabularMDP
 from theory.validation import check_rows, finite_array
 from theory.values import action_value_columns
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

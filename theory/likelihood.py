@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theory.arrays import FloatArray
 from theory.links import Link, upper_tail
-
-FloatArray = NDArray[np.float64]
 
 # Probabilities below it count as it: a saturated link then costs much, but not infinitely much.
 SMALLEST_PROBABILITY = 1e-300

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import expit, logit, ndtr, ndtri
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 # Half of a tail below this is lost next to 1: 1 - trim would round to 1, whose inverse is infinite.
 SMALLEST_TAIL = float(np.finfo(np.float64).eps)

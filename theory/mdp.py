@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import transition_matrices
+from theory.arrays import FloatArray, IntArray
 from theory.errors import InputError
 from theory.validation import check_rows, check_stages, dense_rewards, finite_array, frozen, index_text, staged
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 LATTICE_TOLERANCE = 1e-9
 LARGEST_LATTICE = 10_000

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import IntArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 
@@ -175,11 +176,11 @@ def _parse_grid(cells: str | Sequence[str]) -> NDArray[np.str_]:
     return grid
 
 
-def _neighbours(index: NDArray[np.int64], down: int, right: int) -> NDArray[np.int64]:
+def _neighbours(index: IntArray, down: int, right: int) -> IntArray:
     """State in the next cell of each cell, -1 where a wall or the border blocks."""
     n_rows, n_columns = index.shape
     bordered = np.pad(index, 1, constant_values=-1)
-    neighbours: NDArray[np.int64] = bordered[1 + down : 1 + down + n_rows, 1 + right : 1 + right + n_columns]
+    neighbours: IntArray = bordered[1 + down : 1 + down + n_rows, 1 + right : 1 + right + n_columns]
     return neighbours
 
 

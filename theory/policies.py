@@ -8,10 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray
 from theory.batching import columns, rows
 from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 
 @runtime_checkable

@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float64]
+from theory.arrays import FloatArray
+
 Axis = Literal["T", "N", "M", "eps", "d"]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray
 from theory.batching import columns, rows
 from theory.mdp import TabularMDP
 from theory.policies import Policy
@@ -28,20 +29,20 @@ class ReturnDistribution:
     probabilities : array (..., K)
     """
 
-    values: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
+    values: FloatArray
+    probabilities: FloatArray
 
     @property
-    def mean(self) -> NDArray[np.float64]:
+    def mean(self) -> FloatArray:
         """Expected return, shape (...,)."""
-        mean: NDArray[np.float64] = self.probabilities @ self.values
+        mean: FloatArray = self.probabilities @ self.values
         return mean
 
     @property
-    def variance(self) -> NDArray[np.float64]:
+    def variance(self) -> FloatArray:
         """Variance of the return, shape (...,)."""
         deviations = self.values - self.mean[..., None]
-        variance: NDArray[np.float64] = (self.probabilities * deviations**2).sum(axis=-1)
+        variance: FloatArray = (self.probabilities * deviations**2).sum(axis=-1)
         return variance
 
 

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.arrays import FloatArray
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-Kernel: TypeAlias = NDArray[np.float64] | csr_array
+from theory.arrays import FloatArray, IntArray
+
+Kernel: TypeAlias = FloatArray | csr_array
 
 # Above this many entries a dense matrix that is mostly zeros costs more than its sparse form.
 DENSE_ENTRIES = 2**14
@@ -31,7 +33,7 @@ def transpose(kernel: Kernel) -> Kernel:
 def _lighter(sparse: csr_array) -> Kernel:
     entries = sparse.shape[0] * sparse.shape[1]
     if entries <= DENSE_ENTRIES or sparse.nnz > DENSE_SHARE * entries:
-        dense: NDArray[np.float64] = sparse.toarray()
+        dense: FloatArray = sparse.toarray()
         return dense
     return sparse
 
@@ -52,11 +54,11 @@ class RewardBranches:
         p(r | s, a): all that the last step needs.
     """
 
-    states: NDArray[np.int64]
-    state_actions: NDArray[np.int64]
+    states: IntArray
+    state_actions: IntArray
     rewards: tuple[tuple[int, slice], ...]
     successors: Kernel
-    totals: NDArray[np.float64]
+    totals: FloatArray
 
 
 def branch(probabilities: NDArray[Any], next_states: NDArray[Any], steps: NDArray[Any]) -> RewardBranches:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
@@ -54,7 +55,7 @@ def value_and_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> tup
     return rows(mdp.initial @ start_values, batch), gradient
 
 
-def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[np.float64]:
+def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> FloatArray:
     """Hessian of V, shape (..., dim, dim): the complex step of the exact gradient, exact to rounding.
 
     References
@@ -63,7 +64,7 @@ def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray
     """
     theta = parameters(mdp, policy, theta)
     stepped = theta[..., None, :] + 1j * COMPLEX_STEP * np.eye(policy.dim)
-    hessian: NDArray[np.float64] = policy_gradient(mdp, policy, stepped).imag / COMPLEX_STEP
+    hessian: FloatArray = policy_gradient(mdp, policy, stepped).imag / COMPLEX_STEP
     return (hessian + hessian.swapaxes(-1, -2)) / 2
 
 

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
+from theory.arrays import FloatArray
 from theory.errors import InputError, require_kind
 from theory.inversions import Inversion, Trimmed
 from theory.links import Link
 from theory.mdp import TabularMDP
-
-FloatArray = NDArray[np.float64]
 
 # Counts are 64-bit integers.
 LARGEST_COUNT = 2**62

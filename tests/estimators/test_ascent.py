@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from estimators import ExactFeedback, Sphere, Streams, ZerothOrder, ascend, zbcpg, zpg
 from estimators.zeroth_order import GradientEstimator
@@ -24,8 +23,8 @@ from theory import (
     policy_value,
     smoothness_bound,
 )
+from theory.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
 MDP = garnet(4, 3, 2, 4, np.random.default_rng(5))
 POLICY = CircularPolicy(4, 3, 1.2)
 SETTINGS: dict[str, Any] = {"radius": 0.3, "n_pairs": 20, "n_queries": 5, "link": Logistic(2.0)}

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import theory.transition_matrices as transition_matrices
 from theory import (
@@ -26,8 +25,8 @@ from theory import (
     policy_value,
     value_and_gradient,
 )
+from theory.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
 S, A, H = 4, 3, 5
 
 
