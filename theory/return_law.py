@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.arrays import FloatArray
+from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import parameters
 
-# The recursion holds (branches, K, B) numbers at a time; larger batches are cut into pieces of about this many.
+# The recursion holds arrays (branches, K, B); a larger batch is cut into pieces of about this many numbers.
 WORKING_SET = 2**24
 
 
@@ -25,7 +25,7 @@ class ReturnDistribution:
     Attributes
     ----------
     values : array (K,)
-        Possible returns, ``0, 1/m, ..., `` up to the largest that any policy can reach.
+        Possible returns ``0, 1/m, 2/m, ...``, up to the largest over all policies.
     probabilities : array (..., K)
     """
 
@@ -47,7 +47,7 @@ class ReturnDistribution:
 
 
 def return_distribution(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> ReturnDistribution:
-    """Law of the return by forward recursion over (state, return so far): O(H nnz(P) m H) a policy.
+    """Law of the return by forward recursion over (state, return so far), in O(H nnz(P) m H) per policy.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def return_distribution(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> Re
     Raises
     ------
     InputError
-        If the rewards lie on no lattice; the message names one that does not fit.
+        If the rewards lie on no lattice; the message names a reward that does not fit.
     """
     theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
@@ -93,11 +93,11 @@ def return_law_columns(mdp: TabularMDP, pi: NDArray[Any]) -> NDArray[Any]:
     reach = mdp.largest_return_steps
     mass = np.repeat(mdp.initial[:, None, None], n_batch, axis=2)
     for h in range(mdp.horizon):
-        branches = mdp.reward_branches[h % len(mdp.reward_branches)]
-        taken = flat[h % len(flat)][branches.state_actions, None]
+        branches = stage(mdp.reward_branches, h)
+        taken = stage(flat, h)[branches.state_actions, None]
         shifted = np.zeros((len(branches.states), reach[h + 1] + 1, n_batch))
         for reward, members in branches.rewards:
-            # Beyond the reach there is no mass: those columns are zero.
+            # Columns beyond the reach hold no mass.
             width = max(0, min(mass.shape[1], shifted.shape[1] - reward))
             np.multiply(
                 mass[branches.states[members], :width],
