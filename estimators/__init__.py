@@ -1,4 +1,4 @@
-"""Everything that draws: directions, trajectories, votes, gradient estimates, and the one ascent loop."""
+"""All that draws random numbers: directions, trajectories, votes, gradient estimates, and the one ascent loop."""
 
 from estimators.ascent import Ascent, ascend
 from estimators.directions import Blocks, Directions, Sphere
@@ -11,7 +11,7 @@ from estimators.ppo import Ppo
 from estimators.preference_data import PreferenceData
 from estimators.reward_model import RewardModel
 from estimators.score_function import Baseline, Gpomdp, Reinforce
-from estimators.stacked_feedback import Panels
+from estimators.stacked_feedback import StackedFeedback
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator, ZerothOrder, zbcpg, zpg
 
@@ -28,7 +28,6 @@ __all__ = [
     "GradientEstimator",
     "GradientMoments",
     "Learner",
-    "Panels",
     "Ppo",
     "PreferenceData",
     "PreferenceFeedback",
@@ -37,6 +36,7 @@ __all__ = [
     "RewardModel",
     "SignFeedback",
     "Sphere",
+    "StackedFeedback",
     "Streams",
     "ZerothOrder",
     "ascend",

@@ -1,4 +1,4 @@
-"""Exact ascent: the ceiling of every method that has to estimate."""
+"""The exact gradient, an upper limit for every estimator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from theory.values import policy_gradient
 
 @dataclass(frozen=True, eq=False)
 class ExactGradient:
-    """The gradient of V itself: no trajectory, no vote."""
+    """The exact gradient of V, without trajectories or votes."""
 
     n_trajectories: FloatArray = field(default_factory=lambda: np.array(0.0), init=False)
     n_votes: FloatArray = field(default_factory=lambda: np.array(0.0), init=False)
@@ -39,7 +39,7 @@ class ExactGradient:
         theta: FloatArray,
         rng: Generator | None = None,  # noqa: ARG002  (nothing is sampled)
     ) -> GradientMoments:
-        """Moments of what is known: no bias, no variance."""
+        """Moments without bias or variance."""
         gradient = policy_gradient(mdp, policy, theta)
         nothing, zero = np.zeros_like(gradient), np.zeros(gradient.shape[:-1])
         return GradientMoments(

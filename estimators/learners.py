@@ -1,4 +1,4 @@
-"""Learners: what the ascent loop drives. A gradient estimator is one; others remember data between iterations."""
+"""Learners, which the ascent loop drives: gradient estimators, and methods that keep data between iterations."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Learner(Protocol):
         """Votes an iteration costs."""
 
     def begin(self, mdp: TabularMDP, policy: Policy, start: FloatArray) -> Update:
-        """Begin a batch of runs at `start` (..., dim); the update returned holds what they remember."""
+        """Begin a batch of runs at `start`, (..., dim); the update keeps their data."""
 
 
 def update_of(learner: Learner | GradientEstimator, mdp: TabularMDP, policy: Policy, start: FloatArray) -> Update:
-    """Update of a learner; that of a gradient estimator is theta + step size * estimate."""
+    """Update of a learner; for a gradient estimator it is theta + step size * estimate."""
     if isinstance(learner, Learner):
         return learner.begin(mdp, policy, start)
     return lambda theta, step, streams: theta + step * learner.estimate(mdp, policy, theta, streams)

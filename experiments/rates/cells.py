@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from estimators import Ascent, PreferenceFeedback, ZerothOrder, ascend
-from estimators.stacked_feedback import Panels
+from estimators.stacked_feedback import StackedFeedback
 from experiments.catalogue.algorithms import get_algorithm
 from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, Point
@@ -97,7 +97,7 @@ def _run_batch(
     settings = sorted({p.settings for p in points})
     radius, step_size = (np.array([s[k] for s in settings])[:, None] for k in (2, 3))
     start = np.broadcast_to(instance.start, (len(settings), len(cell.replicates), instance.policy.dim))
-    feedback = Panels(
+    feedback = StackedFeedback(
         tuple(
             PreferenceFeedback(np.asarray(n_pairs), "law", VoteModel(instance.link, n_queries, repeated=repeated))
             for n_pairs, n_queries, _, _, repeated in settings
