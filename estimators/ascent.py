@@ -102,7 +102,7 @@ def ascend(
         values[t], gradient = value_and_gradient(mdp, policy, current)
         norms[t] = np.einsum("...d,...d->...", gradient, gradient)
         if not np.isfinite(norms[t]).all():
-            raise FloatingPointError(f"the gradient is not finite in iteration {t + 1}; the policy overflows there")
+            raise FloatingPointError(f"gradient not finite in iteration {t + 1}; lower step_size or check the policy")
         current = update(current, step, streams)
         # This is also False for nan.
         if not (np.abs(current) <= LARGEST_PARAMETER).all():

@@ -70,7 +70,7 @@ class Dpo:
         beta = check_beta(self.beta)
         steps = np.asarray(self.n_steps)
         if not (np.issubdtype(steps.dtype, np.number) and (steps >= 1).all() and (steps == np.floor(steps)).all()):
-            raise InputError(f"n_steps must be whole numbers of at least 1, or inf, got {self.n_steps}")
+            raise InputError(f"n_steps must be whole numbers of at least 1, or inf, got {steps.tolist()}")
         self.feedback.require_finite()
         object.__setattr__(self, "beta", beta)
         object.__setattr__(self, "n_steps", steps)

@@ -1,4 +1,4 @@
-"""The exact gradient, an upper limit for every estimator."""
+"""The exact gradient as an estimator, for comparison."""
 
 from __future__ import annotations
 

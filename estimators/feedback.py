@@ -117,7 +117,7 @@ class _PairFeedback:
         Raises
         ------
         InputError
-            If the votes cannot be inverted on this MDP, or, with ``sampler="law"``, its rewards lie on no lattice.
+            If the votes cannot be inverted on this MDP, or, with ``sampler="law"``, it has no reward lattice.
         """
         if self.sampler == "rollout":
             gaps = self._sample_gaps(mdp, policy, np.stack([first, second]), streams.trajectories)
@@ -131,7 +131,7 @@ class _PairFeedback:
         Raises
         ------
         InputError
-            If the rewards lie on no lattice, or the votes cannot be inverted on this MDP.
+            If the MDP has no reward lattice, or the votes cannot be inverted on this MDP.
         """
         return self.moments_under(mdp, self.law(mdp, policy, first, second))
 

@@ -21,11 +21,11 @@ class Learner(Protocol):
 
     @property
     def n_trajectories(self) -> FloatArray:
-        """Trajectories an iteration costs."""
+        """Trajectories per iteration."""
 
     @property
     def n_votes(self) -> FloatArray:
-        """Votes an iteration costs."""
+        """Votes per iteration."""
 
     def begin(self, mdp: TabularMDP, policy: Policy, start: FloatArray) -> Update:
         """Begin a batch of runs at `start`, (..., dim); the update keeps their data."""

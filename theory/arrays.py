@@ -19,5 +19,5 @@ def stage(steps: NDArray[Number], h: int) -> NDArray[Number]: ...
 @overload
 def stage(steps: tuple[Item, ...], h: int) -> Item: ...
 def stage(steps: Any, h: int) -> Any:
-    """Entry of step h, counted from 0, where the leading axis has one entry for every step or one for all steps."""
+    """Entry of step h = 0, 1, ... along the leading axis, which has one entry per step, or one for all steps."""
     return steps[h % len(steps)]

@@ -30,7 +30,7 @@ def coupled_difference_law(mdp: TabularMDP, policy: Policy, first: NDArray[Any],
     Parameters
     ----------
     mdp : TabularMDP
-        Its rewards must lie on a lattice.
+        It must have a reward lattice.
     policy : Policy
     first, second : arrays (..., dim)
 
@@ -42,7 +42,7 @@ def coupled_difference_law(mdp: TabularMDP, policy: Policy, first: NDArray[Any],
     Raises
     ------
     InputError
-        If the rewards lie on no lattice or the product MDP is too large.
+        If the MDP has no reward lattice or the product MDP is too large.
     """
     first, second = np.broadcast_arrays(parameters(mdp, policy, first), parameters(mdp, policy, second))
     batch = first.shape[:-1]
@@ -60,7 +60,7 @@ def coupled_difference_law(mdp: TabularMDP, policy: Policy, first: NDArray[Any],
     index = np.rint(delta * lattice).astype(np.int64) + n_steps
     possible = (index >= 0) & (index <= 2 * n_steps)
     spread = np.zeros((2 * n_steps + 1, law.shape[-1]))
-    # The lattice of the product may be finer. Of its steps that round to one difference, one alone has mass.
+    # The lattice of the product may be finer. Of its steps that round to one difference, at most one has mass.
     np.add.at(spread, index[possible], law[possible])
     return rows(spread, batch)
 

@@ -89,7 +89,7 @@ def dpo_optimum(
     loss = population_loss(mdp, reference, beta, link, raters=raters)
     chosen = default_starts(mdp, reference, beta) if starts is None else list(starts)
     if not chosen:
-        raise InputError("starts must hold at least one vector of logits, got none; leave it out for the usual ones")
+        raise InputError("starts must hold at least one vector of logits, got none; leave it out for default_starts")
     ends = [minimise(loss, start) for start in chosen]
     values = [float(loss(end)[0]) for end in ends]
     best = ends[int(np.argmin(values))]
@@ -131,7 +131,7 @@ def minimise(loss: DpoLoss, start: ArrayLike) -> FloatArray:
     logits = np.array(start, dtype=np.float64)
     if logits.shape != (loss.policy.dim,):
         raise InputError(
-            f"start must have shape ({loss.policy.dim},), one logit a (stage, state, action), got {logits.shape}"
+            f"start must have shape ({loss.policy.dim},), one logit per (stage, state, action), got {logits.shape}"
         )
     free = loss.free
     if not free.size:

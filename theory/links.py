@@ -190,7 +190,7 @@ class ComplementaryLogLog(ScaledLink):
         return False
 
     def _hazard(self, z: FloatArray) -> FloatArray:
-        """U in sigma = 1 - exp(-u)."""
+        """The u in sigma = 1 - exp(-u)."""
         return math.log(2) * np.exp(np.minimum(z, LARGEST_EXPONENT))
 
     def _distribution(self, z: FloatArray) -> Any:

@@ -242,7 +242,7 @@ class TabularMDP:
         Raises
         ------
         InputError
-            If the rewards lie on no lattice with m <= 10,000; the message names a reward that does not fit.
+            If there is no reward lattice; the message names a reward that does not fit.
         """
         lattice = self.reward_lattice
         if lattice is None:
@@ -261,7 +261,7 @@ class TabularMDP:
         Raises
         ------
         InputError
-            If the rewards lie on no lattice.
+            If the MDP has no reward lattice.
         """
         steps = np.rint(self.rewards * self.require_lattice())
         best = np.where(self.initial > 0, 0.0, -np.inf)
@@ -301,7 +301,7 @@ class TabularMDP:
         Raises
         ------
         InputError
-            If the rewards lie on no lattice.
+            If the MDP has no reward lattice.
         """
         steps = np.rint(self.rewards * self.require_lattice()).astype(np.int64)
         return tuple(

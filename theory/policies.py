@@ -210,7 +210,7 @@ class CircularPolicy(_Softmax):
 
     @property
     def dim(self) -> int:
-        """One angle a state."""
+        """One angle per state."""
         return self.n_states
 
     @property

@@ -1,4 +1,4 @@
-"""Exact law of the return, and of the difference of two independent returns, on a lattice of rewards."""
+"""Exact law of the return, and of the difference of two independent returns, on the reward lattice."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def return_distribution(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> Re
     Parameters
     ----------
     mdp : TabularMDP
-        Its rewards must lie on a lattice.
+        It must have a reward lattice.
     policy : Policy
     theta : array (..., dim)
 
     Raises
     ------
     InputError
-        If the rewards lie on no lattice; the message names a reward that does not fit.
+        If the MDP has no reward lattice; the message names a reward that does not fit.
     """
     theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)

@@ -1,8 +1,8 @@
 """Exact first and second moments of REINFORCE and GPOMDP, by recursions over the state.
 
 REINFORCE needs of a trajectory its return R and its score S = sum_h grad log pi(a_h|s_h). For each state the recursion
-carries E[R^i], E[R^i S] and E[R^i |S|^2] of the steps so far, i = 0, 1, 2. These are moments, not laws, so no lattice
-of rewards is needed. GPOMDP's estimate G = sum_h r_h S_h needs E[S], E|S|^2, E[G], E[G.S] and E|G|^2.
+carries E[R^i], E[R^i S] and E[R^i |S|^2] of the steps so far, i = 0, 1, 2. These are moments, not laws, so no reward
+lattice is needed. GPOMDP's estimate G = sum_h r_h S_h needs E[S], E|S|^2, E[G], E[G.S] and E|G|^2.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class VoteModel:
     link : Link
         Link sigma that the algorithm inverts.
     n_queries : int or inf
-        Votes a pair, M.
+        Votes per pair, M.
     inversion : Inversion, default Trimmed()
         How a vote count becomes a value.
     rater_link : Link, optional
@@ -76,7 +76,7 @@ class VoteModel:
         Raises
         ------
         InputError
-            If the rewards lie on no lattice, the link saturates on [-H, H], the trim is out of its range, or the table
+            If the MDP has no reward lattice, the link saturates on [-H, H], the trim is out of its range, or the table
             is too large.
         """
         return _vote_table(self, mdp.require_lattice(), mdp.largest_return_steps[-1], mdp.horizon)
@@ -150,7 +150,7 @@ def return_table(mdp: TabularMDP) -> VoteTable:
     Raises
     ------
     InputError
-        If the rewards lie on no lattice.
+        If the MDP has no reward lattice.
     """
     return _identity_table(mdp.require_lattice(), mdp.largest_return_steps[-1])
 

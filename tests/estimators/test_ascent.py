@@ -222,7 +222,7 @@ def test_a_gradient_that_is_not_finite_ends_the_run() -> None:
             return np.zeros_like(given[2])
 
     policy = LogLinearSoftmax(np.random.default_rng(0).normal(size=(4, 3, 2)) * 1e160)
-    said = "the gradient is not finite in iteration 1"
+    said = "^gradient not finite in iteration 1; lower step_size or check the policy$"
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=said):
         ascend(MDP, policy, Idle(), np.full(2, 1e149), 3, 0.1, np.random.default_rng(0))
 

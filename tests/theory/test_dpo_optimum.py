@@ -250,5 +250,5 @@ def test_errors_take_one_line() -> None:
         population_loss(mdp, uniform(mdp), [1.0, 2.0], Logistic())  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^starts must hold at least one vector of logits, got none; [^\n]*$"):
         dpo_optimum(mdp, uniform(mdp), 1.0, Logistic(), starts=[])
-    with pytest.raises(InputError, match=r"^start must have shape \(8,\), one logit a [^\n]*, got \(4,\)$"):
+    with pytest.raises(InputError, match=r"^start must have shape \(8,\), one logit per [^\n]*, got \(4,\)$"):
         dpo_optimum(mdp, uniform(mdp), 1.0, Logistic(), starts=[np.zeros(4)])
