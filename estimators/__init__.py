@@ -1,4 +1,4 @@
-"""Everything that draws: directions, trajectories, votes, gradient estimates, and the one ascent loop."""
+"""All that draws random numbers: directions, trajectories, votes, gradient estimates, and the one ascent loop."""
 
 from estimators.ascent import Ascent, ascend
 from estimators.directions import Blocks, Directions, Sphere

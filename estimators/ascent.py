@@ -1,4 +1,4 @@
-"""The one ascent loop, for every algorithm and a whole batch of runs at once."""
+"""The one ascent loop, for every algorithm and for a whole batch of runs."""
 
 from __future__ import annotations
 
@@ -7,34 +7,37 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from estimators.learners import Learner, Update, update_of
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator
+from theory.arrays import FloatArray
 from theory.batching import fits_batch
-from theory.errors import InputError
+from theory.errors import InputError, require_integer
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.validation import finite_array, first_entry, positive_array
 from theory.values import value_and_gradient
 
-FloatArray = NDArray[np.float64]
+# Squares of larger parameters overflow.
+LARGEST_PARAMETER = 1e150
 
 
 @dataclass(frozen=True, eq=False)
 class Ascent:
-    """What an ascent went through.
+    """Record of an ascent.
 
     Attributes
     ----------
     theta : array (..., dim)
         Parameters after the last step.
     values : array (..., T)
-        Exact V(theta_t) at the iterates t = 1..T, the first being the start.
+        Exact V(theta_t) at the iterates t = 1..T; the first is the start.
     gradient_norm_sq : array (..., T)
-        Exact |grad V(theta_t)|^2 at the same iterates: the mean over t is the quantity of the theorems.
+        Exact |grad V(theta_t)|^2 at the same iterates. Its mean over t is the quantity of the theorems.
     n_trajectories, n_votes : arrays, broadcast against the batch
-        What the T iterations cost.
+        Cost of the T iterations.
     """
 
     theta: FloatArray
@@ -54,53 +57,55 @@ def ascend(
     rng: Generator,
     observe: Callable[[int, FloatArray, Update], None] | None = None,
 ) -> Ascent:
-    """Repeat theta <- theta + step_size * estimate, recording the exact value and gradient norm of every iterate.
+    """Repeat theta <- theta + step_size * estimate, and record the exact value and gradient norm of every iterate.
 
     Parameters
     ----------
     mdp : TabularMDP
     policy : Policy
     estimator : GradientEstimator or Learner
-        A learner has an update rule of its own in place of theta + step_size * estimate.
+        A learner has its own update rule in place of theta + step_size * estimate.
     theta : array (..., dim)
-        Where the runs start; every leading index is one run.
+        The start; every leading index is one run.
     n_iterations : int
         Iterations T.
     step_size : float or array
         Step size alpha > 0; an array broadcasts against the batch.
     rng : Generator
     observe : function of (t, theta_t, update), optional
-        Called after every iteration t = 1..T, with what it led to.
+        Called after every iteration t = 1..T, with the new parameters.
 
     Raises
     ------
     InputError
-        If `n_iterations` is below 1 or the step size is not positive and finite.
+        If `n_iterations` is not an integer of at least 1, the step size is not positive and finite, or the start is not
+        finite or exceeds 1e150 in size.
     FloatingPointError
-        If the parameters overflow: the step size is far too large.
+        If a parameter exceeds 1e150 in size, or the gradient is not finite.
     """
-    if not isinstance(n_iterations, int | np.integer) or n_iterations < 1:
-        raise InputError(f"n_iterations must be an integer of at least 1, got {n_iterations!r}")
-    step = np.asarray(step_size, dtype=np.float64)[..., None]
-    if not (np.isfinite(step) & (step > 0)).all():
-        raise InputError(f"step_size must be positive and finite, got {step[..., 0]}")
-    current = np.asarray(theta, dtype=np.float64)
-    if not np.isfinite(current).all():
-        raise InputError("theta must be finite, got nan or inf")
+    require_integer("n_iterations", n_iterations, 1)
+    step = positive_array("step_size", step_size)[..., None]
+    current = finite_array("theta", theta)
+    too_large = np.abs(current) > LARGEST_PARAMETER
+    if too_large.any():
+        raise InputError(f"theta must be at most {LARGEST_PARAMETER:g} in size, got {first_entry(current, too_large)}")
     batch = current.shape[:-1]
     if not fits_batch(batch, step[..., 0]):
         raise InputError(f"step_size must broadcast against the batch {batch} of theta, got shape {step.shape[:-1]}")
     streams = Streams.of(rng)
     update = update_of(estimator, mdp, policy, current)
     _keep_pages()
-    # Iterations first while running: each writes one contiguous row.
+    # Iterations are the first axis during the run, so each writes one contiguous row.
     values = np.empty((n_iterations, *batch))
     norms = np.empty((n_iterations, *batch))
     for t in range(n_iterations):
         values[t], gradient = value_and_gradient(mdp, policy, current)
         norms[t] = np.einsum("...d,...d->...", gradient, gradient)
+        if not np.isfinite(norms[t]).all():
+            raise FloatingPointError(f"gradient not finite in iteration {t + 1}; lower step_size or check the policy")
         current = update(current, step, streams)
-        if not np.isfinite(current).all():
+        # This is also False for nan.
+        if not (np.abs(current) <= LARGEST_PARAMETER).all():
             raise FloatingPointError(f"parameters overflowed in iteration {t + 1}; the step size is far too large")
         if observe is not None:
             observe(t + 1, current, update)
@@ -114,9 +119,9 @@ def ascend(
 
 
 def _keep_pages() -> None:
-    """Free one large block, so that glibc keeps the loop's smaller ones instead of unmapping them at every step.
+    """Free one large block of memory, so that glibc keeps the smaller blocks of the loop.
 
-    Its threshold for giving pages back follows the largest block freed; without this the loop spends up to half its
-    time on page faults. Elsewhere it does nothing.
+    Its threshold for returning memory to the system follows the largest block freed. Without this the loop spends up to
+    half its time on page faults. With other allocators it has no effect.
     """
     np.empty(2**21)

@@ -1,4 +1,4 @@
-"""Laws of the perturbation direction: |v| = 1 and E[v v'] = I / d."""
+"""Laws of the perturbation direction v: |v| = 1 and E[v v'] = I / d."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Protocol
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from theory.arrays import FloatArray
 from theory.batching import rows
-from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
+from theory.errors import InputError, require_integer
 
 ENUMERABLE = 10**6
 
@@ -26,7 +24,7 @@ class Directions(Protocol):
         """Draw independent directions, shape (batch..., dim)."""
 
     def support(self, dim: int) -> FloatArray | None:
-        """All directions, equally likely, shape (n, dim); None when they are too many or a continuum."""
+        """All directions, equally likely, shape (n, dim); None if they are too many or infinitely many."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +55,7 @@ class Blocks:
     block_size: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.block_size, int | np.integer) or self.block_size < 1:
-            raise InputError(f"block_size must be an integer of at least 1, got {self.block_size!r}")
+        require_integer("block_size", self.block_size, 1)
 
     def sample(self, dim: int, batch: tuple[int, ...], rng: Generator) -> FloatArray:
         """Draw independent directions, shape (batch..., dim)."""
@@ -76,7 +73,7 @@ class Blocks:
         return rows(directions, batch)
 
     def support(self, dim: int) -> FloatArray | None:
-        """All 2^K C(d, K) directions while they are at most 10^6, in the order of `itertools`; otherwise None."""
+        """All 2^K C(d, K) directions, in the order of `itertools`; None if they are more than 10^6."""
         self._check(dim)
         if 2**self.block_size * math.comb(dim, self.block_size) > ENUMERABLE:
             return None

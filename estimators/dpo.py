@@ -1,4 +1,4 @@
-"""Direct preference optimisation on trajectories: a policy from votes, with no reward model."""
+"""Direct preference optimisation on trajectories: a policy from votes, without a reward model."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.learners import Update
 from estimators.preference_data import PreferenceBuffer, PreferenceData, collect
 from estimators.streams import Streams
+from theory.arrays import FloatArray
 from theory.batching import fits_batch
 from theory.errors import InputError, require_kind
+from theory.kl_control import check_beta
 from theory.likelihood import SMALLEST_PROBABILITY, cross_entropy
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 
-FloatArray = NDArray[np.float64]
-
-# Where a search for the minimum ends: at this slope of the loss over beta, or after so many iterations.
+# A search for the minimum ends at this slope of the loss over beta, or after this number of iterations.
 SLOPE_SOUGHT, LONGEST_SEARCH = 3e-5, 100
 
 
@@ -29,28 +29,29 @@ SLOPE_SOUGHT, LONGEST_SEARCH = 3e-5, 100
 class Dpo:
     """Gradient descent on -log sigma(beta [log pi/pi_ref (tau1) - log pi/pi_ref (tau0)]).
 
-    The reference pi_ref is the policy at the start. Transition probabilities cancel in the ratio, so the return that a
-    policy implies is beta log pi/pi_ref: exact in bandits and deterministic MDPs, and not in stochastic ones.
+    The reference pi_ref is the policy at the start. Transition probabilities cancel in the ratio, so a policy implies
+    the return beta log pi/pi_ref. This is exact in bandits and deterministic MDPs, but not in stochastic ones.
 
     Parameters
     ----------
     feedback : PreferenceFeedback
-        The preference oracle; its link is the one assumed.
+        The preference oracle; its link is the one the learner assumes.
     beta : float or array
-        Weight of the KL divergence to the reference, in units of return; an array broadcasts against the batch.
+        Weight of the KL divergence from the reference, in units of return; an array broadcasts against the batch.
     online : bool, default False
-        Whether each iteration's pairs come from the current policy, and the step uses them alone. Otherwise they come
-        from the reference and are kept, and the policy is trained anew on all of them whenever they have grown by a
-        quarter.
+        True: pairs come from the current policy, and each step uses the pairs of its own iteration. False: pairs come
+        from the reference and are kept, and the policy is trained again from the reference, on all pairs, each time
+        they have grown by a quarter.
     n_steps : int, inf or array, default inf
-        Offline: steps down the loss, from the reference; an array broadcasts against the batch. Few steps stop early,
-        which matters: the minimum of the loss is not the best policy on the way there. Infinitely many end in one,
-        searched by L-BFGS from the reference whatever the step size, in at most 100 iterations.
+        Offline only: gradient steps from the reference; an array broadcasts against the batch. A finite number is early
+        stopping, which can end in a better policy than the minimum of the loss. With inf, L-BFGS searches for a minimum
+        from the reference in at most 100 iterations, and the step size has no effect.
 
     Raises
     ------
     InputError
-        If an argument is of another kind, beta not positive and finite, or n_steps not a whole number of at least 1.
+        If an argument has another type, if beta is not positive and finite, or if n_steps is not a whole number of at
+        least 1.
 
     References
     ----------
@@ -66,12 +67,10 @@ class Dpo:
     def __post_init__(self) -> None:
         require_kind("feedback", self.feedback, PreferenceFeedback, PREFERENCE_EXAMPLE)
         require_kind("online", self.online, bool, "True")
-        beta = np.asarray(self.beta, dtype=np.float64)
-        if not (np.isfinite(beta) & (beta > 0)).all():
-            raise InputError(f"beta must be positive and finite, got {beta}; it is in units of return")
+        beta = check_beta(self.beta)
         steps = np.asarray(self.n_steps)
         if not (np.issubdtype(steps.dtype, np.number) and (steps >= 1).all() and (steps == np.floor(steps)).all()):
-            raise InputError(f"n_steps must be whole numbers of at least 1, or inf, got {self.n_steps}")
+            raise InputError(f"n_steps must be whole numbers of at least 1, or inf, got {steps.tolist()}")
         self.feedback.require_finite()
         object.__setattr__(self, "beta", beta)
         object.__setattr__(self, "n_steps", steps)
@@ -118,7 +117,7 @@ class Dpo:
     def _trained(
         self, policy: Policy, start: FloatArray, data: PreferenceData, log_reference: FloatArray, step: FloatArray
     ) -> FloatArray:
-        """Train run by run: a run's data stay in the processor's cache, and no search waits for another."""
+        """Train one run after another: the data of one run fit the processor's cache."""
         batch = start.shape[:-1]
         betas, counts, sizes = (np.broadcast_to(np.asarray(x), batch) for x in (self.beta, self.n_steps, step[..., 0]))
         ends = np.empty_like(start)
@@ -138,8 +137,8 @@ class Dpo:
             return least / np.asarray(self.beta), slope / np.asarray(self.beta)
 
         if np.isinf(self.n_steps):
-            # Where data are separable the minimum lies at infinity: the search ends where little is left to gain.
-            # Beginning at the minimum for fewer data ends in worse ones. Slopes are of the order of beta.
+            # With separable data the minimum is at infinity, so the search ends at a small slope. Slopes are of the
+            # order of beta. Warm starts from the minimum for fewer data end in worse minima.
             options = {"gtol": SLOPE_SOUGHT, "maxiter": LONGEST_SEARCH}
             return np.asarray(minimize(over_beta, start, jac=True, method="L-BFGS-B", options=options).x)
         theta = start
@@ -150,14 +149,14 @@ class Dpo:
     def loss(
         self, policy: Policy, theta: FloatArray, data: PreferenceData, log_reference: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Mean loss a vote, (...,), and its gradient, (..., dim).
+        """Mean loss per vote, (...,), and its gradient, (..., dim).
 
         Parameters
         ----------
         policy : Policy
         theta : array (..., dim)
         data : PreferenceData
-            With visits by the stages of the policy.
+            Its visits have the stages of the policy.
         log_reference : array (..., 1 or H, S, A)
             log pi_ref.
         """
@@ -172,5 +171,5 @@ class Dpo:
 
 
 def _log(probabilities: FloatArray) -> FloatArray:
-    # A policy far out may round to 0 where the reference was.
+    # Small probabilities may round to 0.
     return np.asarray(np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)))

@@ -1,4 +1,4 @@
-"""Exact ascent: the ceiling of every method that has to estimate."""
+"""The exact gradient as an estimator, for comparison."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from estimators.moments import GradientMoments
 from estimators.streams import Streams
+from theory.arrays import FloatArray
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import policy_gradient
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class ExactGradient:
-    """The gradient of V itself: no trajectory, no vote."""
+    """The exact gradient of V, without trajectories or votes."""
 
     n_trajectories: FloatArray = field(default_factory=lambda: np.array(0.0), init=False)
     n_votes: FloatArray = field(default_factory=lambda: np.array(0.0), init=False)
@@ -41,7 +39,7 @@ class ExactGradient:
         theta: FloatArray,
         rng: Generator | None = None,  # noqa: ARG002  (nothing is sampled)
     ) -> GradientMoments:
-        """Moments of what is known: no bias, no variance."""
+        """Moments without bias or variance."""
         gradient = policy_gradient(mdp, policy, theta)
         nothing, zero = np.zeros_like(gradient), np.zeros(gradient.shape[:-1])
         return GradientMoments(

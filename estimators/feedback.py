@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.moments import DifferenceMoments
 from estimators.rollouts import sample_returns
 from estimators.streams import Streams
+from theory.arrays import FloatArray
 from theory.common_random_numbers import coupled_difference_law
 from theory.errors import InputError, require_kind
 from theory.inversions import Inversion, MajoritySign, Trimmed
@@ -19,25 +20,25 @@ from theory.links import Link, Logistic
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.return_law import difference_law, return_distribution
+from theory.validation import real_array
 from theory.values import policy_value
 from theory.votes import VoteModel, VoteTable, require_count, return_table
 
-FloatArray = NDArray[np.float64]
 Sampler = Literal["law", "rollout"]
 
 PREFERENCE_EXAMPLE = "PreferenceFeedback(32, 'rollout', VoteModel(Logistic(), 5))"
 
 
 class Feedback(Protocol):
-    """Estimates V(first) - V(second), and knows the moments of its estimate."""
+    """Estimates V(first) - V(second), and gives the exact moments of the estimate."""
 
     @property
     def n_pairs(self) -> FloatArray:
-        """Pairs of trajectories a difference, N; broadcasts against the batch."""
+        """Pairs of trajectories per difference, N; broadcasts against the batch."""
 
     @property
     def n_queries(self) -> float | FloatArray:
-        """Votes a pair, M; 0 when nobody votes."""
+        """Votes per pair, M; 0 without votes."""
 
     def difference(
         self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
@@ -50,7 +51,7 @@ class Feedback(Protocol):
 
 @dataclass(frozen=True)
 class ExactFeedback:
-    """The exact difference of values: no trajectory, no vote."""
+    """The exact difference of values, without trajectories or votes."""
 
     n_pairs: FloatArray = field(default_factory=lambda: np.array(0.0), init=False)
     n_queries: float = field(default=0.0, init=False)
@@ -68,7 +69,7 @@ class ExactFeedback:
         return np.asarray(first_value - second_value)
 
     def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
-        """Moments of a difference that is known: no bias, no variance."""
+        """Moments without bias or variance."""
         first_value, second_value = policy_value(mdp, policy, np.stack([first, second]))
         exact = np.asarray(first_value - second_value)
         zero = np.zeros_like(exact)
@@ -79,9 +80,9 @@ class ExactFeedback:
 class _PairFeedback:
     """N independent pairs, each read as one number f; the estimate is the mean of f.
 
-    Under ``sampler="law"`` the N numbers are one multinomial draw from their exact law, at a cost that does not grow
-    with N; infinitely many pairs need no draw. Under ``sampler="rollout"`` every trajectory is simulated. With
-    ``common_random_numbers`` both trajectories of a pair use the same uniforms for start, actions and outcomes.
+    With ``sampler="law"`` the N numbers are one multinomial draw from their exact law. Its cost does not grow with N,
+    and infinitely many pairs need no draw. With ``sampler="rollout"`` every trajectory is simulated. With
+    ``common_random_numbers`` both trajectories of a pair use the same uniform numbers for start, actions and outcomes.
     """
 
     n_pairs: FloatArray
@@ -89,23 +90,23 @@ class _PairFeedback:
     common_random_numbers: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        pairs = np.asarray(self.n_pairs, dtype=np.float64)
+        pairs = real_array("n_pairs", self.n_pairs)
         for n in pairs.ravel():
             require_count("n_pairs", float(n))
         if self.sampler not in ("law", "rollout"):
             raise InputError(f"sampler must be 'law' or 'rollout', got {self.sampler!r}")
         if self.sampler == "rollout" and (pairs.ndim > 0 or np.isinf(pairs).any()):
             raise InputError(
-                f"n_pairs must be one finite number under sampler='rollout', got {self.n_pairs}; use 'law'"
+                f"n_pairs must be one finite number under sampler='rollout', got {pairs.tolist()}; use 'law'"
             )
         object.__setattr__(self, "n_pairs", pairs)
 
     def table(self, mdp: TabularMDP) -> VoteTable:
-        """Exact law of what is read, by difference of returns."""
+        """Exact law of the value read from a pair, for every difference of returns."""
         raise NotImplementedError
 
     def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:
-        """Draw what is read from pairs whose returns differ so, any shape."""
+        """Draw the value read from each pair, given the differences of returns, any shape."""
         raise NotImplementedError
 
     def difference(
@@ -116,7 +117,7 @@ class _PairFeedback:
         Raises
         ------
         InputError
-            If the law sampler meets rewards on no lattice, or the votes cannot be inverted on this MDP.
+            If the votes cannot be inverted on this MDP, or, with ``sampler="law"``, it has no reward lattice.
         """
         if self.sampler == "rollout":
             gaps = self._sample_gaps(mdp, policy, np.stack([first, second]), streams.trajectories)
@@ -125,23 +126,23 @@ class _PairFeedback:
         return self.draw(mdp, self.law(mdp, policy, first, second), streams.votes)
 
     def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
-        """Exact moments of the estimate, finite sums over the law of the difference.
+        """Exact moments of the estimate, as finite sums over the law of the difference.
 
         Raises
         ------
         InputError
-            If the rewards lie on no lattice, or the votes cannot be inverted on this MDP.
+            If the MDP has no reward lattice, or the votes cannot be inverted on this MDP.
         """
         return self.moments_under(mdp, self.law(mdp, policy, first, second))
 
     def moments_under(self, mdp: TabularMDP, law: FloatArray) -> DifferenceMoments:
-        """Exact moments of the estimate under a law of the difference, (..., n_differences)."""
+        """Exact moments of the estimate, given the law of the difference, (..., n_differences)."""
         table = self.table(mdp)
         mean = law @ table.mean
         return DifferenceMoments(
             exact=law @ table.differences,
             mean=mean,
-            # About the mean: raw second moments would lose the digits of a small variance.
+            # Centred: raw second moments lose the digits of a small variance.
             variance_trajectory=(law * (table.mean - mean[..., None]) ** 2).sum(axis=-1) / self.n_pairs,
             variance_query=law @ table.variance / self.n_pairs,
             clip_rate=law @ table.clipped,
@@ -160,14 +161,14 @@ class _PairFeedback:
         return mdp.on_lattice(returns[0] - returns[1])
 
     def draw(self, mdp: TabularMDP, differences: NDArray[Any], rng: Generator) -> FloatArray:
-        """Mean of N readings under a law of the difference, (..., n_differences) -> (...,)."""
+        """Mean of the values of N pairs, given the law of the difference, (..., n_differences) -> (...,)."""
         table = self.table(mdp)
         infinite = np.isinf(self.n_pairs)
         exact: FloatArray = differences @ table.mean
         if infinite.all():
             return exact
         n = np.where(infinite, 1, self.n_pairs).astype(np.int64)
-        # Sums of products may exceed 1 by rounding, which the sampler refuses.
+        # The sampler refuses probabilities above 1, which rounding may produce.
         counts = rng.multinomial(n, np.clip(table.outcome_law(differences), 0.0, 1.0))
         drawn: FloatArray = (counts @ table.outcomes) / n
         return np.where(infinite, exact, drawn) if infinite.any() else drawn
@@ -175,7 +176,7 @@ class _PairFeedback:
 
 @dataclass(frozen=True, eq=False)
 class PreferenceFeedback(_PairFeedback):
-    """Votes on pairs of trajectories, passed through the inverse link: steps 2 to 4 of ZPG and ZBCPG.
+    """Votes on pairs of trajectories, mapped to values by an inversion: steps 2 to 4 of ZPG and ZBCPG.
 
     Parameters
     ----------
@@ -183,9 +184,9 @@ class PreferenceFeedback(_PairFeedback):
         Pairs N; an array broadcasts against the batch (law sampler).
     sampler : {"law", "rollout"}
     votes : VoteModel
-        Link, votes a pair M, and how they are read.
+        Link, votes per pair M, and inversion.
     common_random_numbers : bool, default False
-        Whether the two trajectories of a pair share their uniforms.
+        Whether the two trajectories of a pair use the same uniform numbers.
     """
 
     votes: VoteModel
@@ -196,40 +197,42 @@ class PreferenceFeedback(_PairFeedback):
 
     @property
     def n_queries(self) -> float:
-        """Votes a pair, M."""
+        """Votes per pair, M."""
         return self.votes.n_queries
 
     def table(self, mdp: TabularMDP) -> VoteTable:
-        """Exact law of the inverted vote share, by difference of returns."""
+        """Exact law of the value read from the votes, for every difference of returns."""
         return self.votes.table(mdp)
 
     def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:
-        """Draw the votes on pairs whose returns differ so, and invert their share."""
+        """Draw the votes on each pair, given the differences of returns, and apply the inversion."""
         votes = self.votes
         if np.isinf(votes.n_queries):
             return votes.read_limit(differences, mdp.horizon)
         return votes.read(self._counts(differences, rng), mdp.horizon)
 
     def shares(self, differences: FloatArray, rng: Generator) -> FloatArray:
-        """Draw the share of votes for the first trajectory of pairs whose returns differ so, any shape."""
+        """Draw the share of votes for the first trajectory, given the differences of returns, any shape."""
         if np.isinf(self.n_queries):
             return np.asarray(self.votes.raters.probability(differences))
         return self._counts(differences, rng) / self.n_queries
 
     def reading(self, inversion: Inversion) -> PreferenceFeedback:
-        """The same pairs and raters, their votes read otherwise."""
+        """The same pairs and raters, with another inversion of the votes."""
         return replace(self, votes=replace(self.votes, inversion=inversion))
 
     def require_finite(self) -> None:
-        """Require one finite number of pairs, which a method that looks at trajectories needs.
+        """Require one finite number of pairs, for methods that simulate trajectories.
 
         Raises
         ------
         InputError
-            If there are infinitely many pairs, or different numbers in one batch.
+            If `n_pairs` is infinite or an array.
         """
         if self.n_pairs.ndim > 0 or np.isinf(self.n_pairs):
-            raise InputError(f"n_pairs must be one finite number for methods that see trajectories, got {self.n_pairs}")
+            raise InputError(
+                f"n_pairs must be one finite number for methods that simulate trajectories, got {self.n_pairs.tolist()}"
+            )
 
     def _counts(self, differences: FloatArray, rng: Generator) -> FloatArray:
         preferred = np.asarray(self.votes.raters.probability(differences))
@@ -240,21 +243,21 @@ class PreferenceFeedback(_PairFeedback):
 
 @dataclass(frozen=True, eq=False)
 class ReturnFeedback(_PairFeedback):
-    """Differences of the returns themselves: what infinitely many votes would say."""
+    """Differences of the returns, the limit of preference feedback with infinitely many votes."""
 
     sampler: Sampler = "law"
     n_queries: float = field(default=0.0, init=False)
 
     def table(self, mdp: TabularMDP) -> VoteTable:
-        """Identity: the difference itself is read."""
+        """Identity: the value is the difference."""
         return return_table(mdp)
 
     def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:  # noqa: ARG002
-        """Return the differences as they are."""
+        """The differences, unchanged."""
         return differences
 
 
-def SignFeedback(  # noqa: N802  (a feedback like the others, built from the same parts)
+def SignFeedback(  # noqa: N802  (named like the other feedbacks)
     n_pairs: ArrayLike, n_queries: float, link: Link | None = None, sampler: Sampler = "law"
 ) -> PreferenceFeedback:
     """Majority sign of the votes on each pair instead of the inverted link: ZSPO's feedback.
@@ -264,7 +267,7 @@ def SignFeedback(  # noqa: N802  (a feedback like the others, built from the sam
     n_pairs : int, inf or array
     n_queries : int or inf
     link : Link, default Logistic()
-        The link the raters use; the algorithm does not need to know it.
+        Link of the raters; the algorithm does not use it.
     sampler : {"law", "rollout"}
     """
     votes = VoteModel(link or Logistic(), n_queries, MajoritySign())
@@ -280,6 +283,6 @@ def preferences(
     inversion: Inversion | None = None,
     common_random_numbers: bool = False,
 ) -> PreferenceFeedback:
-    """Preference feedback from plain numbers: see `PreferenceFeedback` and `theory.votes.VoteModel`."""
+    """Preference feedback from numbers: see `PreferenceFeedback` and `theory.votes.VoteModel`."""
     votes = VoteModel(link, n_queries, inversion or Trimmed(trim))
     return PreferenceFeedback(np.asarray(n_pairs), sampler, votes, common_random_numbers=common_random_numbers)

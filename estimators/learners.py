@@ -1,19 +1,15 @@
-"""Learners: what the ascent loop drives. A gradient estimator is one; others remember data between iterations."""
+"""Learners, which the ascent loop drives: gradient estimators, and methods that keep data between iterations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol, TypeAlias, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator
+from theory.arrays import FloatArray
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-
-FloatArray = NDArray[np.float64]
 
 # (theta (..., dim), step size (..., 1), streams) -> next theta
 Update: TypeAlias = Callable[[FloatArray, FloatArray, Streams], FloatArray]
@@ -25,18 +21,18 @@ class Learner(Protocol):
 
     @property
     def n_trajectories(self) -> FloatArray:
-        """Trajectories an iteration costs."""
+        """Trajectories per iteration."""
 
     @property
     def n_votes(self) -> FloatArray:
-        """Votes an iteration costs."""
+        """Votes per iteration."""
 
     def begin(self, mdp: TabularMDP, policy: Policy, start: FloatArray) -> Update:
-        """Begin a batch of runs at `start` (..., dim); the update returned holds what they remember."""
+        """Begin a batch of runs at `start`, (..., dim); the update keeps their data."""
 
 
 def update_of(learner: Learner | GradientEstimator, mdp: TabularMDP, policy: Policy, start: FloatArray) -> Update:
-    """Update of a learner; that of a gradient estimator is theta + step size * estimate."""
+    """Update of a learner; for a gradient estimator it is theta + step size * estimate."""
     if isinstance(learner, Learner):
         return learner.begin(mdp, policy, start)
     return lambda theta, step, streams: theta + step * learner.estimate(mdp, policy, theta, streams)

@@ -1,18 +1,17 @@
-"""Exact first and second moments of gradient estimates, split by their causes."""
+"""Exact first and second moments of gradient estimates, and the parts of their error."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from theory.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class GradientMoments:
-    """Where the error of a gradient estimate comes from.
+    """The parts of the error of a gradient estimate.
 
     ``mse = |bias_smoothing + bias_inversion|^2 + variance_direction + variance_trajectory + variance_query``.
 
@@ -21,17 +20,18 @@ class GradientMoments:
     mean : array (..., dim)
         E g_hat.
     bias_smoothing : array (..., dim)
-        Mean under exact differences, minus the gradient.
+        Mean with exact value differences, minus the gradient.
     bias_inversion : array (..., dim)
-        What reading the votes adds to it.
+        Mean minus the mean with exact value differences.
     variance_direction, variance_trajectory, variance_query : arrays (...,)
-        Traces of the covariance due to the direction, to the trajectories given it, and to the votes given both.
+        Traces of the covariance due to the direction, to the trajectories given the direction, and to the votes given
+        both.
     mse : array (...,)
         E|g_hat - grad V|^2.
     standard_error : array (...,)
-        Of `mse`, where directions were sampled; 0 where everything was enumerated.
+        Standard error of `mse` if directions were sampled; 0 if they were enumerated.
     clip_rate : array (...,)
-        Share of pairs read at the trim.
+        Share of pairs whose vote share is at the trim or beyond it.
     """
 
     mean: FloatArray
@@ -58,8 +58,8 @@ class GradientMoments:
     def alignment(self) -> FloatArray:
         """Root-mean-square cosine of an estimate to the gradient, E[g.grad V] / (|grad V| sqrt(E|g|^2)), shape (...,).
 
-        Steps along c g gain, for the best c and to second order, in proportion to its square: what a step size can not
-        mend. nan at a stationary point.
+        To second order, the gain of a step c g with the best c is proportional to its square. So it measures the part
+        of the error that no step size removes. nan at a stationary point.
         """
         gradient = self.gradient
         size = np.sqrt(((self.mean**2).sum(axis=-1) + self.variance) * (gradient**2).sum(axis=-1))
@@ -91,7 +91,7 @@ class DifferenceMoments:
     variance_trajectory, variance_query : arrays
         Var over pairs of E[f | delta], and mean over pairs of Var[f | delta], both over N.
     clip_rate : array
-        Share of pairs read at the trim.
+        Share of pairs whose vote share is at the trim or beyond it.
     """
 
     exact: FloatArray
@@ -101,7 +101,7 @@ class DifferenceMoments:
     clip_rate: FloatArray
 
 
-def summarise(
+def average_over_directions(
     *,
     gradient: FloatArray,
     directions: FloatArray,
@@ -110,26 +110,27 @@ def summarise(
     n_directions: int,
     enumerated: bool,
 ) -> GradientMoments:
-    """Average moments given the direction over equally likely directions.
+    """Moments of a gradient estimate from the moments given each of equally likely directions.
 
     Parameters
     ----------
     gradient : array (..., dim)
         The true gradient.
     directions : array (n, dim)
-        All of them when `enumerated`; otherwise a sample whose second half is the negative of the first.
+        All directions if `enumerated`; otherwise a sample whose second half is the negative of the first.
     given : DifferenceMoments
-        Arrays (n, ...).
+        Arrays (n, ...), one entry per direction.
     scale : array (...,)
-        d / mu (d / (2 mu) for symmetric pairs).
+        d / mu, or d / (2 mu) for symmetric pairs.
     n_directions : int
         Directions averaged in one estimate.
     enumerated : bool
+        Whether `directions` are all there are.
     """
     n, scale_sq = len(directions), scale**2
     exact = scale[..., None] * np.einsum("n...,nd->...d", given.exact, directions) / n
     mean = scale[..., None] * np.einsum("n...,nd->...d", given.mean, directions) / n
-    # |v| = 1, so the second moment of the mean given v is that of its length.
+    # |v| = 1, so the squared length of the mean given v is (scale * given.mean)^2.
     direction = scale_sq * (given.mean**2).mean(axis=0) - (mean**2).sum(axis=-1)
     trajectory, query = (scale_sq * v.mean(axis=0) for v in (given.variance_trajectory, given.variance_query))
     variance = [np.asarray(part) / n_directions for part in (direction, trajectory, query)]
@@ -152,10 +153,11 @@ def summarise(
 def error_influence(
     gradient: FloatArray, directions: FloatArray, given: DifferenceMoments, scale: FloatArray, n_directions: int
 ) -> FloatArray:
-    """What each direction adds to the mean squared error, less the average over directions, (n, ...).
+    """Influence of each direction on the mean squared error, (n, ...), centred.
 
-    The error is |m - grad V|^2 + (A - |m|^2 + B) / k, with m, A and B means over directions of the conditional mean,
-    its square and the conditional variance, and k directions averaged; this is its derivative in those means.
+    The error is |m - grad V|^2 + (A - |m|^2 + B) / k. Here m, A and B are means over directions of the conditional
+    mean, its square and the conditional variance, and k directions are averaged. The influence is the derivative of the
+    error in those means.
     """
     length = scale * given.mean
     mean = np.einsum("n...,nd->...d", length, directions) / len(directions)
@@ -168,7 +170,7 @@ def error_influence(
 def rescaled_influence(
     gradient: FloatArray, directions: FloatArray, given: DifferenceMoments, scale: FloatArray, n_directions: int
 ) -> FloatArray:
-    """The same for the rescaled error over |grad V|^2: 1 - a^2 / (|grad V|^2 s), a = m.grad V, s = E|g|^2."""
+    """Influence on the rescaled error over |grad V|^2, 1 - a^2 / (|grad V|^2 s), with a = m.grad V and s = E|g|^2."""
     length = scale * given.mean
     mean = np.einsum("n...,nd->...d", length, directions) / len(directions)
     along = length * np.einsum("...d,nd->n...", gradient, directions)
@@ -182,9 +184,9 @@ def rescaled_influence(
 
 
 def paired_standard_error(influence: FloatArray) -> FloatArray:
-    """Standard error of a mean over opposite pairs of directions: the second half is the negative of the first."""
+    """Standard error of a mean over directions whose second half is the negative of the first."""
     half = len(influence) // 2
-    if half < 2:  # enumerated: nothing was sampled
+    if half < 2:  # so few directions are enumerated, not sampled
         return np.zeros(influence.shape[1:])
     pairs = (influence[:half] + influence[half:]) / 2
     return np.asarray(pairs.std(axis=0, ddof=1) / np.sqrt(half))

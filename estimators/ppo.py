@@ -1,11 +1,10 @@
-"""Proximal policy optimisation on a learned reward: the usual pipeline of learning from preferences."""
+"""Proximal policy optimisation on a learned reward, the usual way of learning from preferences."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.preference_data import PreferenceBuffer, collect
@@ -13,18 +12,17 @@ from estimators.reward_model import RewardModel
 from estimators.rollouts import sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_sums
+from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
-from theory.errors import InputError, require_kind
+from theory.errors import InputError, require_integer, require_kind
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import action_value_columns, flow_columns
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class Ppo:
-    """A reward model from all votes so far, and steps up the clipped surrogate of its value.
+    """A reward model from all votes so far, and gradient steps on the clipped surrogate under its rewards.
 
     Parameters
     ----------
@@ -32,20 +30,19 @@ class Ppo:
         The preference oracle. Both trajectories of a pair follow the same policy.
     reward_model : RewardModel
     online : bool, default False
-        Whether pairs come from the current policy, so that reward and policy are trained jointly; otherwise from the
-        policy at the start.
+        Whether pairs come from the current policy or, if False, from the policy at the start.
     clip : float, default 0.2
-        How far probability ratios may go within one iteration.
+        Largest change of a probability ratio that counts within one iteration.
     n_epochs : int, default 10
-        Steps up the surrogate an iteration.
+        Gradient steps per iteration.
     n_rollouts : int, optional
-        Trajectories of the current policy from which advantages are estimated, beside the pairs; at least 2. By default
+        Number of further trajectories of the current policy, at least 2, to estimate advantages from. By default
         advantages are exact under the learned reward and the true transitions: an idealised critic.
 
     Raises
     ------
     InputError
-        If an argument is of another kind, or a number out of its range.
+        If an argument has another type or is out of its range.
 
     References
     ----------
@@ -66,14 +63,14 @@ class Ppo:
         self.feedback.require_finite()
         if not 0 < self.clip < 1:
             raise InputError(f"clip must lie strictly between 0 and 1, got {self.clip}; 0.2 is usual")
-        _require_integer("n_epochs", self.n_epochs, 1)
+        require_integer("n_epochs", self.n_epochs, 1)
         if self.n_rollouts is not None:
-            # One trajectory is its own baseline: its advantages are all 0.
-            _require_integer("n_rollouts", self.n_rollouts, 2)
+            # The baseline is the mean over trajectories: the advantages of a single one are all 0.
+            require_integer("n_rollouts", self.n_rollouts, 2)
 
     @property
     def n_trajectories(self) -> FloatArray:
-        """2 N, and the rollouts."""
+        """2 N, plus the rollouts."""
         return np.asarray(2 * self.feedback.n_pairs + (self.n_rollouts or 0))
 
     @property
@@ -87,7 +84,7 @@ class Ppo:
 
 
 class PpoUpdate:
-    """The iterations of one batch of runs; `rewards` are the learned ones, (..., 1 or H, S, A)."""
+    """The iterations of one batch of runs; `rewards` are the learned rewards, (..., 1 or H, S, A)."""
 
     def __init__(self, ppo: Ppo, mdp: TabularMDP, policy: Policy, start: FloatArray) -> None:
         self.ppo, self.mdp, self.policy, self.start = ppo, mdp, policy, start
@@ -95,7 +92,7 @@ class PpoUpdate:
         self.buffer = PreferenceBuffer()
 
     def __call__(self, theta: FloatArray, step: FloatArray, streams: Streams) -> FloatArray:
-        """Collect votes, fit the reward when there is enough news, and step up the surrogate."""
+        """Collect votes, fit the reward again if the data have grown enough, and take steps on the surrogate."""
         ppo, mdp, policy = self.ppo, self.mdp, self.policy
         behaviour = theta if ppo.online else self.start
         n_stages = len(mdp.expected_reward)
@@ -107,15 +104,15 @@ class PpoUpdate:
         old = policy.probabilities(theta)
         for _ in range(ppo.n_epochs):
             new = policy.probabilities(theta)
-            # d/dtheta of min(ratio A, clip(ratio) A): a gain stops counting above 1 + clip, a loss below 1 - clip.
+            # d/dtheta of min(ratio A, clip(ratio) A): gains count up to a ratio of 1 + clip, losses down to 1 - clip.
             counted = gains * (new <= (1 + ppo.clip) * old) - losses * (new >= (1 - ppo.clip) * old)
-            # An action whose probability has rounded to 0 is never taken, and has no advantage to weigh.
+            # An action whose probability has rounded to 0 is never taken: its ratio has no effect.
             ratio = np.divide(new, old, out=np.zeros_like(new), where=old > 0)
             theta = theta + step * policy.score_product(theta, new, counted * ratio)
         return theta
 
     def _advantages(self, theta: FloatArray, streams: Streams) -> tuple[FloatArray, FloatArray]:
-        """Positive and negative parts of the advantages, weighted by visits and added up by stage of the policy."""
+        """Positive and negative parts of the advantages, weighted by visits, per stage of the policy."""
         if self.ppo.n_rollouts is None:
             return self._exact_advantages(theta)
         return self._sampled_advantages(theta, self.ppo.n_rollouts, streams)
@@ -126,10 +123,9 @@ class PpoUpdate:
         values = action_value_columns(self.mdp, pi, columns(self.rewards, 3))[0]
         gains, losses = np.zeros_like(pi), np.zeros_like(pi)
         for h, flow in flow_columns(self.mdp, pi):
-            stage = h % len(pi)
-            advantage = values[h] - (pi[stage] * values[h]).sum(axis=1, keepdims=True)
-            gains[stage] += flow * np.maximum(advantage, 0)
-            losses[stage] += flow * np.maximum(-advantage, 0)
+            advantage = values[h] - (stage(pi, h) * values[h]).sum(axis=1, keepdims=True)
+            stage(gains, h)[...] += flow * np.maximum(advantage, 0)
+            stage(losses, h)[...] += flow * np.maximum(-advantage, 0)
         return rows(gains, batch), rows(losses, batch)
 
     def _sampled_advantages(self, theta: FloatArray, n: int, streams: Streams) -> tuple[FloatArray, FloatArray]:
@@ -137,15 +133,10 @@ class PpoUpdate:
         sampled = sample_trajectories(mdp, self.policy, theta, n, streams.trajectories)
         flat = self.rewards.reshape(-1, *self.rewards.shape[-3:])
         run = np.arange(len(flat)).reshape(*theta.shape[:-1], 1)
-        stage = (np.arange(mdp.horizon) % flat.shape[1]).reshape(-1, *(1,) * theta.ndim)
-        learned = flat[run, stage, sampled.states, sampled.actions]
+        stages = (np.arange(mdp.horizon) % flat.shape[1]).reshape(-1, *(1,) * theta.ndim)
+        learned = flat[run, stages, sampled.states, sampled.actions]
         to_go = np.cumsum(learned[::-1], axis=0)[::-1]
         advantage = (to_go - to_go.mean(axis=-1, keepdims=True)) / n
         n_stages = self.policy.horizon or 1
         gains, losses = (visit_sums(mdp, sampled, n_stages, np.maximum(sign * advantage, 0)) for sign in (1.0, -1.0))
         return gains, losses
-
-
-def _require_integer(name: str, count: int, least: int) -> None:
-    if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < least:
-        raise InputError(f"{name} must be an integer of at least {least}, got {count!r}")

@@ -1,4 +1,4 @@
-"""Votes on pairs of trajectories, kept as models of per-step rewards and of policies need them."""
+"""Votes on pairs of trajectories, in the form that reward models and DPO learn from."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from estimators.feedback import PreferenceFeedback
 from estimators.rollouts import sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_counts
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-
-FloatArray = NDArray[np.float64]
+from theory.validation import first_entry
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +26,12 @@ class PreferenceData:
     Attributes
     ----------
     visits : array (..., n_pairs, F)
-        Visits of the first trajectory minus visits of the second, by (stage, state, action) in one axis: all that a sum
-        of step values depends on. Collected as small integers, since they are most of what a run keeps.
+        Visits of the first trajectory minus visits of the second, by (stage, state, action) along one axis. Differences
+        of sums of step values depend on nothing else. They are collected as small integers, to save memory.
     shares : array (..., n_pairs)
-        Share of the votes for the first trajectory; with infinitely many votes its limit.
+        Share of the votes for the first trajectory; with infinitely many votes, its limit.
     n_queries : float
-        Votes a pair, M.
+        Votes per pair, M.
 
     Raises
     ------
@@ -49,30 +49,34 @@ class PreferenceData:
                 f"visits must have shape (..., n_pairs, F) and shares (..., n_pairs), got {self.visits.shape} and "
                 f"{self.shares.shape}"
             )
-        if not ((self.shares >= 0) & (self.shares <= 1)).all():
-            raise InputError("shares must lie in [0, 1]; divide the votes for the first trajectory by their number")
+        outside = ~((self.shares >= 0) & (self.shares <= 1))
+        if outside.any():
+            raise InputError(
+                f"shares must lie in [0, 1], got {first_entry(self.shares, outside)}; "
+                "divide the votes for the first trajectory by n_queries"
+            )
 
     def of_run(self, run: tuple[int, ...]) -> PreferenceData:
-        """Data of one run of the batch, the visits as floats: ready to be multiplied many times."""
+        """Data of one run of the batch, with visits as floats for fast products."""
         return PreferenceData(self.visits[run].astype(np.float64), self.shares[run], self.n_queries)
 
 
 def collect(
     mdp: TabularMDP, policy: Policy, theta: FloatArray, feedback: PreferenceFeedback, n_stages: int, streams: Streams
 ) -> PreferenceData:
-    """Draw N pairs of trajectories of one policy each and have them voted on by the raters of `feedback`.
+    """Simulate N pairs of trajectories of every policy, and draw the votes of the raters of `feedback`.
 
     Parameters
     ----------
     mdp : TabularMDP
     policy : Policy
     theta : array (..., dim)
-        Of the policy that both trajectories of a pair follow.
+        Parameters of the policy that both trajectories of a pair follow.
     feedback : PreferenceFeedback
-        The preference oracle: its number of pairs, its raters and their number of votes. Trajectories are always
-        simulated, whatever its sampler: a model of rewards has to see them.
+        The preference oracle: number of pairs, raters, and votes per pair. Its sampler is not used: trajectories are
+        always simulated.
     n_stages : int
-        1, or H to keep the steps apart in `visits`.
+        1, or H for separate `visits` of each step.
     streams : Streams
     """
     pairs = int(feedback.n_pairs)
@@ -87,12 +91,12 @@ def collect(
     )
 
 
-# What learns from kept data learns anew when they have grown by this factor: with a tenth more it would hardly differ.
+# Learners fit the kept data again each time these have grown by this factor.
 GROWTH = 1.25
 
 
 class PreferenceBuffer:
-    """Data of a run that grow batch by batch; room is doubled when it runs out, so nothing is copied at every step."""
+    """Data of a run that grow batch by batch; the allocated memory doubles when it is full, so copies are rare."""
 
     def __init__(self) -> None:
         self._data: PreferenceData | None = None
@@ -100,7 +104,7 @@ class PreferenceBuffer:
         self._used = 0
 
     def append(self, batch: PreferenceData) -> None:
-        """Add a batch of pairs, the leading axes being those of the first."""
+        """Add a batch of pairs; all batches have the same leading axes."""
         grown = self.n_pairs + batch.shares.shape[-1]
         if self._data is None:
             self._data = _with_room(batch, grown)
@@ -119,7 +123,7 @@ class PreferenceBuffer:
         )
 
     def has_grown(self) -> bool:
-        """Whether the data have grown by a quarter since this was last so."""
+        """Whether the data have grown by a quarter since this was last True."""
         grown = self.n_pairs >= GROWTH * self._used
         if grown:
             self._used = self.n_pairs

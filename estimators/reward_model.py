@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from estimators.preference_data import PreferenceData
+from theory.arrays import FloatArray
 from theory.batching import fits_batch
 from theory.errors import InputError, require_kind
 from theory.likelihood import cross_entropy, cross_entropy_curvature
 from theory.links import Link
+from theory.validation import positive_array
 
-FloatArray = NDArray[np.float64]
-
-# Norms of the gradient, of a loss of order 1, at which a search ends and up to which its end is taken for the optimum:
-# rounding may keep it from the first.
+# A search ends at the first norm of the gradient. Rounding may stop it before, so norms up to the second are accepted.
 SLOPE_SOUGHT, SLOPE_ACCEPTED = 1e-7, 1e-5
 
 
@@ -28,16 +27,17 @@ class RewardModel:
     Parameters
     ----------
     link : Link
-        Link assumed of the raters.
+        Link that the model assumes.
     ridge : float or array, default 1
-        Precision of a normal prior on each reward, in units of reward^-2; an array broadcasts against the batch. It
-        settles what votes cannot: a constant, and rewards of pairs never visited, which are then 0. Beside infinitely
-        many votes it has no weight, and these stay where the fit starts.
+        Precision of a normal prior on each reward, in units of reward^-2; an array broadcasts against the batch. Votes
+        determine neither a constant added to all rewards nor the rewards of (state, action) never visited; the prior
+        sets the latter to 0. With infinitely many votes the prior has no weight, and both stay as at the start of the
+        fit.
 
     Raises
     ------
     InputError
-        If the ridge is not positive and finite.
+        If `link` is not a Link, or the ridge is not positive and finite.
 
     References
     ----------
@@ -49,29 +49,26 @@ class RewardModel:
 
     def __post_init__(self) -> None:
         require_kind("link", self.link, Link, "Logistic()")
-        ridge = np.asarray(self.ridge, dtype=np.float64)
-        if not (np.isfinite(ridge) & (ridge > 0)).all():
-            raise InputError(f"ridge must be positive and finite, got {ridge}; 1 is the prior of unit variance")
-        object.__setattr__(self, "ridge", ridge)
+        object.__setattr__(self, "ridge", positive_array("ridge", self.ridge, "; 1 is a prior of unit variance"))
 
     def fit(self, data: PreferenceData, start: FloatArray | None = None) -> FloatArray:
         """Rewards of largest posterior density, (..., F), for a whole batch.
 
-        Each run is one Newton problem with a trust region: data of a single policy leave directions that hardly count,
-        where methods without the Hessian take hundreds of steps.
+        Each run is solved by Newton's method with a trust region. Data of a single policy make the problem badly
+        conditioned, and methods without the Hessian then take hundreds of steps.
 
         Parameters
         ----------
         data : PreferenceData
         start : array (..., F), optional
-            Where to start, such as the fit to fewer data; by default 0.
+            Start of the search, such as the fit to fewer data; by default 0.
 
         Raises
         ------
         InputError
-            If the ridge does not broadcast against the batch of the data, or `start` has not their shape.
+            If the ridge does not broadcast against the batch of the data, or `start` has another shape.
         FloatingPointError
-            If a search ends where the posterior is not flat.
+            If a search ends at a point whose gradient is not small.
         """
         *batch, n_pairs, n_features = data.visits.shape
         if not fits_batch(tuple(batch), np.asarray(self.ridge)):
@@ -100,7 +97,7 @@ class RewardModel:
             raise FloatingPointError(f"the reward model did not converge ({found.message}); use a larger ridge")
         if prior > 0:
             return np.asarray(found.x)
-        # The Hessian is singular and the search wanders where no vote tells: only the rest of its way counts.
+        # The Hessian is singular, and the search may move in directions without votes: remove that part of the move.
         moved: FloatArray = np.linalg.lstsq(visits, visits @ (found.x - guess), rcond=None)[0]
         return guess + moved
 
@@ -108,7 +105,7 @@ class RewardModel:
 def _negative_log_posterior(
     rewards: FloatArray, link: Link, visits: FloatArray, shares: FloatArray, prior: float
 ) -> tuple[float, FloatArray]:
-    """Mean over pairs, a vote each, up to a constant, and its gradient."""
+    """Negative log-posterior over the number of votes, up to a constant, and its gradient."""
     loss, slope = cross_entropy(link, visits @ rewards, shares)
     return float(loss.mean() + prior / 2 * rewards @ rewards), slope @ visits / len(shares) + prior * rewards
 
@@ -116,7 +113,7 @@ def _negative_log_posterior(
 def _hessian(rewards: FloatArray, link: Link, visits: FloatArray, shares: FloatArray, prior: float) -> FloatArray:
     curvature = cross_entropy_curvature(link, visits @ rewards, shares) / len(shares)
     if (curvature >= 0).all():
-        # Where the link is log-concave, that of a matrix with itself, which costs half.
+        # For a log-concave link: the product of a matrix with its own transpose costs half.
         root = np.sqrt(curvature)[:, None] * visits
         hessian: FloatArray = root.T @ root
     else:

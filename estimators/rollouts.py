@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from theory.arrays import FloatArray, IntArray
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.values import parameters
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-# Trajectories simulated at a time: few enough that their states and uniforms stay in the processor's cache.
+# Trajectories simulated at a time: their states and uniform numbers must fit the processor's cache.
 WORKING_SET = 2**16
 
 
@@ -37,7 +35,7 @@ class Trajectories:
 def sample_returns(
     mdp: TabularMDP, policy: Policy, theta: FloatArray, n_trajectories: int, rng: Generator, *, shared: bool = False
 ) -> FloatArray:
-    """Returns of trajectories of every policy, independent within a policy.
+    """Returns of trajectories of every policy; those of one policy are independent.
 
     Parameters
     ----------
@@ -48,14 +46,16 @@ def sample_returns(
         Trajectories of each policy.
     rng : Generator
     shared : bool, default False
-        Whether the policies along the first axis of theta use the same uniforms: common random numbers.
+        Whether the policies along the first axis of theta use common random numbers.
 
     Returns
     -------
     array (..., n_trajectories)
     """
-    walk = _Walk(mdp, policy, theta, copies=len(theta) if shared else 1)
-    pieces = [np.asarray(sum(reward for _, _, reward in walk.steps(n, rng))) for n in walk.pieces(n_trajectories)]
+    simulator = _Simulator(mdp, policy, theta, copies=len(theta) if shared else 1)
+    pieces = [
+        np.asarray(sum(reward for _, _, reward in simulator.steps(n, rng))) for n in simulator.pieces(n_trajectories)
+    ]
     return np.concatenate(pieces, axis=-1).reshape(*theta.shape[:-1], n_trajectories)
 
 
@@ -63,17 +63,17 @@ def sample_trajectories(
     mdp: TabularMDP, policy: Policy, theta: FloatArray, n_trajectories: int, rng: Generator
 ) -> Trajectories:
     """States, actions and rewards of independent trajectories of every policy; theta is (..., dim)."""
-    steps = list(_Walk(mdp, policy, theta).steps(n_trajectories, rng))
+    steps = list(_Simulator(mdp, policy, theta).steps(n_trajectories, rng))
     shape = (mdp.horizon, *theta.shape[:-1], n_trajectories)
     states, actions, rewards = (np.stack(part).reshape(shape) for part in zip(*steps, strict=True))
     return Trajectories(states, actions, rewards)
 
 
-class _Walk:
-    """A batch of policies, ready to be simulated: laws cumulated once, uniforms turned into choices by inversion."""
+class _Simulator:
+    """Simulates a batch of policies, by inversion of uniform numbers; all laws are cumulated once."""
 
     def __init__(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, copies: int = 1) -> None:
-        probabilities = policy.probabilities(theta)
+        probabilities = policy.probabilities(parameters(mdp, policy, theta))
         self.mdp = mdp
         self.copies = copies
         self.n_policies = probabilities[..., 0, 0, 0].size
@@ -91,10 +91,10 @@ class _Walk:
     def steps(self, n: int, rng: Generator) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
         """Yield (state, action, reward) of every step, each (B, n)."""
         mdp, uniform = self.mdp, self._uniforms(n, rng)
+        # Flat tables: indexing by one array is several times faster than by four.
         first_stage = np.arange(self.n_policies)[:, None] * self.n_stages
         n_tables, n_states, n_actions, n_outcomes = mdp.probabilities.shape
         rewards, next_states = mdp.rewards.ravel(), mdp.next_states.ravel()
-        # Rows of flat tables: indexing by one array is several times faster than by four.
         state = self.start.pick(np.zeros((self.n_policies, n), dtype=np.int64), uniform())
         for h in range(mdp.horizon):
             action = self.choices.pick((first_stage + h % self.n_stages) * n_states + state, uniform())
@@ -109,16 +109,16 @@ class _Walk:
 
 
 class _Laws:
-    """Laws along the last axis, one a row of what is before it, cumulated to be drawn from by inversion."""
+    """Laws along the last axis, one per row of the other axes, cumulated for inversion."""
 
     def __init__(self, laws: FloatArray) -> None:
         total = np.cumsum(laws, axis=-1)
-        # Exactly 1 from the last possible entry on: no rounding reaches the padding, and the last column is not asked.
+        # Exactly 1 from the last possible entry on, so no padding entry is drawn and the last column is not needed.
         cumulated = (total / total[..., -1:]).reshape(-1, laws.shape[-1])
         self.columns = np.ascontiguousarray(cumulated.T[:-1])
 
     def pick(self, row: IntArray, uniform: FloatArray) -> IntArray:
-        """Index that each uniform number falls on in the law of its row."""
+        """Index drawn from the law of each row by its uniform number."""
         picked: IntArray = np.zeros(row.shape, dtype=np.int64)
         for column in self.columns:
             picked += uniform >= column[row]

@@ -1,4 +1,4 @@
-"""REINFORCE and GPOMDP: policy gradients from the true returns, the yardsticks that see the reward."""
+"""REINFORCE and GPOMDP: policy gradients from the true rewards, for comparison."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from estimators.moments import GradientMoments
 from estimators.rollouts import Trajectories, sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_sums
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
@@ -21,11 +21,9 @@ from theory.score_moments import gpomdp_moments, reinforce_moments
 from theory.values import expected_rewards, policy_gradient, policy_value
 from theory.votes import require_count
 
-FloatArray = NDArray[np.float64]
-
 
 class Baseline(StrEnum):
-    """What is subtracted from the return; all are exact, so they change the variance and not the mean."""
+    """The constant subtracted from the return; all are exact, so they change the variance but not the mean."""
 
     NONE = "none"
     VALUE = "value"
@@ -43,12 +41,12 @@ class _ScoreFunction:
 
     @property
     def n_trajectories(self) -> FloatArray:
-        """Trajectories an estimate costs."""
+        """Trajectories per estimate."""
         return np.array(float(self.n_per_estimate))
 
     @property
     def n_votes(self) -> FloatArray:
-        """0: the returns are seen."""
+        """0: no votes are used."""
         return np.array(0.0)
 
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
@@ -56,9 +54,9 @@ class _ScoreFunction:
         if math.isinf(self.n_per_estimate):
             raise InputError("n_per_estimate must be finite to draw an estimate, got inf; policy_gradient is its limit")
         streams = Streams.of(rng)
-        sampled = sample_trajectories(mdp, policy, theta, self.n_per_estimate, streams.trajectories)
+        sampled = sample_trajectories(mdp, policy, theta, int(self.n_per_estimate), streams.trajectories)
         probabilities = policy.probabilities(theta)
-        # Credit of each (step, trajectory), added up by (stage, state, action): one pull-back for all trajectories.
+        # Credits are added up by (stage, state, action), so that one product with the scores serves all trajectories.
         credit = self._credit(mdp, policy, theta, sampled) / self.n_per_estimate
         weights = visit_sums(mdp, sampled, policy.horizon or 1, credit)
         return policy.score_product(theta, probabilities, weights)
@@ -70,7 +68,7 @@ class _ScoreFunction:
         theta: FloatArray,
         rng: Generator | None = None,  # noqa: ARG002  (nothing is sampled)
     ) -> GradientMoments:
-        """Exact moments: unbiased, and all variance comes from the trajectories.
+        """Exact moments. The estimate is unbiased, and all variance is due to the trajectories.
 
         Parameters
         ----------
@@ -97,11 +95,11 @@ class _ScoreFunction:
         )
 
     def _credit(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, sampled: Trajectories) -> FloatArray:
-        """What multiplies the score of each step, (H, ..., n)."""
+        """Factor of the score of each step, (H, ..., n)."""
         raise NotImplementedError
 
     def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
-        """E|g|^2 of one trajectory's estimate, theta of shape (dim,)."""
+        """E|g|^2 of the estimate from one trajectory, theta of shape (dim,)."""
         raise NotImplementedError
 
 
@@ -112,7 +110,7 @@ class Reinforce(_ScoreFunction):
     Parameters
     ----------
     n_per_estimate : int
-        Trajectories an estimate.
+        Trajectories per estimate.
     baseline : Baseline
         ``none``: b = 0; ``value``: b = V(theta); ``best``: the constant of least variance, E[R |S|^2] / E|S|^2.
 
@@ -145,14 +143,14 @@ class Gpomdp(_ScoreFunction):
     Parameters
     ----------
     n_per_estimate : int
-        Trajectories an estimate.
+        Trajectories per estimate.
     baseline : Baseline
         ``none``: b_h = 0; ``value``: b_h = E r_h.
 
     Raises
     ------
     InputError
-        If the baseline is ``best``: no closed form is known here.
+        If the baseline is ``best``, for which there is no closed form here.
 
     References
     ----------
@@ -162,7 +160,7 @@ class Gpomdp(_ScoreFunction):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.baseline is Baseline.BEST:
-            raise InputError("baseline must be 'none' or 'value' for GPOMDP, got 'best'; REINFORCE has a best constant")
+            raise InputError("baseline must be 'none' or 'value' for GPOMDP, got 'best'; Reinforce supports 'best'")
 
     def _constants(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> FloatArray:
         rewards = expected_rewards(mdp, policy, theta)
@@ -170,7 +168,7 @@ class Gpomdp(_ScoreFunction):
 
     def _credit(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, sampled: Trajectories) -> FloatArray:
         constants = np.moveaxis(self._constants(mdp, policy, theta), -1, 0)[..., None]
-        # A step's score is credited with the rewards from it on.
+        # The score of a step is multiplied by the rewards from that step on.
         return np.cumsum((sampled.rewards - constants)[::-1], axis=0)[::-1]
 
     def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:

@@ -5,68 +5,94 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from estimators.feedback import PreferenceFeedback
+from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.moments import DifferenceMoments
 from estimators.streams import Streams
-from theory.errors import InputError
+from theory.arrays import FloatArray
+from theory.errors import InputError, require_kind
 from theory.inversions import Inversion
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class StackedFeedback:
-    """Preference feedbacks side by side: the k-th one answers for leading index k of the batch.
+    """Preference feedbacks side by side, along one axis of the batch: member k gives the differences of index k.
 
-    The laws of the returns are computed once for all, so runs with different numbers of votes make one batch.
+    The laws of the returns are computed once for all members.
 
     Parameters
     ----------
     members : tuple of PreferenceFeedback
-        All with the law sampler.
+        All with the law sampler, one number of pairs each, and the same `common_random_numbers`.
     n_axes : int, default 1
-        Axes of the batch behind the leading one.
+        Number of batch axes after the axis of the members.
+
+    Raises
+    ------
+    InputError
+        If `members` is empty or a member is of another kind.
     """
 
     members: tuple[PreferenceFeedback, ...]
     n_axes: int = 1
 
     def __post_init__(self) -> None:
-        if not self.members or any(member.sampler != "law" for member in self.members):
-            raise InputError("members must be one or more preference feedbacks with sampler='law'")
+        if not self.members:
+            raise InputError("members must hold at least one preference feedback, got none")
+        for member in self.members:
+            require_kind("members", member, PreferenceFeedback, PREFERENCE_EXAMPLE)
+            if member.sampler != "law" or member.n_pairs.ndim > 0:
+                raise InputError(
+                    "members must have sampler='law' and one number of pairs, "
+                    f"got {member.sampler!r} and {member.n_pairs.tolist()}"
+                )
+        if len({member.common_random_numbers for member in self.members}) > 1:
+            raise InputError("members must have the same common_random_numbers, got True and False")
 
     @property
     def n_pairs(self) -> FloatArray:
-        """Pairs of each member, along the leading axis."""
-        return self._leading([float(member.n_pairs) for member in self.members])
+        """Pairs N of each member, along its axis."""
+        return self._along_axis([float(member.n_pairs) for member in self.members])
 
     @property
     def n_queries(self) -> FloatArray:
-        """Votes a pair of each member, along the leading axis."""
-        return self._leading([member.n_queries for member in self.members])
+        """Votes per pair M of each member, along its axis."""
+        return self._along_axis([member.n_queries for member in self.members])
+
+    def reading(self, inversion: Inversion) -> StackedFeedback:
+        """The same members, with another inversion of their votes."""
+        return replace(self, members=tuple(member.reading(inversion) for member in self.members))
 
     def difference(
         self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
     ) -> FloatArray:
         """Estimate of V(first) - V(second), (...,)."""
-        law = self.members[0].law(mdp, policy, first, second)
-        drawn = [member.draw(mdp, part, streams.votes) for member, part in zip(self.members, law, strict=True)]
-        return np.stack(drawn)
+        laws = self._laws(mdp, policy, first, second)
+        drawn = [member.draw(mdp, law, streams.votes) for member, law in zip(self.members, laws, strict=True)]
+        return self._stack(drawn)
 
     def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
         """Exact moments of that estimate, each (...,)."""
-        law = self.members[0].law(mdp, policy, first, second)
-        parts = [member.moments_under(mdp, part) for member, part in zip(self.members, law, strict=True)]
+        laws = self._laws(mdp, policy, first, second)
+        parts = [member.moments_under(mdp, law) for member, law in zip(self.members, laws, strict=True)]
         names = ("exact", "mean", "variance_trajectory", "variance_query", "clip_rate")
-        return DifferenceMoments(**{name: np.stack([getattr(part, name) for part in parts]) for name in names})
+        return DifferenceMoments(**{name: self._stack([getattr(part, name) for part in parts]) for name in names})
 
-    def reading(self, inversion: Inversion) -> StackedFeedback:
-        """The same pairs and raters, their votes read otherwise."""
-        return replace(self, members=tuple(member.reading(inversion) for member in self.members))
+    def _laws(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Laws of the difference of returns, the axis of the members moved to the front."""
+        law = self.members[0].law(mdp, policy, first, second)
+        axis = law.ndim - 2 - self.n_axes
+        if axis < 0 or law.shape[axis] != len(self.members):
+            raise InputError(
+                f"theta must have length {len(self.members)} along axis {-2 - self.n_axes}, one entry per member, "
+                f"got batch {law.shape[:-1]}"
+            )
+        return np.moveaxis(law, axis, 0)
 
-    def _leading(self, values: list[float]) -> FloatArray:
+    def _stack(self, parts: list[FloatArray]) -> FloatArray:
+        return np.stack(parts, axis=-1 - self.n_axes)
+
+    def _along_axis(self, values: list[float]) -> FloatArray:
         return np.array(values).reshape(-1, *(1,) * self.n_axes)

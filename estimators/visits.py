@@ -1,4 +1,4 @@
-"""Trajectories added up by (stage, state, action): what rewards and scores of tabular models depend on."""
+"""Visits of trajectories, added up by (stage, state, action)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from estimators.rollouts import Trajectories
+from theory.arrays import FloatArray, IntArray
 from theory.mdp import TabularMDP
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.signedinteger[Any]]
 
 
 def visit_sums(mdp: TabularMDP, sampled: Trajectories, n_stages: int, weights: ArrayLike = 1.0) -> FloatArray:
-    """Weights of the visits of all trajectories of each run, added up.
+    """Weighted visits, added up over all trajectories of each run.
 
     Parameters
     ----------
@@ -23,7 +21,7 @@ def visit_sums(mdp: TabularMDP, sampled: Trajectories, n_stages: int, weights: A
     sampled : Trajectories
         Of shape (H, ..., n).
     n_stages : int
-        1 to add up over the steps, H to keep them apart.
+        1 to add up over the steps, or H to keep them separate.
     weights : array, broadcast against (H, ..., n)
 
     Returns
@@ -36,17 +34,16 @@ def visit_sums(mdp: TabularMDP, sampled: Trajectories, n_stages: int, weights: A
     return totals.reshape(*sampled.states.shape[1:-1], n_stages, mdp.n_states, mdp.n_actions)
 
 
-def visit_counts(mdp: TabularMDP, sampled: Trajectories, n_stages: int) -> IntArray:
+def visit_counts(mdp: TabularMDP, sampled: Trajectories, n_stages: int) -> NDArray[np.signedinteger[Any]]:
     """Visits of each trajectory, (..., n, n_stages, S, A), in the smallest integers that also hold differences."""
     size, cell = _cells(mdp, sampled, n_stages, sampled.states.shape[1:])
-    totals: IntArray = np.bincount(cell.ravel(), minlength=size).astype(np.min_scalar_type(-mdp.horizon - 1))
+    smallest = np.min_scalar_type(-mdp.horizon - 1)
+    totals: NDArray[np.signedinteger[Any]] = np.bincount(cell.ravel(), minlength=size).astype(smallest)
     return totals.reshape(*sampled.states.shape[1:], n_stages, mdp.n_states, mdp.n_actions)
 
 
-def _cells(
-    mdp: TabularMDP, sampled: Trajectories, n_stages: int, groups: tuple[int, ...]
-) -> tuple[int, NDArray[np.int64]]:
-    """Number of cells (group, stage, state, action), and that of every step of every trajectory, (H, ..., n)."""
+def _cells(mdp: TabularMDP, sampled: Trajectories, n_stages: int, groups: tuple[int, ...]) -> tuple[int, IntArray]:
+    """Number of cells (group, stage, state, action), and the cell of every step of every trajectory, (H, ..., n)."""
     size = n_stages * mdp.n_states * mdp.n_actions
     shape = sampled.states.shape
     n_groups = int(np.prod(groups))

@@ -1,4 +1,4 @@
-"""Zeroth-order policy gradient: a law of directions times a value-difference feedback."""
+"""Zeroth-order policy gradient: a law of directions with a feedback on value differences."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Protocol
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from estimators.directions import Blocks, Directions, Sphere
 from estimators.feedback import Feedback, Sampler, preferences
-from estimators.moments import DifferenceMoments, GradientMoments, summarise
+from estimators.moments import DifferenceMoments, GradientMoments, average_over_directions
 from estimators.streams import Streams
+from theory.arrays import FloatArray
 from theory.batching import fits_batch
-from theory.errors import InputError
+from theory.errors import InputError, require_integer
 from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.validation import positive_array
 from theory.values import policy_gradient
 
-FloatArray = NDArray[np.float64]
-
-# Directions averaged over when they cannot be enumerated; used in opposite pairs.
+# Directions sampled, in opposite pairs, if they cannot be enumerated.
 N_SAMPLED_DIRECTIONS = 2048
 
 
 class GradientEstimator(Protocol):
-    """What the ascent loop and the comparison of variances need of an estimator."""
+    """The interface of a gradient estimator."""
 
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         """Estimate of the gradient of V at theta, (..., dim)."""
@@ -39,16 +39,16 @@ class GradientEstimator(Protocol):
 
     @property
     def n_trajectories(self) -> FloatArray:
-        """Trajectories an estimate costs."""
+        """Trajectories per estimate."""
 
     @property
     def n_votes(self) -> FloatArray:
-        """Votes an estimate costs."""
+        """Votes per estimate."""
 
 
 @dataclass(frozen=True, eq=False)
 class ZerothOrder:
-    """g = (d / mu) D v, with v a direction and D the feedback on theta + mu v against theta.
+    """g = (d / mu) D v, where v is a direction and D the feedback on theta + mu v against theta.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ class ZerothOrder:
     radius : float or array
         Perturbation radius mu > 0; an array broadcasts against the batch.
     symmetric : bool, default False
-        Whether the pair is theta + mu v against theta - mu v, scaled by d / (2 mu): even smoothing terms cancel.
+        Whether the pair is theta + mu v against theta - mu v, scaled by d / (2 mu). Even smoothing terms then cancel.
     n_directions : int, default 1
-        Independent directions averaged in one estimate, each with pairs of its own.
+        Independent directions averaged in one estimate, each with its own pairs.
 
     Raises
     ------
     InputError
-        If the radius is not positive and finite, or n_directions is not a whole number of at least 1.
+        If the radius is not positive and finite, or n_directions is not an integer of at least 1.
     """
 
     directions: Directions
@@ -74,22 +74,18 @@ class ZerothOrder:
     n_directions: int = 1
 
     def __post_init__(self) -> None:
-        radius = np.asarray(self.radius, dtype=np.float64)
-        if not (np.isfinite(radius) & (radius > 0)).all():
-            raise InputError(f"radius must be positive and finite, got {radius}")
-        if not isinstance(self.n_directions, int | np.integer) or self.n_directions < 1:
-            raise InputError(f"n_directions must be an integer of at least 1, got {self.n_directions!r}")
-        object.__setattr__(self, "radius", radius)
+        require_integer("n_directions", self.n_directions, 1)
+        object.__setattr__(self, "radius", positive_array("radius", self.radius))
 
     @property
     def n_trajectories(self) -> FloatArray:
-        """2 N, times the directions."""
+        """2 N, times the number of directions."""
         return np.asarray(2 * self.n_directions * self.feedback.n_pairs)
 
     @property
     def n_votes(self) -> FloatArray:
-        """N M, times the directions."""
-        # Nobody votes on returns: 0 votes a pair, even when the pairs are infinitely many.
+        """N M, times the number of directions."""
+        # Without votes M is 0, and the product is 0 also for infinitely many pairs.
         queries = np.asarray(self.feedback.n_queries)
         if (queries == 0).all():
             return np.array(0.0)
@@ -113,10 +109,10 @@ class ZerothOrder:
     def moments(
         self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
     ) -> GradientMoments:
-        """First and second moments of the estimate, split by their causes.
+        """First and second moments of the estimate, and the parts of its error.
 
-        Exact where the directions can be enumerated. Otherwise the exact moments given the direction are averaged over
-        2,048 sampled directions, in opposite pairs; `standard_error` is what remains.
+        They are exact if the directions can be enumerated. Otherwise the exact moments given the direction are averaged
+        over 2,048 sampled directions, in opposite pairs, and `standard_error` is the error of that average.
 
         Parameters
         ----------
@@ -124,15 +120,15 @@ class ZerothOrder:
         policy : Policy
         theta : array (..., dim)
         rng : Generator, optional
-            Needed only where directions are sampled.
+            Needed only if directions are sampled.
 
         Raises
         ------
         InputError
-            If directions must be sampled and no generator is given, or the law of the votes is not exactly known.
+            If directions must be sampled and no generator is given, or there is no exact law of the votes.
         """
         directions, given = self.moments_given_directions(mdp, policy, theta, rng)
-        return summarise(
+        return average_over_directions(
             gradient=policy_gradient(mdp, policy, theta),
             directions=directions,
             given=given,
@@ -156,7 +152,7 @@ class ZerothOrder:
         return directions, self.feedback.moments(mdp, policy, *self._ends(theta, spread))
 
     def scale(self, policy: Policy) -> FloatArray:
-        """What multiplies D v: d / mu, or d / (2 mu) for symmetric pairs."""
+        """Factor of D v: d / mu, or d / (2 mu) for symmetric pairs."""
         return policy.dim / (np.asarray(self.radius) * (2 if self.symmetric else 1))
 
     def _ends(self, theta: FloatArray, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -188,9 +184,9 @@ def zpg(
     radius : float or array
         Perturbation radius mu.
     n_pairs : int, inf or array
-        Trajectory pairs an iteration, N.
+        Trajectory pairs per iteration, N.
     n_queries : int or inf
-        Votes a pair, M.
+        Votes per pair, M.
     link : Link
         Link sigma of the raters, inverted by the algorithm.
     trim : float, optional

@@ -13,16 +13,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
-from numpy.typing import NDArray
 
 from experiments.catalogue.shipped_claims import stated_claims
 from experiments.rates.run_claims import run_claims
 from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, SINGLE_COLUMN, SMALL, Series, new_figure, print_style, series_of
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.rates import Axis
 
-FloatArray = NDArray[np.float64]
 Pair = tuple[float, float]
 
 MAIN_INSTANCE = "circular"

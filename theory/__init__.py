@@ -1,11 +1,11 @@
 """Exact, deterministic theory of zeroth-order policy gradient from preferences on tabular MDPs.
 
-Nothing here draws a random number (`garnet` alone takes the caller's generator). Everything broadcasts over the leading
-axes of `theta`.
+Nothing here draws random numbers, except `garnet`, which takes the caller's generator. Every function broadcasts over
+the leading axes of `theta`.
 """
 
 from theory.additive_moments import additive_moments, reward_error
-from theory.bounds import Bound, certificate, hessian_norm, prediction, smoothness_bound
+from theory.bounds import Bound, certificate, hessian_norm, smoothness_bound
 from theory.dpo_loss import DpoLoss, population_loss
 from theory.dpo_optimum import DpoOptimum, dpo_optimum
 from theory.enumeration import Trajectories, enumerate_trajectories
@@ -78,7 +78,6 @@ __all__ = [
     "policy_hessian",
     "policy_value",
     "population_loss",
-    "prediction",
     "return_distribution",
     "reward_error",
     "sharpened_schedule",

@@ -1,17 +1,17 @@
-"""Sums of step values along trajectories, and how far a model of the reward is from the truth."""
+"""Moments of sums of step values along trajectories, and the error of a reward model."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.validation import real_array
 from theory.values import parameters
-
-FloatArray = NDArray[np.float64]
 
 
 def additive_moments(
@@ -25,7 +25,7 @@ def additive_moments(
     policy : Policy
     theta : array (..., dim)
     step_values : array (..., 1 or H, S, A)
-        The f; leading axes broadcast against those of theta.
+        f_h(s, a). The leading axes broadcast against those of theta.
 
     Returns
     -------
@@ -39,18 +39,17 @@ def additive_moments(
     theta = parameters(mdp, policy, theta)
     values = _step_values("step_values", mdp, step_values)
     batch = np.broadcast_shapes(theta.shape[:-1], values.shape[:-3])
-    pi = columns(np.broadcast_to(policy.probabilities(theta), (*batch, *_stages(policy, mdp))), 3)
+    chosen = policy.probabilities(theta)
+    pi = columns(np.broadcast_to(chosen, (*batch, *chosen.shape[-3:])), 3)
     paid = columns(np.broadcast_to(values, (*batch, *values.shape[-3:])), 3)
-    # Values about the running mean would need two passes; centring once keeps the digits of a small variance.
+    # Centring keeps the digits of a small variance.
     paid = paid - paid.mean(axis=(0, 1, 2))
     shift = values.mean(axis=(-3, -2, -1)) * mdp.horizon
     first = np.zeros((mdp.n_states, pi.shape[-1]))
     second = np.zeros_like(first)
     for h in reversed(range(mdp.horizon)):
-        kernel = mdp.successor_kernels[h % len(mdp.successor_kernels)]
+        kernel, now, chance = stage(mdp.successor_kernels, h), stage(paid, h), stage(pi, h)
         later, later_sq = ((kernel @ moment).reshape(pi.shape[1:]) for moment in (first, second))
-        now = paid[h % len(paid)]
-        chance = pi[h % len(pi)]
         first = (chance * (now + later)).sum(axis=1)
         second = (chance * (now * (now + 2 * later) + later_sq)).sum(axis=1)
     mean = mdp.initial @ first
@@ -59,18 +58,18 @@ def additive_moments(
 
 
 def reward_error(mdp: TabularMDP, policy: Policy, theta: ArrayLike, rewards: ArrayLike) -> FloatArray:
-    """Root-mean-square error of a reward model's return differences, over two independent trajectories of a policy.
+    """Root-mean-square error of a reward model's return differences, over pairs of independent trajectories.
 
-    Votes see differences of returns alone, so a constant added to all rewards is no error. The truth is the expected
-    reward of (stage, state, action), which a model of per-step rewards finds where nothing else decides the votes. Luck
-    in rewards, or in next states that pay, biases it for good: E sigma is not sigma of the mean.
+    Votes depend on differences of returns only, so a constant added to all rewards is no error. The truth is the
+    expected reward of (stage, state, action). When rewards, or the next states that decide them, are random, a fitted
+    model stays biased: the mean of sigma is not sigma of the mean.
 
     Parameters
     ----------
     mdp : TabularMDP
     policy : Policy
     theta : array (..., dim)
-        Whose trajectories are judged: the error depends on them.
+        Parameters of the policy that draws the trajectories.
     rewards : array (..., 1 or H, S, A)
 
     Returns
@@ -88,13 +87,9 @@ def reward_error(mdp: TabularMDP, policy: Policy, theta: ArrayLike, rewards: Arr
 
 
 def _step_values(name: str, mdp: TabularMDP, given: ArrayLike) -> FloatArray:
-    values = np.asarray(given, dtype=np.float64)
+    values = real_array(name, given)
     if values.shape[-2:] != (mdp.n_states, mdp.n_actions) or values.shape[-3:-2] not in ((1,), (mdp.horizon,)):
         raise InputError(
             f"{name} must have shape (..., 1 or {mdp.horizon}, {mdp.n_states}, {mdp.n_actions}), got {values.shape}"
         )
     return values
-
-
-def _stages(policy: Policy, mdp: TabularMDP) -> tuple[int, int, int]:
-    return policy.horizon or 1, mdp.n_states, mdp.n_actions

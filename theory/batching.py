@@ -1,8 +1,8 @@
 """Batch first in shape, batch last in memory.
 
-Public functions take and return arrays (..., core): a replicate or a grid point is one more row. Small cores (three
-actions, five states) make poor inner loops, so arrays are laid out with the batch innermost: `columns` is then a view,
-and every NumPy operation runs along the batch.
+Public functions take and return arrays (..., core): a replicate or a grid point is one more row. Small core axes (three
+actions, five states) make slow inner loops. So memory holds the batch innermost, every NumPy operation runs along the
+batch, and `columns` is mostly a view.
 """
 
 from __future__ import annotations

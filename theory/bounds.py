@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.validation import first_entry
 from theory.values import policy_hessian
-
-FloatArray = NDArray[np.float64]
 
 
 def smoothness_bound(mdp: TabularMDP, policy: Policy) -> float:
     """Proved smoothness constant of V: L <= (H^2 / 2) (F + G^2).
 
-    Returns may be centred at H/2 without changing the Hessian of V, and scores of different steps are martingale
-    differences; F and G^2 are the policy's `score_bounds`.
+    F and G^2 are the policy's `score_bounds`. The proof centres returns at H/2, which does not change the Hessian of V,
+    and uses that scores of different steps are martingale differences.
     """
     hessian, score = policy.score_bounds
     return mdp.horizon**2 / 2 * (hessian + score)
@@ -33,18 +33,18 @@ def hessian_norm(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> FloatArra
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """An upper bound of (1/T) sum_t E|grad V(theta_t)|^2, by its three causes; the arrays broadcast.
+    """An upper bound of (1/T) sum_t E|grad V(theta_t)|^2, in three parts; the arrays broadcast.
 
     Attributes
     ----------
     transient : array
-        2 (V* - V_1) / (alpha T): the start.
+        2 (V* - V_1) / (alpha T), from the start.
     bias : array
-        (5/2) d (L mu / 2 + beta_M / mu)^2: smoothing and link inversion.
+        (5/2) d (L mu / 2 + beta_M / mu)^2, from smoothing and link inversion.
     noise : array
-        d s_M^2 / (4 mu^2 N): trajectories and votes.
+        d s_M^2 / (4 mu^2 N), from trajectories and votes.
     proved : bool
-        Whether it is a certificate (L proved, step small enough) or a prediction.
+        True for a certificate, False for a prediction.
     """
 
     transient: FloatArray
@@ -54,30 +54,8 @@ class Bound:
 
     @property
     def total(self) -> FloatArray:
-        """The bound itself."""
+        """The sum of the three parts."""
         return self.transient + self.bias + self.noise
-
-
-def prediction(
-    *,
-    value_gap: ArrayLike,
-    dim: int,
-    smoothness: float,
-    n_iterations: ArrayLike,
-    step_size: ArrayLike,
-    radius: ArrayLike,
-    n_pairs: ArrayLike,
-    inversion_bias: ArrayLike,
-    second_moment: ArrayLike,
-) -> Bound:
-    """The formula of `certificate` with any smoothness constant and any step: an expectation, not a theorem."""
-    step, mu = np.asarray(step_size, dtype=np.float64), np.asarray(radius, dtype=np.float64)
-    return Bound(
-        transient=2 * np.asarray(value_gap) / (step * np.asarray(n_iterations)),
-        bias=2.5 * dim * (smoothness * mu / 2 + np.asarray(inversion_bias) / mu) ** 2,
-        noise=dim * np.asarray(second_moment) / (4 * mu**2 * np.asarray(n_pairs)),
-        proved=False,
-    )
 
 
 def certificate(
@@ -91,6 +69,7 @@ def certificate(
     n_pairs: ArrayLike,
     inversion_bias: ArrayLike,
     second_moment: ArrayLike,
+    proved: bool = True,
 ) -> Bound:
     """Finite-sample bound of (1/T) sum_t E|grad V(theta_t)|^2 for pairs at theta + mu v against theta.
 
@@ -112,26 +91,25 @@ def certificate(
         T, alpha, mu and N.
     inversion_bias, second_moment : arrays
         beta_M and s_M^2: `VoteTable.largest_bias` and `VoteTable.largest_second_moment`; both 0 for exact differences.
+    proved : bool, default True
+        False gives the same formula for any L and any step: a prediction, not a theorem.
 
     Raises
     ------
     InputError
-        If the step exceeds 1 / (4 L d): then this is `prediction`, not a theorem.
+        If `proved` and a step exceeds 1 / (4 L d).
     """
+    step, mu = np.asarray(step_size, dtype=np.float64), np.asarray(radius, dtype=np.float64)
     largest = 1 / (4 * smoothness * dim) if smoothness > 0 else np.inf
-    if (np.asarray(step_size) > largest * (1 + 1e-12)).any():
+    too_large = step > largest * (1 + 1e-12)
+    if proved and too_large.any():
         raise InputError(
-            f"step_size must be at most 1 / (4 L d) = {largest:.6g} for a certificate, got {np.asarray(step_size)}"
+            f"step_size must be at most 1 / (4 L d) = {largest:.6g} for a certificate, "
+            f"got {first_entry(step, too_large)}; proved=False gives a prediction"
         )
-    bound = prediction(
-        value_gap=value_gap,
-        dim=dim,
-        smoothness=smoothness,
-        n_iterations=n_iterations,
-        step_size=step_size,
-        radius=radius,
-        n_pairs=n_pairs,
-        inversion_bias=inversion_bias,
-        second_moment=second_moment,
+    return Bound(
+        transient=2 * np.asarray(value_gap) / (step * np.asarray(n_iterations)),
+        bias=2.5 * dim * (smoothness * mu / 2 + np.asarray(inversion_bias) / mu) ** 2,
+        noise=dim * np.asarray(second_moment) / (4 * mu**2 * np.asarray(n_pairs)),
+        proved=proved,
     )
-    return Bound(bound.transient, bound.bias, bound.noise, proved=True)

@@ -1,8 +1,8 @@
-"""Two policies driven by the same uniform numbers: the exact law of the difference of their returns.
+"""Exact law of the difference of the returns of two policies under common random numbers.
 
-Under common random numbers a pair of trajectories is itself one trajectory of a product MDP, whose state is the pair of
-states, whose action is the pair of actions, and whose reward is (r1 - r0 + 1) / 2. The return law of that product, by
-the same recursion as any other, is the law of the difference.
+A pair of trajectories with the same uniform numbers is one trajectory of a product MDP. Its states are pairs of states,
+its actions are pairs of actions, and its reward is (r1 - r0 + 1) / 2. The law of its return is the law of the
+difference.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.arrays import FloatArray
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
@@ -20,32 +21,28 @@ from theory.policies import Policy
 from theory.return_law import WORKING_SET, return_law_columns
 from theory.values import parameters
 
-FloatArray = NDArray[np.float64]
-
 LARGEST_PRODUCT = 5_000_000
 
 
-def coupled_difference_law(
-    mdp: TabularMDP, policy: Policy, first: NDArray[Any], second: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Law of R1 - R0 when both policies use the same uniforms for start, actions and outcomes (by inversion).
+def coupled_difference_law(mdp: TabularMDP, policy: Policy, first: NDArray[Any], second: NDArray[Any]) -> FloatArray:
+    """Law of R1 - R0 when both policies draw start, actions and outcomes by inversion of the same uniforms.
 
     Parameters
     ----------
     mdp : TabularMDP
-        Its rewards must lie on a lattice.
+        It must have a reward lattice.
     policy : Policy
     first, second : arrays (..., dim)
 
     Returns
     -------
     array (..., 2 K - 1)
-        On the same grid of differences as `theory.return_law.difference_law`.
+        On the differences of `theory.return_law.difference_law`.
 
     Raises
     ------
     InputError
-        If the rewards lie on no lattice or the product MDP is too large.
+        If the MDP has no reward lattice or the product MDP is too large.
     """
     first, second = np.broadcast_arrays(parameters(mdp, policy, first), parameters(mdp, policy, second))
     batch = first.shape[:-1]
@@ -63,18 +60,18 @@ def coupled_difference_law(
     index = np.rint(delta * lattice).astype(np.int64) + n_steps
     possible = (index >= 0) & (index <= 2 * n_steps)
     spread = np.zeros((2 * n_steps + 1, law.shape[-1]))
-    # Two steps of a finer product lattice never share a difference that has mass.
+    # The lattice of the product may be finer. Of its steps that round to one difference, at most one has mass.
     np.add.at(spread, index[possible], law[possible])
     return rows(spread, batch)
 
 
 @lru_cache(maxsize=16)
 def _product(mdp: TabularMDP) -> TabularMDP:
-    """The product MDP: states (s1, s0), actions (a1, a0), outcomes drawn with one uniform number."""
+    """The product MDP: states (s1, s0), actions (a1, a0), and both outcomes drawn with one uniform number."""
     n_pairs = (mdp.n_states * mdp.n_actions) ** 2
     if n_pairs > LARGEST_PRODUCT:
         raise InputError(
-            f"common random numbers need (S A)^2 = {n_pairs} pairs for their exact law, more than {LARGEST_PRODUCT}; "
+            f"mdp must have (S A)^2 <= {LARGEST_PRODUCT} for the exact law under common random numbers, got {n_pairs}; "
             "use sampler='rollout' for estimates, or independent trajectories"
         )
     n_stages, n_states, n_actions, n_outcomes = mdp.probabilities.shape
@@ -92,7 +89,7 @@ def _product(mdp: TabularMDP) -> TabularMDP:
 
 
 def _overlap(laws: FloatArray) -> FloatArray:
-    """Joint law of two indices drawn by inversion with one uniform: (n, R, O) -> (n, R, R, O, O)."""
+    """Joint law of two indices drawn by inversion of one uniform number: (n, R, O) -> (n, R, R, O, O)."""
     ends, starts = _intervals(laws)
     upper = np.minimum(ends[:, :, None, :, None], ends[:, None, :, None, :])
     lower = np.maximum(starts[:, :, None, :, None], starts[:, None, :, None, :])
@@ -100,7 +97,7 @@ def _overlap(laws: FloatArray) -> FloatArray:
 
 
 def _intervals(laws: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Upper and lower ends of the intervals of [0, 1] that inversion gives to each index of the last axis."""
+    """Upper and lower ends of the interval of [0, 1] that inversion maps to each index of the last axis."""
     ends = np.cumsum(laws, axis=-1)
     ends = ends / ends[..., -1:]
     return ends, np.concatenate([np.zeros_like(ends[..., :1]), ends[..., :-1]], axis=-1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
+from theory.arrays import FloatArray, IntArray
 from theory.enumeration import enumerate_trajectories
 from theory.errors import InputError
 from theory.kl_control import check_beta, check_reference
@@ -18,10 +19,7 @@ from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.policies import TabularSoftmax
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-# Their pairs are held in memory.
+# The pairs of patterns are held in memory.
 LARGEST_PATTERNS = 2_000
 
 
@@ -29,21 +27,21 @@ LARGEST_PATTERNS = 2_000
 class DpoLoss:
     """Expected loss over pairs of independent trajectories of the reference, -log sigma(beta (g1 - g0)) per vote.
 
-    g = sum_h log pi_h(a_h | s_h) / reference. Trajectories that visit the same (stage, state, action) have one g: their
-    votes are averaged into one share, which loses nothing because the loss is linear in it.
+    g = sum_h log pi_h(a_h | s_h) / reference. Trajectories that visit the same (stage, state, action) have the same g.
+    Their votes are averaged into one share, which changes nothing because the loss is linear in the share.
 
     Attributes
     ----------
     visits : array (K, H S A)
         The distinct patterns of visits.
     first, second : int arrays (P,)
-        The pairs of patterns: one order alone where the links are symmetric.
+        The pairs of patterns; with symmetric links each pair is listed in one order only.
     weights, shares : arrays (P,)
         Probability of the pair, and share of the votes for the first.
     link : Link
-        The one assumed of the raters.
+        The link that the learner assumes.
     kl_weight : float
-        The beta above.
+        beta.
     policy : TabularSoftmax
         Time-dependent.
     log_reference : array (1 or H, S, A)
@@ -88,13 +86,13 @@ class DpoLoss:
 
     @cached_property
     def free(self) -> IntArray:
-        """Logits that matter, those of the first action and of states out of reach held fixed."""
+        """Indices of the logits to optimise: states within reach, all actions but the first."""
         reached = self.visits.any(axis=0).reshape(-1, self.policy.n_actions)
         reached[:, 0] = False
         return np.flatnonzero(reached)
 
     def _differences(self, logits: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return differences that the policy implies, (..., P), and its table, (..., H, S, A)."""
+        """Return differences that the policy implies, (..., P), and its probabilities, (..., H, S, A)."""
         core = (self.policy.horizon or 1, self.policy.n_states, self.policy.n_actions)
         log_policy = log_softmax(logits.reshape(*logits.shape[:-1], *core), axis=-1)
         ratio = (log_policy - self.log_reference).reshape(*logits.shape[:-1], -1)
@@ -123,9 +121,9 @@ def population_loss(
     beta : float
         Positive, in units of return.
     link : Link
-        The one assumed.
+        The link that the learner assumes.
     raters : Link, optional
-        The one the raters have; the assumed one by default.
+        The link of the raters; by default the same.
 
     Raises
     ------

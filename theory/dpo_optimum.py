@@ -1,9 +1,9 @@
-"""What direct preference optimisation converges to with infinitely much data, and how far that is from its aim.
+"""The limit of direct preference optimisation with infinitely much data, and its gap to the optimum.
 
-Its aim is the largest ``E R - beta KL(law of pi || law of reference)``, attained by pi* with soft values V_h. With
-determined rewards and moves, r_h + V_{h+1}(s_{h+1}) - V_h(s_h) = beta log pi*_h(a_h | s_h) / reference, which
-telescopes: from one first state, pi* explains every vote and the gap is 0. Luck in moves, rewards or the first state
-has no place in a sum of log ratios, and is charged to the actions.
+The aim is the largest ``E R - beta KL(law of pi || law of reference)``, attained by pi* with soft values V_h. When
+rewards and transitions are deterministic, r_h + V_{h+1}(s_{h+1}) - V_h(s_h) = beta log pi*_h(a_h | s_h) / reference.
+The sum over h telescopes: from one first state, pi* explains every vote and the gap is 0. A sum of log ratios cannot
+express random transitions, rewards or first states: the loss attributes their effect to the actions.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
+from theory.arrays import FloatArray
 from theory.dpo_loss import DpoLoss, population_loss
 from theory.errors import InputError
 from theory.kl_control import check_reference, kl_regularised_value, soft_optimum
@@ -22,32 +23,30 @@ from theory.likelihood import SMALLEST_PROBABILITY
 from theory.links import Link
 from theory.mdp import TabularMDP
 
-FloatArray = NDArray[np.float64]
-
-# The search stops here; Newton's method then takes the gradient to rounding, where the loss itself shows no change.
+# The search stops at this gradient. Newton's method then reduces it to rounding, where the loss no longer changes.
 SEARCH_TOLERANCE = 1e-7
 LONGEST_SEARCH = 500
 POLISH_STEPS = 20
-# Times that a search which ended in a saddle goes on from beside it.
+# Restarts of a search that ended in a saddle.
 ESCAPES = 10
-# Starts whose losses differ by less have found the same minimum.
+# Ends whose losses differ by less are the same minimum.
 SAME_LOSS = 1e-10
 
 
 @dataclass(frozen=True)
 class DpoOptimum:
-    """Minimiser of the population loss, beside the optimum it is meant to be.
+    """Minimiser of the population loss, and the optimum to compare it with.
 
     Attributes
     ----------
     probabilities : array (H, S, A)
         The policy of least loss found.
     value, optimum, reference_value : float
-        ``E R - beta KL`` of that policy, its largest value over all policies, and its value at the reference.
+        ``E R - beta KL`` of that policy, of the best policy, and of the reference.
     loss, gradient_norm : float
-        There.
+        Of the policy found.
     agreement : float
-        Share of the starts that ended at this loss.
+        Share of the starts that end at this loss.
     """
 
     probabilities: FloatArray
@@ -60,7 +59,7 @@ class DpoOptimum:
 
     @property
     def gap(self) -> float:
-        """How far below the optimum the policy is, in units of return: at least 0, up to rounding."""
+        """Optimum minus value, in units of return: at least 0, up to rounding."""
         return self.optimum - self.value
 
 
@@ -73,14 +72,14 @@ def dpo_optimum(
     raters: Link | None = None,
     starts: Sequence[ArrayLike] | None = None,
 ) -> DpoOptimum:
-    """Minimise the population loss and hold the policy found against soft value iteration.
+    """Minimise the population loss, and compare the policy found with soft value iteration.
 
     Parameters
     ----------
     mdp, reference, beta, link, raters
         See `population_loss`.
     starts : sequence of arrays (H S A,), optional
-        Logits to search from, since the loss is not convex in them; `default_starts` if not given.
+        Logits to search from, since the loss is not convex; by default `default_starts`.
 
     Raises
     ------
@@ -90,7 +89,7 @@ def dpo_optimum(
     loss = population_loss(mdp, reference, beta, link, raters=raters)
     chosen = default_starts(mdp, reference, beta) if starts is None else list(starts)
     if not chosen:
-        raise InputError("starts must hold at least one vector of logits, got none; leave it out for the usual ones")
+        raise InputError("starts must hold at least one vector of logits, got none; leave it out for default_starts")
     ends = [minimise(loss, start) for start in chosen]
     values = [float(loss(end)[0]) for end in ends]
     best = ends[int(np.argmin(values))]
@@ -108,7 +107,7 @@ def dpo_optimum(
 
 
 def default_starts(mdp: TabularMDP, reference: ArrayLike, beta: float) -> list[FloatArray]:
-    """Logits of the reference, of the soft optimum, of one nearer to the reference, and of its opposite."""
+    """Logits of the reference, of the soft optimum, of that for 2 beta, and of the soft optimum's mirror image."""
     base = np.log(check_reference(mdp, reference))
     soft = soft_optimum(mdp, reference, np.array([beta, 2 * beta])).probabilities
     best, timid = np.log(np.maximum(soft, SMALLEST_PROBABILITY))
@@ -122,7 +121,7 @@ def minimise(loss: DpoLoss, start: ArrayLike) -> FloatArray:
     ----------
     loss : DpoLoss
     start : array (H S A,)
-        Where the search begins; a saddle is left, a minimum is not.
+        Where the search begins. It leaves a saddle, but not a minimum.
 
     Raises
     ------
@@ -132,45 +131,47 @@ def minimise(loss: DpoLoss, start: ArrayLike) -> FloatArray:
     logits = np.array(start, dtype=np.float64)
     if logits.shape != (loss.policy.dim,):
         raise InputError(
-            f"start must have shape ({loss.policy.dim},), one logit a (stage, state, action), got {logits.shape}"
+            f"start must have shape ({loss.policy.dim},), one logit per (stage, state, action), got {logits.shape}"
         )
     free = loss.free
     if not free.size:
         return logits
 
-    def placed(some: FloatArray) -> FloatArray:
-        whole = logits.copy()
-        whole[free] = some
-        return whole
+    def whole(point: FloatArray) -> FloatArray:
+        filled = logits.copy()
+        filled[free] = point
+        return filled
 
-    def slope(some: FloatArray) -> tuple[float, FloatArray]:
-        value, gradient = loss(placed(some))
+    def value_and_slope(point: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = loss(whole(point))
         return float(value), gradient[free]
 
-    def bend(some: FloatArray) -> FloatArray:
-        return loss.hessian(placed(some))[np.ix_(free, free)]
+    def curvature(point: FloatArray) -> FloatArray:
+        return loss.hessian(whole(point))[np.ix_(free, free)]
 
     settings = {"gtol": SEARCH_TOLERANCE, "maxiter": LONGEST_SEARCH}
     point = logits[free]
     for _ in range(ESCAPES):
-        found = minimize(slope, point, jac=True, hess=bend, method="trust-exact", options=settings)
-        point = _newton(slope, bend, found.x)
-        # The search stops at once where the gradient is 0, be it a saddle.
-        curvatures, directions = np.linalg.eigh(bend(point))
+        found = minimize(value_and_slope, point, jac=True, hess=curvature, method="trust-exact", options=settings)
+        point = _newton(value_and_slope, curvature, found.x)
+        # The search also stops at a saddle, where the gradient is 0.
+        curvatures, directions = np.linalg.eigh(curvature(point))
         if curvatures[0] > -SEARCH_TOLERANCE:
             break
         point = point + directions[:, 0]
-    return placed(point)
+    return whole(point)
 
 
 def _newton(
-    slope: Callable[[FloatArray], tuple[float, FloatArray]], bend: Callable[[FloatArray], FloatArray], point: FloatArray
+    value_and_slope: Callable[[FloatArray], tuple[float, FloatArray]],
+    curvature: Callable[[FloatArray], FloatArray],
+    point: FloatArray,
 ) -> FloatArray:
-    """Newton's method for as long as it brings the gradient down."""
-    gradient = slope(point)[1]
+    """Newton's method while it reduces the gradient."""
+    gradient = value_and_slope(point)[1]
     for _ in range(POLISH_STEPS):
-        moved = point - np.linalg.lstsq(bend(point), gradient)[0]
-        after = slope(moved)[1]
+        moved = point - np.linalg.lstsq(curvature(point), gradient)[0]
+        after = value_and_slope(moved)[1]
         if not np.linalg.norm(after) < np.linalg.norm(gradient):
             break
         point, gradient = moved, after

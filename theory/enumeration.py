@@ -9,25 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray, IntArray, stage
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.validation import frozen
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-# Pairs of trajectories are what is summed over; beyond this their number stops being small.
+# Sums run over pairs of trajectories: at most 10^8.
 LARGEST_ENUMERATION = 10_000
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """All trajectories that a policy without zeros can produce.
+    """All trajectories of positive probability under a policy that takes every action.
 
     Attributes
     ----------
     chances : array (K,)
-        Probability of the outcomes given the actions: that of a trajectory, but for the policy's part in it.
+        Probability of the first state and of the outcomes, given the actions.
     states, actions : int arrays (K, H)
     returns : array (K,)
     n_states, n_actions : int
@@ -78,24 +76,22 @@ def enumerate_trajectories(mdp: TabularMDP) -> Trajectories:
     chances, returns = mdp.initial[at], np.zeros(at.size)
     history: list[tuple[IntArray, IntArray]] = []
     for h in range(mdp.horizon):
-        stage = h % len(mdp.probabilities)
-        law = mdp.probabilities[stage][at]
+        law = stage(mdp.probabilities, h)[at]
         parent, action, outcome = np.nonzero(law > 0)
         state = at[parent]
         history = [(s[parent], a[parent]) for s, a in history] + [(state, action)]
         chances = chances[parent] * law[parent, action, outcome]
-        returns = returns[parent] + mdp.rewards[stage, state, action, outcome]
-        at = mdp.next_states[stage, state, action, outcome]
+        returns = returns[parent] + stage(mdp.rewards, h)[state, action, outcome]
+        at = stage(mdp.next_states, h)[state, action, outcome]
     states, actions = (frozen(np.stack(steps, axis=1)) for steps in zip(*history, strict=True))
     return Trajectories(frozen(chances), states, actions, frozen(mdp.on_lattice(returns)), mdp.n_states, mdp.n_actions)
 
 
 def n_trajectories(mdp: TabularMDP) -> int:
     """Count the paths that `enumerate_trajectories` would list, without listing them."""
-    # Python's integers: the count may have hundreds of digits.
+    # Python integers: the count may have hundreds of digits.
     paths: NDArray[Any] = np.ones(mdp.n_states, dtype=object)
     for h in reversed(range(mdp.horizon)):
-        stage = h % len(mdp.probabilities)
-        live = (mdp.probabilities[stage] > 0).astype(object)
-        paths = (live * paths[mdp.next_states[stage]]).sum(axis=(1, 2))
+        live = (stage(mdp.probabilities, h) > 0).astype(object)
+        paths = (live * paths[stage(mdp.next_states, h)]).sum(axis=(1, 2))
     return int(paths[mdp.initial > 0].sum())

@@ -1,25 +1,42 @@
-"""The one exception that means the user, not the library, made a mistake."""
+"""The exception that means a mistake of the user, not a defect of the library, and two checks that raise it."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 
 class InputError(ValueError):
     """An argument is not what the call requires.
 
     The message is one line: which argument, what was required, what came, what to do.
-    The command line prints it as it is and exits with 2; any other exception is a defect.
+    The command line prints it unchanged and exits with 2; any other exception is a defect.
     """
 
 
 def require_kind(name: str, value: Any, kind: type, example: str) -> None:
-    """Require an argument to be of a kind, where a mistaken one would be found out late or never.
+    """Require an argument of one class, where a wrong one would fail late or never.
 
     Raises
     ------
     InputError
-        If it is not.
+        If it is of another class.
     """
     if not isinstance(value, kind):
         raise InputError(f"{name} must be a {kind.__name__} such as {example}, got {value!r}")
+
+
+def require_integer(name: str, value: Any, least: int) -> None:
+    """Require an integer, of Python or NumPy, of at least `least`; a bool is refused.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least:
+        return
+    whole = isinstance(value, float | np.floating) and float(value).is_integer() and value >= least
+    remedy = f"; write {int(value)}" if whole else ""
+    raise InputError(f"{name} must be an integer of at least {least}, got {value!r}{remedy}")

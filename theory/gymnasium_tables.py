@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 
@@ -16,12 +16,12 @@ Row = dict[tuple[int, float], float]
 
 
 def from_gymnasium(env_id: str, horizon: int, **kwargs: Any) -> TabularMDP:
-    """Read an environment's table ``P`` and initial law; its own time limit gives way to `horizon`.
+    """Read an environment's table ``P`` and initial law; `horizon` replaces its own time limit.
 
-    The end of an episode becomes absorption with reward 0: in the state it ends in if that state's own rows already
-    stay there unpaid (FrozenLake), else in one additional last state (CliffWalking, Taxi). Rewards outside [0, 1] are
-    mapped by ``reward_range = (lowest, highest)``, the absorbing 0 included, so that the return is one fixed affine
-    image of the original, which `TabularMDP.original_return` undoes.
+    After the end of an episode the process stays in an absorbing state with reward 0. This is the state the episode
+    ends in if its own rows stay there with reward 0 (FrozenLake), and one additional last state otherwise
+    (CliffWalking, Taxi). Rewards outside [0, 1] are mapped by ``reward_range = (lowest, highest)``, the absorbing 0
+    included. `TabularMDP.original_return` inverts that map.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def from_gymnasium(env_id: str, horizon: int, **kwargs: Any) -> TabularMDP:
     Raises
     ------
     InputError
-        If Gymnasium cannot make the environment, it has no table, or it acts outside its table.
+        If Gymnasium cannot make the environment, it has no table, or its dynamics differ from its table.
     """
     table, initial = _read(env_id, kwargs)
     n_states, n_actions = len(table), len(table[0])
@@ -56,8 +56,8 @@ def from_gymnasium(env_id: str, horizon: int, **kwargs: Any) -> TabularMDP:
     )
 
 
-def _read(env_id: str, kwargs: dict[str, Any]) -> tuple[Any, NDArray[np.float64]]:
-    """Return the table and the initial law of an environment that is closed again."""
+def _read(env_id: str, kwargs: dict[str, Any]) -> tuple[Any, FloatArray]:
+    """Table and initial law of an environment; the environment is closed."""
     import gymnasium  # late: theory must stay light to import
 
     try:
@@ -76,7 +76,7 @@ def _read(env_id: str, kwargs: dict[str, Any]) -> tuple[Any, NDArray[np.float64]
             )
         if getattr(model, "fickle_passenger", False):
             raise InputError(
-                "fickle_passenger must be False, got True: the passenger changes destination outside the table P; "
+                "fickle_passenger must be False, got True: the destination would change outside the table P; "
                 "is_rainy is supported"
             )
         return model.P, np.array(model.initial_state_distrib, dtype=np.float64)
@@ -85,7 +85,7 @@ def _read(env_id: str, kwargs: dict[str, Any]) -> tuple[Any, NDArray[np.float64]
 
 
 def _absorbs(table: Any, state: int) -> bool:
-    """Whether every action stays in the state with reward 0 for ever."""
+    """Whether every action stays in the state with reward 0."""
     return all(
         next_state == state and reward == 0
         for outcomes in table[state].values()
@@ -95,7 +95,7 @@ def _absorbs(table: Any, state: int) -> bool:
 
 
 def _row(outcomes: Any, absorbing: list[bool], end: int) -> Row:
-    """Add up repeated outcomes, send ends of the episode to a state that absorbs, and normalise."""
+    """Add up repeated outcomes, lead the end of the episode to an absorbing state, and normalise."""
     row: Row = defaultdict(float)
     for probability, next_state, reward, done in outcomes:
         if probability > 0:

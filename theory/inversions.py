@@ -1,4 +1,4 @@
-"""Ways to turn a vote share into an estimate of the difference of two returns."""
+"""Inversions: estimates of the difference of two returns from a vote count."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.links import Link, check_invertible, default_trim, largest_trim
-
-FloatArray = NDArray[np.float64]
 
 
 class Inversion(Protocol):
@@ -19,13 +18,13 @@ class Inversion(Protocol):
 
     @property
     def consistent(self) -> bool:
-        """Whether infinitely many votes give back the difference itself (with the link that the raters use)."""
+        """Whether infinitely many votes give the difference itself, when the link is that of the raters."""
 
     def check(self, link: Link, horizon: int) -> None:
         """Raise InputError unless the inversion is possible for returns in [0, horizon]."""
 
     def clips(self, link: Link, shares: FloatArray, horizon: int) -> NDArray[np.bool_]:
-        """Whether each vote share is read at a trim."""
+        """Whether each vote share is at the trim or beyond it."""
 
     def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
         """Value f(b) of each count b out of n_queries votes."""
@@ -41,11 +40,11 @@ class Trimmed:
     Parameters
     ----------
     trim : float, optional
-        Delta, a probability. By default half of min(sigma(-H), 1 - sigma(H)): strictly below it, so that clipping
-        never acts at the mean and the bias is of order 1/M rather than 1/sqrt(M).
+        Delta, a probability. By default half of min(sigma(-H), 1 - sigma(H)). Every mean vote share then lies strictly
+        between the trims, and the bias is of order 1/M rather than 1/sqrt(M).
     enforce : bool, default True
-        Whether to refuse a trim above min(sigma(-H), 1 - sigma(H)), which the theorems exclude. Only a deliberate fault
-        sets it to False.
+        Whether to refuse a trim above min(sigma(-H), 1 - sigma(H)), which the theorems exclude. False is for deliberate
+        faults.
     """
 
     trim: float | None = None
@@ -57,11 +56,11 @@ class Trimmed:
 
     @property
     def consistent(self) -> bool:
-        """True: the trim lies below every probability that can occur."""
+        """True if the trim is enforced: it is then at most every probability that can occur."""
         return self.enforce
 
     def level(self, link: Link, horizon: int) -> float:
-        """The trim in force for returns in [0, horizon].
+        """The trim used for returns in [0, horizon].
 
         Raises
         ------
@@ -71,7 +70,7 @@ class Trimmed:
         largest = largest_trim(link, horizon)
         if self.trim is None:
             return default_trim(link, horizon)
-        # The boundary itself is legal; sigma(-H) computed elsewhere may differ in its last digits.
+        # The largest trim is legal, and a caller's sigma(-H) may differ from it by rounding.
         if self.enforce and self.trim > largest * (1 + 1e-12):
             raise InputError(
                 f"trim must be at most min(sigma(-H), 1 - sigma(H)) = {largest:.6g} for {link} and H = {horizon}, "
@@ -80,11 +79,11 @@ class Trimmed:
         return self.trim
 
     def check(self, link: Link, horizon: int) -> None:
-        """Raise InputError unless the link is invertible and the trim in its range."""
+        """Raise InputError unless the link is invertible and the trim is in its range."""
         self.level(link, horizon)
 
     def clips(self, link: Link, shares: FloatArray, horizon: int) -> NDArray[np.bool_]:
-        """Whether each share lies at the trim or beyond it."""
+        """Whether each share is at the trim or beyond it."""
         level = self.level(link, horizon)
         return (shares <= level) | (shares >= 1 - level)
 
@@ -100,7 +99,7 @@ class Trimmed:
 
 @dataclass(frozen=True)
 class MajoritySign:
-    """f(b) = sign(2 b - M): which trajectory the majority prefers. Needs no link.
+    """f(b) = sign(2 b - M): the preference of the majority. It needs no link.
 
     References
     ----------
@@ -109,7 +108,7 @@ class MajoritySign:
 
     @property
     def consistent(self) -> bool:
-        """False: the size of the difference is lost."""
+        """False: the sign does not show the size of the difference."""
         return False
 
     def check(self, link: Link, horizon: int) -> None:
@@ -124,7 +123,7 @@ class MajoritySign:
         return np.sign(2 * counts - n_queries)
 
     def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:  # noqa: ARG002
-        """Sign of the majority of each share; an exact tie stays one, where any odd number of votes would break it."""
+        """Sign of the majority of each share; 0 for an exact tie, which any odd number of votes breaks."""
         return np.sign(shares - 0.5)
 
 
@@ -139,7 +138,7 @@ class HaldaneAnscombe:
 
     @property
     def consistent(self) -> bool:
-        """True: the correction vanishes."""
+        """True: the shift of the share vanishes as M grows."""
         return True
 
     def check(self, link: Link, horizon: int) -> None:
@@ -164,12 +163,12 @@ class HaldaneAnscombe:
 class Jackknife:
     """Leave-one-vote-out correction of `Trimmed`: M f(b, M) - (M - 1) times the mean of f without one vote.
 
-    It removes the 1/M term of the bias for every link. One vote cannot be left out: M = 1 is `Trimmed` itself.
+    It removes the 1/M term of the bias for every link. With M = 1 it is `Trimmed` itself.
 
     Parameters
     ----------
     trimmed : Trimmed
-        What is corrected.
+        The inversion to correct.
 
     References
     ----------
@@ -180,15 +179,15 @@ class Jackknife:
 
     @property
     def consistent(self) -> bool:
-        """As the inversion it corrects."""
+        """As for `trimmed`."""
         return self.trimmed.consistent
 
     def check(self, link: Link, horizon: int) -> None:
-        """As the inversion it corrects."""
+        """As for `trimmed`."""
         self.trimmed.check(link, horizon)
 
     def clips(self, link: Link, shares: FloatArray, horizon: int) -> NDArray[np.bool_]:
-        """As the inversion it corrects."""
+        """As for `trimmed`."""
         return self.trimmed.clips(link, shares, horizon)
 
     def values(self, link: Link, counts: FloatArray, n_queries: int, horizon: int) -> FloatArray:
@@ -196,7 +195,7 @@ class Jackknife:
         plain = self.trimmed.values(link, counts, n_queries, horizon)
         if n_queries == 1:
             return plain
-        # Left out is a vote for the first trajectory in a share b / M of the cases.
+        # A share b / M of the votes left out are for the first trajectory.
         left = [
             self.trimmed.values(link, np.clip(counts - k, 0, n_queries - 1), n_queries - 1, horizon) for k in (1, 0)
         ]
@@ -204,5 +203,5 @@ class Jackknife:
         return n_queries * plain - (n_queries - 1) * without_one
 
     def limit(self, link: Link, shares: FloatArray, horizon: int) -> FloatArray:
-        """As the inversion it corrects."""
+        """As for `trimmed`."""
         return self.trimmed.limit(link, shares, horizon)

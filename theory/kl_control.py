@@ -1,4 +1,4 @@
-"""Control with a price on leaving a reference policy: what preference optimisation aims at, by dynamic programming."""
+"""KL-regularised control, the aim of preference optimisation, by dynamic programming."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.likelihood import SMALLEST_PROBABILITY
 from theory.mdp import TabularMDP
-from theory.validation import check_rows, finite_array
+from theory.validation import check_rows, finite_array, positive_array
 from theory.values import action_value_columns
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class SoftOptimum:
-    """Best policy for the return less beta times the KL divergence of its trajectories from the reference's.
+    """Best policy for the return minus beta times the KL divergence from the reference, over trajectories.
 
     Attributes
     ----------
     value : array (...,)
-        Expected return less the price, in units of return.
+        Largest ``E R - beta KL``, in units of return.
     probabilities : array (..., H, S, A)
         The policy that attains it, time-dependent.
     """
@@ -62,12 +61,12 @@ def soft_optimum(mdp: TabularMDP, reference: ArrayLike, beta: ArrayLike) -> Soft
     value = np.zeros((mdp.n_states, price.size))
     policy = np.empty((mdp.horizon, mdp.n_states, mdp.n_actions, price.size))
     for h in reversed(range(mdp.horizon)):
-        later = mdp.successor_kernels[h % len(mdp.successor_kernels)] @ value
-        gain = mdp.expected_reward[h % len(mdp.expected_reward), ..., None] + later.reshape(policy.shape[1:])
-        # About the best action, where a large price leaves digits to 1 + x and a small one does not overflow.
+        later = stage(mdp.successor_kernels, h) @ value
+        gain = stage(mdp.expected_reward, h)[..., None] + later.reshape(policy.shape[1:])
+        # Relative to the best action: exp does not overflow for a small beta, and log1p keeps digits for a large one.
         best = gain.max(axis=1)
         short = (gain - best[:, None]) / price
-        chance = reference_table[h % len(reference_table)]
+        chance = stage(reference_table, h)
         total = np.log1p((chance * np.expm1(short)).sum(axis=1))
         policy[h] = chance * np.exp(short - total[:, None])
         value = best + price * total
@@ -77,13 +76,13 @@ def soft_optimum(mdp: TabularMDP, reference: ArrayLike, beta: ArrayLike) -> Soft
 def kl_regularised_value(
     mdp: TabularMDP, probabilities: ArrayLike, reference: ArrayLike, beta: ArrayLike
 ) -> FloatArray:
-    """``E R - beta KL(law of pi || law of reference)``: the value of rewards less beta log pi / reference.
+    """``E R - beta KL(law of pi || law of reference)``: the value of rewards minus beta log pi / reference.
 
     Parameters
     ----------
     mdp : TabularMDP
     probabilities : array (..., 1 or H, S, A)
-        Of the policy pi.
+        Action probabilities of the policy pi.
     reference : array (1 or H, S, A)
         Action probabilities, all positive.
     beta : float or array (...,)
@@ -101,7 +100,7 @@ def kl_regularised_value(
     base, weight = check_reference(mdp, reference), check_beta(beta)
     table = _check_policy("probabilities", mdp, probabilities)
     batch = np.broadcast_shapes(table.shape[:-3], weight.shape)
-    # An action never taken costs nothing: 0 log 0 = 0.
+    # 0 log 0 = 0.
     ratio = np.log(np.maximum(table, SMALLEST_PROBABILITY)) - np.log(base)
     paid = mdp.expected_reward - weight[..., None, None, None] * ratio
     pi, net = (columns(np.broadcast_to(array, (*batch, *array.shape[-3:])), 3) for array in (table, paid))
@@ -110,7 +109,7 @@ def kl_regularised_value(
 
 
 def check_reference(mdp: TabularMDP, reference: ArrayLike) -> FloatArray:
-    """Reference policy as an array (1 or H, S, A), after checking that it fits the MDP and is positive."""
+    """Reference policy as an array (1 or H, S, A); it must fit the MDP and be positive."""
     table = _check_policy("reference", mdp, reference)
     if table.ndim != 3 or not (table > 0).all():
         raise InputError(
@@ -121,11 +120,8 @@ def check_reference(mdp: TabularMDP, reference: ArrayLike) -> FloatArray:
 
 
 def check_beta(beta: ArrayLike) -> FloatArray:
-    """Weight of the divergence as an array, after checking that it is positive and finite."""
-    weight = np.asarray(beta, dtype=np.float64)
-    if not (np.isfinite(weight) & (weight > 0)).all():
-        raise InputError(f"beta must be positive and finite, got {weight}; it is in units of return")
-    return weight
+    """Weight of the divergence as an array; it must be positive and finite."""
+    return positive_array("beta", beta, "; it is in units of return")
 
 
 def _check_policy(name: str, mdp: TabularMDP, policy: ArrayLike) -> FloatArray:

@@ -1,15 +1,14 @@
-"""Likelihood of vote shares under a link: what reward models and direct preference optimisation maximise."""
+"""Likelihood of vote shares under a link, which reward models and direct preference optimisation maximise."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theory.arrays import FloatArray
 from theory.links import Link, upper_tail
 
-FloatArray = NDArray[np.float64]
-
-# Probabilities below it count as it: a saturated link then costs much, but not infinitely much.
+# Smaller probabilities are raised to it, so that the loss of a saturated link is finite.
 SMALLEST_PROBABILITY = 1e-300
 
 
@@ -19,11 +18,11 @@ def cross_entropy(link: Link, differences: ArrayLike, shares: ArrayLike) -> tupl
     Parameters
     ----------
     link : Link
-        Link sigma assumed of the raters.
+        Link sigma that the model assumes.
     differences : array (...,)
-        Differences of returns, in units of return, that a model gives to the pairs.
+        The model's differences of returns of the pairs, in units of return.
     shares : array, broadcast against the differences
-        Share of the votes for the first trajectory, in [0, 1]; sigma itself stands for infinitely many votes.
+        Share of the votes for the first trajectory, in [0, 1]; with infinitely many votes, sigma itself.
 
     Returns
     -------
@@ -39,7 +38,7 @@ def cross_entropy(link: Link, differences: ArrayLike, shares: ArrayLike) -> tupl
 
 
 def cross_entropy_curvature(link: Link, differences: ArrayLike, shares: ArrayLike) -> FloatArray:
-    """Second derivative of `cross_entropy` in the difference of returns; negative nowhere if log sigma is concave."""
+    """Second derivative of `cross_entropy` in the difference of returns; at least 0 for a log-concave link."""
     x, share, preferred, other = _probabilities(link, differences, shares)
     bend, steep = np.asarray(link.second_derivative(x)), np.asarray(link.derivative(x))
     # Ratios first: the square of a small probability underflows.
@@ -49,7 +48,7 @@ def cross_entropy_curvature(link: Link, differences: ArrayLike, shares: ArrayLik
 
 
 def _per_probability(derivative: FloatArray, probability: FloatArray) -> FloatArray:
-    # A probability that counts as the smallest is constant: at its corner the linear link still has a slope.
+    # A probability raised to the smallest one is constant, though the link may still have a slope there.
     return np.where(probability > SMALLEST_PROBABILITY, derivative / probability, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Links: the probability that the better of two trajectories is preferred, as a function of their returns."""
+"""Links: the probability that one trajectory is preferred to another, as a function of their returns."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import expit, logit, ndtr, ndtri
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
 
-FloatArray = NDArray[np.float64]
-
-# Half of a tail below this is lost next to 1: 1 - trim would round to 1, whose inverse is infinite.
+# The trim may be half of a tail. For smaller tails 1 - trim would round to 1, whose inverse is infinite.
 SMALLEST_TAIL = float(np.finfo(np.float64).eps)
-# 2^(-exp x) is 0 far below this, and exp overflows just above it.
+# exp overflows just above it, and 2^(-exp x) is 0 far below it.
 LARGEST_EXPONENT = 700.0
 
 
@@ -48,7 +47,7 @@ class ScaledLink:
     Parameters
     ----------
     scale : float, default 1
-        In units of return, positive; the larger, the less certain the raters.
+        Positive, in units of return; with a larger scale the raters are less certain.
 
     Raises
     ------
@@ -105,7 +104,7 @@ class ScaledLink:
         raise NotImplementedError
 
     def _tail(self, z: FloatArray) -> Any:
-        """Return 1 - F(z); as it stands for a symmetric link, which needs no subtraction."""
+        """1 - F(z); a symmetric link needs no subtraction, another link overrides this."""
         return self._distribution(-z)
 
     def _quantile(self, p: FloatArray) -> Any:
@@ -164,10 +163,10 @@ class Probit(ScaledLink):
 
 @dataclass(frozen=True)
 class Cauchit(ScaledLink):
-    """sigma(x) = 1/2 + arctan(x / scale) / pi: tails so heavy that no horizon saturates it."""
+    """sigma(x) = 1/2 + arctan(x / scale) / pi, with heavy tails that hardly saturate."""
 
     def _distribution(self, z: FloatArray) -> Any:
-        # This angle is small, not a difference of large ones, in the lower tail.
+        # Unlike 1/2 + arctan(z) / pi, it cancels no digits in the lower tail.
         return np.arctan2(1.0, -z) / np.pi
 
     def _quantile(self, p: FloatArray) -> Any:
@@ -187,11 +186,11 @@ class ComplementaryLogLog(ScaledLink):
 
     @property
     def symmetric(self) -> bool:
-        """False: the upper tail is far lighter than the lower one."""
+        """False: the upper tail is lighter than the lower one."""
         return False
 
     def _hazard(self, z: FloatArray) -> FloatArray:
-        """Return the u of sigma = 1 - exp(-u)."""
+        """The u in sigma = 1 - exp(-u)."""
         return math.log(2) * np.exp(np.minimum(z, LARGEST_EXPONENT))
 
     def _distribution(self, z: FloatArray) -> Any:
@@ -213,7 +212,7 @@ class ComplementaryLogLog(ScaledLink):
 
 @dataclass(frozen=True)
 class Linear(ScaledLink):
-    """sigma(x) = 1/2 + x / (2 scale) on [-scale, scale], 0 below and 1 above: its inverse has no curvature."""
+    """sigma(x) = 1/2 + x / (2 scale) on [-scale, scale], 0 below and 1 above: its inverse is linear."""
 
     def _distribution(self, z: FloatArray) -> Any:
         return np.clip((1 + z) / 2, 0.0, 1.0)
@@ -240,14 +239,14 @@ LINKS: dict[str, type[ScaledLink]] = {
 def inverse_curvature(link: Link, x: ArrayLike) -> FloatArray:
     """Second derivative of sigma^{-1} at p = sigma(x), any shape: -sigma''(x) / sigma'(x)^3.
 
-    Times p (1 - p) / (2 M) it is the leading link-inversion bias of M votes.
+    Multiplied by p (1 - p) / (2 M), it is the leading term of the link-inversion bias of M votes.
     """
     slope = link.derivative(x)
     return -link.second_derivative(x) / slope / slope / slope
 
 
 def upper_tail(link: Link, x: ArrayLike) -> FloatArray:
-    """1 - sigma(x), any shape, without a subtraction where the link allows it."""
+    """1 - sigma(x), any shape, by a subtraction only if the link is neither scaled nor symmetric."""
     if isinstance(link, ScaledLink):
         return link.survival(x)
     return np.asarray(link.probability(-np.asarray(x)) if link.symmetric else 1 - link.probability(x))
@@ -259,7 +258,7 @@ def check_invertible(link: Link, horizon: int) -> None:
     Raises
     ------
     InputError
-        If sigma(-H) rounds to 0 or sigma(H) to 1, or would once trimmed to half of the distance left.
+        If sigma(-H) or 1 - sigma(H) is below `SMALLEST_TAIL`.
     """
     if not min(_tails(link, horizon)) >= SMALLEST_TAIL:
         lower, upper = _tails(link, horizon)
@@ -282,7 +281,7 @@ def largest_trim(link: Link, horizon: int) -> float:
 
 
 def default_trim(link: Link, horizon: int) -> float:
-    """Half of the largest trim: strictly below it, so that clipping never acts at the mean of the votes.
+    """Half of the largest trim, so that every mean vote share lies strictly between the trims.
 
     Raises
     ------
@@ -293,5 +292,5 @@ def default_trim(link: Link, horizon: int) -> float:
 
 
 def _tails(link: Link, horizon: int) -> tuple[float, float]:
-    """Distances from certainty sigma(-H) and 1 - sigma(H)."""
+    """sigma(-H) and 1 - sigma(H)."""
     return float(link.probability(-horizon)), float(upper_tail(link, horizon))

@@ -12,11 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import transition_matrices
-from theory.errors import InputError
-from theory.validation import check_rows, check_stages, dense_rewards, finite_array, frozen, index_text, staged
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from theory.arrays import FloatArray, IntArray, stage
+from theory.errors import InputError, require_integer
+from theory.validation import (
+    array_of,
+    check_rows,
+    check_stages,
+    dense_rewards,
+    finite_array,
+    first_entry,
+    frozen,
+    reward_limits,
+    staged,
+)
 
 LATTICE_TOLERANCE = 1e-9
 LARGEST_LATTICE = 10_000
@@ -34,15 +42,15 @@ class TabularMDP:
     transitions : array (S, A, S) or (H, S, A, S)
         Probability of each next state; every row sums to 1.
     rewards : array (S, A), (S, A, S), or either with a leading H
-        Reward of (state, action) or of (state, action, next state); an (n, n, n) array is read as (S, A, S). When one
-        state-action-successor can pay several
-        rewards use `from_outcomes`: averaging them keeps the value but not the law of the return.
+        Reward of (state, action) or of (state, action, next state); an (n, n, n) array is read as (S, A, S). Use
+        `from_outcomes` if one (state, action, next state) can pay several rewards: their mean would keep the value but
+        not the law of the return.
     initial : array (S,)
         Law of the first state.
     horizon : int
         Number of steps H.
     reward_range : (float, float), default (0, 1)
-        Lowest and highest reward of the unit the rewards are given in; they are mapped affinely to [0, 1].
+        Lowest and highest possible reward, in the unit of `rewards`; this range is mapped affinely to [0, 1].
 
     Attributes
     ----------
@@ -54,7 +62,8 @@ class TabularMDP:
     Raises
     ------
     InputError
-        If a shape is wrong, an entry is negative or not finite, a row does not sum to 1, or a reward leaves its range.
+        If an array is not real and finite or has a wrong shape, a probability is negative, a row does not sum to 1, a
+        reward is outside its range, or `horizon` is not an integer of at least 1.
     """
 
     probabilities: FloatArray
@@ -73,6 +82,7 @@ class TabularMDP:
         *,
         reward_range: tuple[float, float] = (0.0, 1.0),
     ) -> None:
+        require_integer("horizon", horizon, 1)
         dense = finite_array("transitions", transitions)
         if dense.ndim not in (3, 4) or dense.shape[-3] != dense.shape[-1]:
             raise InputError(f"transitions must have shape (S, A, S) or (H, S, A, S), got {dense.shape}")
@@ -83,14 +93,14 @@ class TabularMDP:
         stages = np.broadcast_shapes(dense.shape[:-3], paid.shape[:-3])
         dense = np.broadcast_to(dense, stages + dense.shape[-3:])
         paid = np.broadcast_to(paid, dense.shape)
-        # Keep the support only: the widest row sets the number of outcomes.
+        # Keep the support only; the row with the most successors sets the number of outcomes.
         n_outcomes = max(1, int((dense > 0).sum(axis=-1).max()))
         order = np.argsort(dense <= 0, axis=-1, kind="stable")[..., :n_outcomes]
         chosen = np.take_along_axis(dense, order, axis=-1)
         self._store(
             chosen,
             np.where(chosen > 0, order, 0),
-            np.where(chosen > 0, np.take_along_axis(paid, order, axis=-1), reward_range[0]),
+            np.take_along_axis(paid, order, axis=-1),
             initial,
             horizon,
             reward_range,
@@ -107,7 +117,7 @@ class TabularMDP:
         *,
         reward_range: tuple[float, float] = (0.0, 1.0),
     ) -> TabularMDP:
-        """Build from the joint law p(s', r | s, a) itself.
+        """Build from the joint law p(s', r | s, a).
 
         Parameters
         ----------
@@ -121,16 +131,18 @@ class TabularMDP:
         InputError
             As the constructor, and if a next state is not one of ``0 .. S - 1``.
         """
-        mdp = object.__new__(cls)
+        require_integer("horizon", horizon, 1)
         law = finite_array("probabilities", probabilities)
         if law.ndim not in (3, 4):
             raise InputError(f"probabilities must have shape (S, A, O) or (H, S, A, O), got {law.shape}")
-        successors = np.asarray(next_states)
+        successors = array_of("next_states", next_states)
         paid = finite_array("rewards", rewards)
         for name, array in (("next_states", successors), ("rewards", paid)):
             if array.shape != law.shape:
                 raise InputError(f"{name} must have the shape of probabilities, {law.shape}, got {array.shape}")
         check_rows("probabilities", law)
+        check_stages(law.shape[:-3], horizon)
+        mdp = object.__new__(cls)
         mdp._store(law, successors, paid, initial, horizon, reward_range)
         return mdp
 
@@ -143,34 +155,30 @@ class TabularMDP:
         horizon: int,
         reward_range: tuple[float, float],
     ) -> None:
-        """Check what both constructors share, and freeze."""
+        """Do the checks of both constructors, and freeze."""
         n_states = probabilities.shape[-3]
-        if not isinstance(horizon, int | np.integer) or isinstance(horizon, bool) or horizon < 1:
-            raise InputError(f"horizon must be an integer of at least 1, got {horizon!r}")
-        check_stages(probabilities.shape[:-3], horizon)
         live = probabilities > 0
+        if not np.issubdtype(next_states.dtype, np.integer):
+            raise InputError(f"next_states must be integers from 0 to {n_states - 1}, got {next_states.dtype}")
         next_states = np.where(live, next_states, 0)
         strays = (next_states < 0) | (next_states >= n_states)
-        if not np.issubdtype(next_states.dtype, np.integer) or strays.any():
-            wrong = next_states[strays].ravel()[0] if strays.any() else next_states.dtype
+        if strays.any():
+            wrong = first_entry(next_states, strays)
             raise InputError(f"next_states must be integers from 0 to {n_states - 1}, got {wrong}")
         start = finite_array("initial", initial)
         if start.shape != (n_states,):
             raise InputError(f"initial must have shape ({n_states},), got {start.shape}")
         check_rows("initial", start)
-        low, high = map(float, reward_range)
-        if not -math.inf < low < high < math.inf:
-            raise InputError(f"reward_range must be (low, high) with low < high, got {reward_range}")
+        low, high = reward_limits(reward_range)
         outside = live & ((rewards < low) | (rewards > high))
         if outside.any():
-            where = tuple(int(i) for i in np.argwhere(outside)[0])
             raise InputError(
-                f"rewards must lie in [{low:g}, {high:g}], got {rewards[where]:g} at {index_text(where)}; "
+                f"rewards must lie in [{low:g}, {high:g}], got {first_entry(rewards, outside)}; "
                 "pass reward_range=(lowest, highest) to have them mapped to [0, 1]"
             )
         unit = np.where(live, (rewards - low) / (high - low), 0.0)
         fields: dict[str, Any] = {
-            # Rows may be off by rounding; samplers want them exact.
+            # Sums of rows may be off by rounding, which samplers refuse.
             "probabilities": frozen(staged(probabilities / probabilities.sum(axis=-1, keepdims=True))),
             "next_states": frozen(staged(next_states).astype(np.int64)),
             "rewards": frozen(staged(unit)),
@@ -201,25 +209,25 @@ class TabularMDP:
         return bool(self.probabilities.shape[0] == 1)
 
     def original_return(self, value: ArrayLike) -> FloatArray:
-        """Map a return (or value) of the [0, 1] rewards back to the unit the rewards were given in."""
+        """Map a return or value of the rewards in [0, 1] back to the unit the rewards were given in."""
         low, high = self.reward_range
         return low * self.horizon + (high - low) * np.asarray(value, dtype=np.float64)
 
     @cached_property
     def reward_lattice(self) -> int | None:
-        """Smallest m such that every reward is a multiple of 1/m, or None."""
+        """Smallest m such that every reward is a multiple of 1/m; None if there is none up to 10,000."""
         denominator, culprit = self._lattice_search
         return denominator if culprit is None else None
 
     def on_lattice(self, returns: ArrayLike) -> FloatArray:
-        """Sums of rewards moved to the lattice, where there is one: 0.1 + 0.2 rounds, and a tie must be a tie."""
+        """Round sums of rewards to the lattice, if there is one, so that equal returns compare as equal."""
         exact = np.asarray(returns, dtype=np.float64)
         lattice = self.reward_lattice
         return exact if lattice is None else np.rint(exact * lattice) / lattice
 
     @cached_property
     def _lattice_search(self) -> tuple[int, float | None]:
-        """Common denominator of the rewards, and the first reward that exceeds the largest lattice, or None."""
+        """Common denominator of the rewards, and the first reward that fits no lattice, or None."""
         denominator = 1
         for reward in np.unique(self.rewards[self.probabilities > 0]).tolist():
             nearest = Fraction(reward).limit_denominator(LARGEST_LATTICE)
@@ -229,40 +237,40 @@ class TabularMDP:
         return denominator, None
 
     def require_lattice(self) -> int:
-        """Return `reward_lattice`, or raise naming a reward that fits none.
+        """`reward_lattice`, which must exist.
 
         Raises
         ------
         InputError
-            If the rewards lie on no lattice of at most 10,000 steps.
+            If there is no reward lattice; the message names a reward that does not fit.
         """
         lattice = self.reward_lattice
         if lattice is None:
             reward = self._lattice_search[1]
-            where = np.argwhere((self.rewards == reward) & (self.probabilities > 0))[0]
+            wrong = first_entry(self.rewards, (self.rewards == reward) & (self.probabilities > 0))
             raise InputError(
                 f"rewards must be multiples of 1/m with m <= {LARGEST_LATTICE} for the exact law of the return, "
-                f"got {reward!r} at {index_text(where)}; round the rewards or use sampler='rollout'"
+                f"got {wrong}; round the rewards or use sampler='rollout'"
             )
         return lattice
 
     @cached_property
     def largest_return_steps(self) -> tuple[int, ...]:
-        """Largest return so far, in steps of the lattice, that any policy can have collected after 0, 1, ..., H steps.
+        """Largest sum of rewards after 0, 1, ..., H steps over all policies, in steps of the lattice.
 
         Raises
         ------
         InputError
-            If the rewards lie on no lattice.
+            If the MDP has no reward lattice.
         """
         steps = np.rint(self.rewards * self.require_lattice())
         best = np.where(self.initial > 0, 0.0, -np.inf)
         largest = [0]
         for h in range(self.horizon):
-            stage = h % len(self.probabilities)
-            collected = np.where(self.probabilities[stage] > 0, best[:, None, None] + steps[stage], -np.inf)
+            possible = stage(self.probabilities, h) > 0
+            collected = np.where(possible, best[:, None, None] + stage(steps, h), -np.inf)
             best = np.full(self.n_states, -np.inf)
-            np.maximum.at(best, self.next_states[stage].ravel(), collected.ravel())
+            np.maximum.at(best, stage(self.next_states, h).ravel(), collected.ravel())
             largest.append(int(best.max()))
         return tuple(largest)
 
@@ -273,7 +281,7 @@ class TabularMDP:
 
     @cached_property
     def successor_kernels(self) -> tuple[transition_matrices.Kernel, ...]:
-        """Per stage the (S A, S) matrix of p(s' | s, a), dense when small, sparse when not."""
+        """Per stage the (S A, S) matrix of p(s' | s, a)."""
         shape = (self.n_states * self.n_actions, self.n_states)
         rows = np.broadcast_to(np.arange(shape[0])[:, None], (shape[0], self.probabilities.shape[-1])).ravel()
         return tuple(
@@ -293,7 +301,7 @@ class TabularMDP:
         Raises
         ------
         InputError
-            If the rewards lie on no lattice.
+            If the MDP has no reward lattice.
         """
         steps = np.rint(self.rewards * self.require_lattice()).astype(np.int64)
         return tuple(

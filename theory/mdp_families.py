@@ -1,4 +1,4 @@
-"""Makers of small MDPs: bandits, chains, gridworlds and random ones."""
+"""Families of small MDPs: bandits, chains, gridworlds and random ones."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.errors import InputError
+from theory.arrays import IntArray
+from theory.errors import InputError, require_integer
 from theory.mdp import TabularMDP
+from theory.validation import real_array
 
-# Row and column steps of left, down, right, up: each action's neighbours in this cycle are perpendicular to it.
+# Row and column steps of left, down, right, up. The neighbours of an action in this cycle are at right angles to it.
 MOVES = ((0, -1), (1, 0), (0, 1), (-1, 0))
 CELLS = "S.GH#"
 
@@ -30,9 +32,9 @@ def bandit(means: ArrayLike, horizon: int = 1) -> TabularMDP:
     InputError
         If `means` is not a vector of probabilities.
     """
-    mean = np.asarray(means, dtype=np.float64)
+    mean = real_array("means", means)
     if mean.ndim != 1 or mean.size == 0 or not ((mean >= 0) & (mean <= 1)).all():
-        raise InputError(f"means must be a vector of probabilities in [0, 1], got {means!r}")
+        raise InputError(f"means must be a vector of probabilities in [0, 1], got {mean.tolist()}")
     law = np.stack([1 - mean, mean], axis=-1)[None]
     rewards = np.broadcast_to([0.0, 1.0], law.shape)
     return TabularMDP.from_outcomes(law, np.zeros(law.shape, dtype=np.int64), rewards, [1.0], horizon)
@@ -41,8 +43,8 @@ def bandit(means: ArrayLike, horizon: int = 1) -> TabularMDP:
 def chain(n_states: int, horizon: int, slip: float = 0.0) -> TabularMDP:
     """States in a row, actions left (0) and right (1), the start at the left end, reward at the right end.
 
-    An action moves one state its way, or with probability `slip` one state the other way; the ends block. Every step
-    that leads to the last state pays 1, staying there included, so without slip the optimum is
+    An action moves one state in its direction, or with probability `slip` in the other; at an end it stays. Every step
+    to the last state pays 1, also from the last state, so without slip the optimum is
     ``max(0, horizon - n_states + 2)``.
 
     Parameters
@@ -62,7 +64,7 @@ def chain(n_states: int, horizon: int, slip: float = 0.0) -> TabularMDP:
     ----------
     The chain walk of Lagoudakis and Parr, *Least-squares policy iteration*, JMLR 4 (2003), with one rewarded end.
     """
-    _require_integer("n_states", n_states, 2)
+    require_integer("n_states", n_states, 2)
     _require_probability("slip", slip)
     ways = np.array([[-1, 1], [1, -1]])
     next_states = np.clip(np.arange(n_states)[:, None, None] + ways, 0, n_states - 1)
@@ -74,9 +76,9 @@ def chain(n_states: int, horizon: int, slip: float = 0.0) -> TabularMDP:
 def gridworld(cells: str | Sequence[str], horizon: int, slip: float = 0.0) -> TabularMDP:
     """Grid drawn in text: reach a goal, avoid holes.
 
-    ``S`` start (several: one is drawn uniformly), ``.`` free, ``G`` goal, ``H`` hole, ``#`` wall. The states are the
-    cells that are not walls, row by row; the actions are left, down, right, up. A step into a goal pays 1; goals and
-    holes then absorb with reward 0. Walls and borders block.
+    ``S`` start (one of several is drawn uniformly), ``.`` free, ``G`` goal, ``H`` hole, ``#`` wall. The states are the
+    cells other than walls, row by row; the actions are left, down, right, up. A step into a goal pays 1. Goals and
+    holes are absorbing, with reward 0. A move into a wall or the border stays.
 
     Parameters
     ----------
@@ -84,8 +86,8 @@ def gridworld(cells: str | Sequence[str], horizon: int, slip: float = 0.0) -> Ta
         The rows; one string is split into lines.
     horizon : int
     slip : float, default 0
-        Probability, in [0, 1], of moving at a right angle to the action instead, half of it to either side: 2/3 gives
-        the slippery FrozenLake.
+        Probability in [0, 1] of a move at a right angle to the action, each side equally likely; 2/3 gives the slippery
+        FrozenLake.
 
     Raises
     ------
@@ -127,8 +129,9 @@ def garnet(
         At most `n_states`.
     horizon : int
     rng : numpy.random.Generator
-        Owned by the caller; this is the one function of the package that draws.
+        Owned by the caller. No other function of the package draws.
     lattice : int, default 1
+        Rewards are multiples of 1/lattice.
 
     Raises
     ------
@@ -140,9 +143,9 @@ def garnet(
     Archibald, McKinnon and Thomas, *On the generation of Markov decision processes*, JORS 46 (1995); the name from
     Bhatnagar, Sutton, Ghavamzadeh and Lee, *Natural actor-critic algorithms*, Automatica 45 (2009).
     """
-    for name, value in (("n_states", n_states), ("n_actions", n_actions), ("branching", branching)):
-        _require_integer(name, value, 1)
-    _require_integer("lattice", lattice, 1)
+    sizes = {"n_states": n_states, "n_actions": n_actions, "branching": branching, "lattice": lattice}
+    for name, value in sizes.items():
+        require_integer(name, value, 1)
     if branching > n_states:
         raise InputError(f"branching must be at most n_states = {n_states}, got {branching}")
     if not isinstance(rng, np.random.Generator):
@@ -150,7 +153,7 @@ def garnet(
             f"rng must be a numpy.random.Generator, got {type(rng).__name__}; pass np.random.default_rng(0)"
         )
     order = np.tile(np.arange(n_states), (n_actions, 1))
-    # One state at a time: memory stays at A S instead of S^2 A.
+    # One state at a time needs memory of A S, not S^2 A.
     next_states = np.stack([rng.permuted(order, axis=1)[:, :branching] for _ in range(n_states)])
     law = rng.dirichlet(np.ones(branching), size=(n_states, n_actions))
     rewards = rng.integers(lattice, size=(n_states, n_actions, 1), endpoint=True) / lattice
@@ -175,17 +178,12 @@ def _parse_grid(cells: str | Sequence[str]) -> NDArray[np.str_]:
     return grid
 
 
-def _neighbours(index: NDArray[np.int64], down: int, right: int) -> NDArray[np.int64]:
-    """State in the next cell of each cell, -1 where a wall or the border blocks."""
+def _neighbours(index: IntArray, down: int, right: int) -> IntArray:
+    """State in the next cell of each cell, -1 for a wall or the border."""
     n_rows, n_columns = index.shape
     bordered = np.pad(index, 1, constant_values=-1)
-    neighbours: NDArray[np.int64] = bordered[1 + down : 1 + down + n_rows, 1 + right : 1 + right + n_columns]
+    neighbours: IntArray = bordered[1 + down : 1 + down + n_rows, 1 + right : 1 + right + n_columns]
     return neighbours
-
-
-def _require_integer(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
 def _require_probability(name: str, value: float) -> None:

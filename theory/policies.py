@@ -8,18 +8,18 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray
 from theory.batching import columns, rows
-from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
+from theory.errors import InputError, require_integer
+from theory.validation import real_array
 
 
 @runtime_checkable
 class Policy(Protocol):
-    """What the exact computations need of a policy.
+    """The interface of a policy.
 
-    Both methods broadcast over leading axes of `theta` and must accept complex `theta`: exact Hessians are complex
-    steps of exact gradients.
+    Both methods broadcast over leading axes of `theta`. They must accept complex `theta`, because exact Hessians are
+    complex steps of exact gradients.
     """
 
     @property
@@ -32,7 +32,7 @@ class Policy(Protocol):
 
     @property
     def horizon(self) -> int | None:
-        """Number of steps H of a time-dependent policy, None for a stationary one."""
+        """Number of steps H of a time-dependent policy; None for a stationary one."""
 
     @property
     def dim(self) -> int:
@@ -40,7 +40,7 @@ class Policy(Protocol):
 
     @property
     def score_bounds(self) -> tuple[float, float]:
-        """Bounds (F, G2): norm of the Hessian of log pi(a|s), and E_a[(u' grad log pi(a|s))^2] over unit u."""
+        """Bounds (F, G2) of the norm of the Hessian of log pi(a|s), and of E_a[(u' grad log pi(a|s))^2] for unit u."""
 
     def probabilities(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Action probabilities, (..., dim) -> (..., 1, S, A) when stationary, (..., H, S, A) otherwise."""
@@ -48,12 +48,12 @@ class Policy(Protocol):
     def score_product(self, theta: NDArray[Any], probabilities: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
         """Sum over (stage, s, a) of weights[stage, s, a] grad log pi(a|s), shape (..., dim).
 
-        `probabilities` is what `probabilities(theta)` returned, `weights` has its shape.
+        `probabilities` is the result of `probabilities(theta)`; `weights` has its shape.
         """
 
 
 class _Softmax:
-    """Softmax of logits that a subclass gives, with their pull-back; columns are (core..., B)."""
+    """Softmax of logits; a subclass gives the logits and the transpose of their Jacobian, as arrays (core..., B)."""
 
     n_states: int
     n_actions: int
@@ -77,7 +77,7 @@ class _Softmax:
         Raises
         ------
         InputError
-            If the last axis of theta is not dim long.
+            If the last axis of theta has another length than dim.
         """
         theta = np.asarray(theta)
         if theta.ndim == 0 or theta.shape[-1] != self.dim:
@@ -96,13 +96,13 @@ class _Softmax:
 
 @dataclass(frozen=True)
 class TabularSoftmax(_Softmax):
-    """Softmax with one logit per (state, action), or per (stage, state, action) when `horizon` is given.
+    """Softmax with one logit per (state, action), or per (stage, state, action) if `horizon` is given.
 
     Parameters
     ----------
     n_states, n_actions : int
     horizon : int, optional
-        Makes the policy time-dependent; theta is then (H, S, A) flattened row by row.
+        Makes the policy time-dependent; theta is then (H, S, A), flattened row by row.
     """
 
     n_states: int
@@ -114,7 +114,7 @@ class TabularSoftmax(_Softmax):
 
     @property
     def dim(self) -> int:
-        """H S A when time-dependent, S A when stationary."""
+        """H S A if time-dependent, S A if stationary."""
         return (self.horizon or 1) * self.n_states * self.n_actions
 
     @property
@@ -142,7 +142,7 @@ class LogLinearSoftmax(_Softmax):
     horizon: None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        array = np.array(self.features, dtype=np.float64)
+        array = real_array("features", self.features)
         if array.ndim != 3 or 0 in array.shape or not np.isfinite(array).all():
             raise InputError(f"features must be a finite array of shape (S, A, d), got shape {array.shape}")
         array.setflags(write=False)
@@ -170,7 +170,7 @@ class LogLinearSoftmax(_Softmax):
 
     @property
     def score_bounds(self) -> tuple[float, float]:
-        """F, G2 <= w^2 / 4, w the largest distance between the features of two actions of one state."""
+        """F, G2 <= w^2 / 4, where w is the largest distance between the features of two actions of one state."""
         gaps = self._table[:, :, None, :] - self._table[:, None, :, :]
         bound = float((gaps**2).sum(axis=-1).max()) / 4
         return bound, bound
@@ -187,15 +187,15 @@ class LogLinearSoftmax(_Softmax):
 
 @dataclass(frozen=True)
 class CircularPolicy(_Softmax):
-    """Softmax of ``concentration * cos(theta_s - 2 pi a / A)``: one angle a state, a compact parameter space.
+    """Softmax of ``concentration * cos(theta_s - 2 pi a / A)``: one angle per state, a compact parameter space.
 
-    Its optimum is interior and, on generic instances, non-degenerate, which softmax policies never offer.
+    Its optimum is attained and, on generic instances, non-degenerate. The optimum of tabular softmax is at infinity.
 
     Parameters
     ----------
     n_states, n_actions : int
     concentration : float
-        Kappa > 0: how far from uniform the policy can be.
+        Kappa > 0. The larger, the further from uniform the policy can be.
     """
 
     n_states: int
@@ -210,7 +210,7 @@ class CircularPolicy(_Softmax):
 
     @property
     def dim(self) -> int:
-        """One angle a state."""
+        """One angle per state."""
         return self.n_states
 
     @property
@@ -237,5 +237,5 @@ class CircularPolicy(_Softmax):
 def _require_sizes(policy: TabularSoftmax | CircularPolicy) -> None:
     for name in ("n_states", "n_actions", "horizon"):
         size = getattr(policy, name)
-        if size is not None and (not isinstance(size, int | np.integer) or size < 1):
-            raise InputError(f"{name} must be an integer of at least 1, got {size!r}")
+        if size is not None:
+            require_integer(name, size, 1)

@@ -1,4 +1,4 @@
-"""The stated and the sharpened rates, and the schedules of radius and step under which they hold."""
+"""The stated and the sharpened rates, and the schedules of radius and step size under which they hold."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float64]
+from theory.arrays import FloatArray
+
 Axis = Literal["T", "N", "M", "eps", "d"]
 
 
@@ -31,16 +32,16 @@ def stated_schedule(
     radius_scale: ArrayLike = 1.0,
     step_scale: ArrayLike = 1.0,
 ) -> Schedule:
-    """Schedule of the stated rate: mu^2 = c max(1 / sqrt(M), H / sqrt(d N)), alpha = c' / d.
+    """Schedule of the stated rate: mu^2 = c max(1 / sqrt(M), H / sqrt(d N)) and alpha = c' / d.
 
     Parameters
     ----------
     dim, horizon : int
         d and H.
     n_pairs, n_queries : arrays
-        N and M; infinity is legal, but not for both, since the radius would be 0.
+        N and M. One of them may be infinite, not both, because the radius would be 0.
     radius_scale, step_scale : arrays
-        Square root of c, and c': the constants that Theta(.) leaves open.
+        The square root of c, and c'; the theorems leave these constants open.
 
     References
     ----------
@@ -60,10 +61,10 @@ def sharpened_schedule(
     radius_scale: ArrayLike = 1.0,
     step_scale: ArrayLike = 1.0,
 ) -> Schedule:
-    """Schedule of the sharpened rate: mu^2 = c max(1 / M, 1 / sqrt(N)), alpha = c' / d.
+    """Schedule of the sharpened rate: mu^2 = c max(1 / M, 1 / sqrt(N)) and alpha = c' / d.
 
-    The parameters are those of `stated_schedule`; the horizon is not used. Balancing smoothing (d mu^2) against
-    inversion (d / (M mu)^2) and noise (d / (mu^2 N)) gives these orders.
+    These orders balance smoothing, d mu^2, against inversion, d / (M mu)^2, and noise, d / (mu^2 N). The parameters are
+    those of `stated_schedule`; the horizon is not used.
     """
     pairs, queries = np.asarray(n_pairs, dtype=np.float64), np.asarray(n_queries, dtype=np.float64)
     squared = np.maximum(1 / queries, 1 / np.sqrt(pairs))
@@ -72,7 +73,7 @@ def sharpened_schedule(
 
 @dataclass(frozen=True)
 class Rate:
-    """An O(.) without constants: exponents of the mean squared gradient norm in each axis.
+    """An O(.) without constants: the exponent of the mean squared gradient norm along each axis.
 
     Attributes
     ----------
@@ -81,12 +82,12 @@ class Rate:
     source : str
         Where it is stated or proved.
     exponents : mapping from axis to exponent
-        T, N, M to infinity, and d in the N term; eps to zero along T = c1 / eps, N = c2 / eps^2 and
-        M = c3 / eps^queries_power.
+        T, N and M go to infinity. d is that of the N term. eps goes to 0 along the balanced path T = c1 / eps,
+        N = c2 / eps^2, M = c3 / eps^queries_power.
     schedule : function
-        The schedule of radius and step size it is stated for, with the arguments of `stated_schedule`.
+        The schedule of radius and step size of the rate, with the arguments of `stated_schedule`.
     queries_power : float
-        Power of 1 / eps at which votes grow along the balanced path.
+        The power of 1 / eps in M along the balanced path.
     """
 
     statement: str

@@ -1,4 +1,4 @@
-"""Exact law of the return, and of the difference of two independent returns, on a lattice of rewards."""
+"""Exact law of the return, and of the difference of two independent returns, on the reward lattice."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.values import parameters
 
-# The recursion holds (branches, K, B) numbers at a time; larger batches are cut into pieces of about this many.
+# The recursion holds arrays (branches, K, B); a larger batch is cut into pieces of about this many numbers.
 WORKING_SET = 2**24
 
 
@@ -24,41 +25,41 @@ class ReturnDistribution:
     Attributes
     ----------
     values : array (K,)
-        Possible returns, ``0, 1/m, ..., `` up to the largest that any policy can reach.
+        Possible returns ``0, 1/m, 2/m, ...``, up to the largest over all policies.
     probabilities : array (..., K)
     """
 
-    values: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
+    values: FloatArray
+    probabilities: FloatArray
 
     @property
-    def mean(self) -> NDArray[np.float64]:
+    def mean(self) -> FloatArray:
         """Expected return, shape (...,)."""
-        mean: NDArray[np.float64] = self.probabilities @ self.values
+        mean: FloatArray = self.probabilities @ self.values
         return mean
 
     @property
-    def variance(self) -> NDArray[np.float64]:
+    def variance(self) -> FloatArray:
         """Variance of the return, shape (...,)."""
         deviations = self.values - self.mean[..., None]
-        variance: NDArray[np.float64] = (self.probabilities * deviations**2).sum(axis=-1)
+        variance: FloatArray = (self.probabilities * deviations**2).sum(axis=-1)
         return variance
 
 
 def return_distribution(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> ReturnDistribution:
-    """Law of the return by forward recursion over (state, return so far): O(H nnz(P) m H) a policy.
+    """Law of the return by forward recursion over (state, return so far), in O(H nnz(P) m H) per policy.
 
     Parameters
     ----------
     mdp : TabularMDP
-        Its rewards must lie on a lattice.
+        It must have a reward lattice.
     policy : Policy
     theta : array (..., dim)
 
     Raises
     ------
     InputError
-        If the rewards lie on no lattice; the message names one that does not fit.
+        If the MDP has no reward lattice; the message names a reward that does not fit.
     """
     theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
@@ -92,11 +93,11 @@ def return_law_columns(mdp: TabularMDP, pi: NDArray[Any]) -> NDArray[Any]:
     reach = mdp.largest_return_steps
     mass = np.repeat(mdp.initial[:, None, None], n_batch, axis=2)
     for h in range(mdp.horizon):
-        branches = mdp.reward_branches[h % len(mdp.reward_branches)]
-        taken = flat[h % len(flat)][branches.state_actions, None]
+        branches = stage(mdp.reward_branches, h)
+        taken = stage(flat, h)[branches.state_actions, None]
         shifted = np.zeros((len(branches.states), reach[h + 1] + 1, n_batch))
         for reward, members in branches.rewards:
-            # Beyond the reach there is no mass: those columns are zero.
+            # Columns beyond the reach hold no mass.
             width = max(0, min(mass.shape[1], shifted.shape[1] - reward))
             np.multiply(
                 mass[branches.states[members], :width],

@@ -1,8 +1,8 @@
 """Exact first and second moments of REINFORCE and GPOMDP, by recursions over the state.
 
-A trajectory enters REINFORCE through its return R and its score S = sum_h grad log pi(a_h|s_h). The recursion carries,
-for each state, E[R^i], E[R^i S] and E[R^i |S|^2] for i = 0, 1, 2: polynomials in what has been collected so far, so no
-lattice of rewards is needed. GPOMDP's estimate G = sum_h r_h S_h needs E[S], E|S|^2, E[G], E[G.S] and E|G|^2.
+REINFORCE needs of a trajectory its return R and its score S = sum_h grad log pi(a_h|s_h). For each state the recursion
+carries E[R^i], E[R^i S] and E[R^i |S|^2] of the steps so far, i = 0, 1, 2. These are moments, not laws, so no reward
+lattice is needed. GPOMDP's estimate G = sum_h r_h S_h needs E[S], E|S|^2, E[G], E[G.S] and E|G|^2.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.arrays import FloatArray, stage
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ def reinforce_moments(mdp: TabularMDP, policy: Policy, theta: FloatArray) -> Sco
     vectors = np.zeros((3, n_states, dim))
     norms = np.zeros((3, n_states))
     for h in range(mdp.horizon):
-        score, weight = scores[h % len(scores)], pi[h % len(pi)]
-        # Taking the action adds its score ...
+        score, weight = stage(scores, h), stage(pi, h)
+        # The action adds its score ...
         tilted = vectors[:, :, None, :] + returns[:, :, None, None] * score
         squared = (
             norms[:, :, None]
@@ -66,7 +65,7 @@ def reinforce_moments(mdp: TabularMDP, policy: Policy, theta: FloatArray) -> Sco
             + returns[:, :, None] * (score**2).sum(axis=-1)
         )
         taken = returns[:, :, None] * weight, tilted * weight[:, :, None], squared * weight
-        # ... and the outcome moves on and adds its reward.
+        # ... and the outcome adds its reward and leads to the next state.
         returns, vectors, norms = (_advance(mdp, h, x) for x in taken)
     return ScoreMoments(returns.sum(axis=1), vectors.sum(axis=1), norms.sum(axis=1))
 
@@ -82,7 +81,7 @@ def gpomdp_moments(
     policy : Policy
     theta : array (dim,)
     baselines : array (H,)
-        b_h, subtracted from the reward of each step.
+        b_h, subtracted from the reward of step h.
     """
     scores, pi = _scores(policy, theta)
     n_states, dim = mdp.n_states, policy.dim
@@ -90,7 +89,7 @@ def gpomdp_moments(
     score_sum, estimate = np.zeros((n_states, dim)), np.zeros((n_states, dim))
     score_norm, product, second = np.zeros(n_states), np.zeros(n_states), np.zeros(n_states)
     for h in range(mdp.horizon):
-        score, weight = scores[h % len(scores)], pi[h % len(pi)]
+        score, weight = stage(scores, h), stage(pi, h)
         squared = (score**2).sum(axis=-1)
         new_score = (score_sum[:, None] + mass[:, None, None] * score) * weight[..., None]
         new_norm = (
@@ -122,20 +121,18 @@ def _scores(policy: Policy, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _outcomes(mdp: TabularMDP, h: int, baseline: float) -> tuple[FloatArray, FloatArray]:
-    stage = h % len(mdp.probabilities)
-    return mdp.probabilities[stage], mdp.rewards[stage] - baseline
+    return stage(mdp.probabilities, h), stage(mdp.rewards, h) - baseline
 
 
 def _arrive(mdp: TabularMDP, h: int, carried: NDArray[Any]) -> FloatArray:
-    """Sum what outcomes (S, A, O, ...) carry by their next state, (S, ...)."""
-    successors = mdp.next_states[h % len(mdp.next_states)]
+    """Add up values of the outcomes, (S, A, O, ...), by next state, (S, ...)."""
     total = np.zeros((mdp.n_states, *carried.shape[3:]))
-    np.add.at(total, successors, carried)
+    np.add.at(total, stage(mdp.next_states, h), carried)
     return total
 
 
 def _advance(mdp: TabularMDP, h: int, taken: NDArray[Any]) -> FloatArray:
-    """Moments (3, S, A, ...) of powers of R to (3, S, ...) after the reward: R^i -> (R + r)^i."""
+    """Moments with R^i, (3, S, A, ...), to moments with (R + r)^i by next state, (3, S, ...)."""
     p, r = _outcomes(mdp, h, 0.0)
     tail = (1,) * (taken.ndim - 3)
     moved = []

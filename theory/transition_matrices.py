@@ -1,4 +1,4 @@
-"""Transition matrices: dense when small (one gemm beats everything), compressed rows when large."""
+"""Transition matrices: dense when small, where one matrix product is fastest, and compressed rows when large."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-Kernel: TypeAlias = NDArray[np.float64] | csr_array
+from theory.arrays import FloatArray, IntArray
 
-# Above this many entries a dense matrix that is mostly zeros costs more than its sparse form.
+Kernel: TypeAlias = FloatArray | csr_array
+
+# A larger matrix with a smaller share of non-zero entries is stored sparse.
 DENSE_ENTRIES = 2**14
 DENSE_SHARE = 0.2
 
 
 def build(values: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], shape: tuple[int, int]) -> Kernel:
-    """Matrix with `values` added up at (rows, columns); zeros are left out."""
+    """Matrix with `values` added up at (rows, columns)."""
     live = values > 0
     sparse = coo_array((values[live], (rows[live], columns[live])), shape=shape).tocsr()
     return _lighter(sparse)
 
 
 def transpose(kernel: Kernel) -> Kernel:
-    """Transposed copy, stored by rows as the products need it."""
+    """Transposed copy, stored by rows."""
     return kernel.T.tocsr() if isinstance(kernel, csr_array) else np.ascontiguousarray(kernel.T)
 
 
 def _lighter(sparse: csr_array) -> Kernel:
     entries = sparse.shape[0] * sparse.shape[1]
     if entries <= DENSE_ENTRIES or sparse.nnz > DENSE_SHARE * entries:
-        dense: NDArray[np.float64] = sparse.toarray()
+        dense: FloatArray = sparse.toarray()
         return dense
     return sparse
 
@@ -43,20 +45,20 @@ class RewardBranches:
     Attributes
     ----------
     states, state_actions : int arrays (n_branches,)
-        The state s, and the flat index of (s, a), that each branch leaves from.
+        The state s of each branch, and the flat index of its (s, a).
     rewards : tuple of (int, slice)
-        Each distinct reward, in steps of the lattice, and the branches that pay it.
+        Each distinct reward, in steps of the reward lattice, and the branches that pay it.
     successors : (S, n_branches) matrix
         p(s', r | s, a).
     totals : array (1, n_branches)
-        p(r | s, a): all that the last step needs.
+        p(r | s, a), which is enough for the last step.
     """
 
-    states: NDArray[np.int64]
-    state_actions: NDArray[np.int64]
+    states: IntArray
+    state_actions: IntArray
     rewards: tuple[tuple[int, slice], ...]
     successors: Kernel
-    totals: NDArray[np.float64]
+    totals: FloatArray
 
 
 def branch(probabilities: NDArray[Any], next_states: NDArray[Any], steps: NDArray[Any]) -> RewardBranches:

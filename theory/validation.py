@@ -1,25 +1,67 @@
-"""Checks and conversions of the arrays an MDP is built from; errors name the entry that is wrong."""
+"""Checks and conversions of arrays that users give; errors name the entry that is wrong."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 ROW_TOLERANCE = 1e-9
 
 
+def array_of(name: str, value: ArrayLike) -> NDArray[Any]:
+    """`value` as an array of any kind; rows of different lengths are refused."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise InputError(f"{name} must be an array of numbers, got rows of different lengths") from error
+
+
+def real_array(name: str, value: ArrayLike) -> FloatArray:
+    """Copy of `value` as floats.
+
+    Raises
+    ------
+    InputError
+        If it is complex, ragged, text, or of another kind.
+    """
+    given = array_of(name, value)
+    if given.dtype.kind == "c":
+        raise InputError(f"{name} must be real, got complex numbers; pass the real part only")
+    try:
+        if given.dtype.kind in "biufO":
+            return np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        pass
+    kind = type(given.item(0)).__name__ if given.size else given.dtype
+    raise InputError(f"{name} must be an array of numbers, got an entry of type {kind}")
+
+
+def require_finite(name: str, array: NDArray[Any]) -> None:
+    """Require finite entries; the error names the first one that is not."""
+    finite = np.isfinite(array)
+    if not finite.all():
+        raise InputError(f"{name} must be finite, got {first_entry(array, ~finite)}")
+
+
 def finite_array(name: str, value: ArrayLike) -> FloatArray:
     """Copy of `value` as floats, all of them finite."""
-    array = np.array(value, dtype=np.float64)
-    if not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0]
-        raise InputError(f"{name} must be finite, got {array[tuple(where)]} at {index_text(where)}")
+    array = real_array(name, value)
+    require_finite(name, array)
+    return array
+
+
+def positive_array(name: str, value: ArrayLike, remedy: str = "") -> FloatArray:
+    """Copy of `value` as floats, all of them positive and finite."""
+    array = real_array(name, value)
+    wrong = ~(np.isfinite(array) & (array > 0))
+    if wrong.any():
+        raise InputError(f"{name} must be positive and finite, got {first_entry(array, wrong)}{remedy}")
     return array
 
 
@@ -40,13 +82,13 @@ def check_rows(name: str, array: FloatArray) -> None:
 
 
 def check_stages(stages: tuple[int, ...], horizon: int) -> None:
-    """Require a leading stage axis, where there is one, to have one entry or one a step."""
+    """Require the leading stage axis, if there is one, to have length 1 or the horizon."""
     if stages and stages[0] not in (1, horizon):
         raise InputError(f"a leading stage axis must have length horizon = {horizon}, got {stages[0]}")
 
 
 def dense_rewards(rewards: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Give rewards a successor axis: (S, A) and (H, S, A) are told from (S, A, S) by their shape."""
+    """Give rewards a successor axis; their shape tells (S, A) and (H, S, A) from (S, A, S)."""
     n_states, n_actions = shape[-3], shape[-2]
     stage = shape[:-3]
     if rewards.shape[-3:] == (n_states, n_actions, n_states) and rewards.ndim in (3, 4):
@@ -59,18 +101,38 @@ def dense_rewards(rewards: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     )
 
 
+def reward_limits(reward_range: Any) -> tuple[float, float]:
+    """Lowest and highest reward as floats, after checking them."""
+    try:
+        low, high = map(float, reward_range)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not -math.inf < low < high < math.inf:
+        raise InputError(
+            f"reward_range must be (low, high) with low < high, got {reward_range!r}; "
+            "write for example reward_range=(-1, 1)"
+        )
+    return low, high
+
+
 def staged(array: NDArray[Any]) -> NDArray[Any]:
-    """Array with a leading stage axis, of length 1 where there was none."""
+    """Array with a leading stage axis; a new one has length 1."""
     return array if array.ndim == 4 else array[None]
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Array made contiguous and read-only."""
+    """Contiguous, read-only array."""
     array = np.ascontiguousarray(array)
     array.setflags(write=False)
     return array
 
 
 def index_text(where: Any) -> str:
-    """Index as it is written in an error: [2, 0]."""
+    """Index in the words of an error: [2, 0]."""
     return "[" + ", ".join(str(int(i)) for i in where) + "]"
+
+
+def first_entry(array: NDArray[Any], chosen: NDArray[np.bool_]) -> str:
+    """First chosen entry in the words of an error: 0.5 at [2, 0], or 0.5 of an array without axes."""
+    where = tuple(np.argwhere(chosen)[0])
+    return f"{array[where]:.16g} at {index_text(where)}" if where else f"{array:.16g}"

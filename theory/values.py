@@ -1,4 +1,4 @@
-"""Exact value, occupancy, gradient and Hessian of a policy, by dynamic programming over a whole batch at once."""
+"""Exact value, occupancy, gradient and Hessian of a batch of policies, by dynamic programming."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.validation import array_of, real_array, require_finite
 
 COMPLEX_STEP = 1e-30
 
@@ -36,7 +38,7 @@ def policy_value(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[A
 
 
 def policy_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
-    """Gradient of V, shape (..., dim), by the policy gradient theorem on the exact occupancy and action values."""
+    """Gradient of V, shape (..., dim), by the policy gradient theorem with exact occupancy and action values."""
     return value_and_gradient(mdp, policy, theta)[1]
 
 
@@ -49,12 +51,12 @@ def value_and_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> tup
     action_values, start_values = action_value_columns(mdp, pi)
     weights = np.zeros_like(pi)
     for h, flow in flow_columns(mdp, pi):
-        weights[h % len(pi)] += flow * action_values[h]
+        stage(weights, h)[...] += flow * action_values[h]
     gradient = policy.score_product(theta, probabilities, rows(weights, batch))
     return rows(mdp.initial @ start_values, batch), gradient
 
 
-def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[np.float64]:
+def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> FloatArray:
     """Hessian of V, shape (..., dim, dim): the complex step of the exact gradient, exact to rounding.
 
     References
@@ -63,7 +65,7 @@ def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray
     """
     theta = parameters(mdp, policy, theta)
     stepped = theta[..., None, :] + 1j * COMPLEX_STEP * np.eye(policy.dim)
-    hessian: NDArray[np.float64] = policy_gradient(mdp, policy, stepped).imag / COMPLEX_STEP
+    hessian: FloatArray = policy_gradient(mdp, policy, stepped).imag / COMPLEX_STEP
     return (hessian + hessian.swapaxes(-1, -2)) / 2
 
 
@@ -79,8 +81,8 @@ def expected_rewards(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArr
     """Expected reward of every step, shape (..., H); their sum is the value."""
     theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
-    rewards = mdp.expected_reward
-    means = [(flow * rewards[h % len(rewards)][:, :, None]).sum(axis=(0, 1)) for h, flow in flow_columns(mdp, pi)]
+    rewards = mdp.expected_reward[..., None]
+    means = [(flow * stage(rewards, h)).sum(axis=(0, 1)) for h, flow in flow_columns(mdp, pi)]
     return rows(np.stack(means), theta.shape[:-1])
 
 
@@ -89,13 +91,19 @@ def optimal_value(mdp: TabularMDP) -> float:
     value = np.zeros(mdp.n_states)
     shape = (mdp.n_states, mdp.n_actions)
     for h in reversed(range(mdp.horizon)):
-        stage = h % len(mdp.successor_kernels)
-        value = (mdp.expected_reward[stage] + (mdp.successor_kernels[stage] @ value).reshape(shape)).max(axis=1)
+        later = (stage(mdp.successor_kernels, h) @ value).reshape(shape)
+        value = (stage(mdp.expected_reward, h) + later).max(axis=1)
     return float(mdp.initial @ value)
 
 
 def parameters(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
-    """Theta as an array of floats (or complex numbers), after checking that the policy fits the MDP."""
+    """Theta as a finite array of floats or complex numbers, for a policy that must fit the MDP.
+
+    Raises
+    ------
+    InputError
+        If theta is not finite, or the policy has other states, actions or steps than the MDP.
+    """
     if (policy.n_states, policy.n_actions) != (mdp.n_states, mdp.n_actions):
         raise InputError(
             f"policy must have {mdp.n_states} states and {mdp.n_actions} actions as the MDP has, "
@@ -103,35 +111,41 @@ def parameters(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any
         )
     if policy.horizon not in (None, mdp.horizon):
         raise InputError(f"a time-dependent policy must have the MDP's horizon {mdp.horizon}, got {policy.horizon}")
-    theta = np.asarray(theta)
-    return theta if np.iscomplexobj(theta) else theta.astype(np.float64, copy=False)
+    given = array_of("theta", theta)
+    if given.dtype.kind not in "fc":
+        given = real_array("theta", given)
+    require_finite("theta", given)
+    return given if given.dtype.kind == "c" else given.astype(np.float64, copy=False)
 
 
 def action_value_columns(
     mdp: TabularMDP, pi: NDArray[Any], rewards: NDArray[Any] | None = None
 ) -> tuple[list[NDArray[Any]], NDArray[Any]]:
-    """Q_h of every step, each (S, A, B), and the state values (S, B) at the first step; pi is (1 or H, S, A, B).
+    """Q_h of every step, each (S, A, B), and the state values (S, B) at the first step.
 
-    Other rewards than the MDP's, (1 or H, S, A, B or 1), may be given.
+    Parameters
+    ----------
+    mdp : TabularMDP
+    pi : array (1 or H, S, A, B)
+    rewards : array (1 or H, S, A, B or 1), optional
+        By default those of the MDP.
     """
     paid = mdp.expected_reward[..., None] if rewards is None else rewards
     value = np.zeros((mdp.n_states, pi.shape[-1]), dtype=pi.dtype)
     action_values = []
     for h in reversed(range(mdp.horizon)):
-        stage = h % len(mdp.successor_kernels)
-        q = (mdp.successor_kernels[stage] @ value).reshape(pi.shape[1:])
-        q += paid[h % len(paid)]
-        value = np.einsum("sab,sab->sb", pi[h % len(pi)], q)
+        q = (stage(mdp.successor_kernels, h) @ value).reshape(pi.shape[1:])
+        q += stage(paid, h)
+        value = np.einsum("sab,sab->sb", stage(pi, h), q)
         action_values.append(q)
     return action_values[::-1], value
 
 
 def flow_columns(mdp: TabularMDP, pi: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Yield (step, probability of (s, a) at that step), each (S, A, B)."""
+    """Yield every step h and the probability of (s, a) at that step, (S, A, B)."""
     visits: NDArray[Any] = np.broadcast_to(mdp.initial[:, None], (mdp.n_states, pi.shape[-1]))
     for h in range(mdp.horizon):
-        flow = pi[h % len(pi)] * visits[:, None, :]
+        flow = stage(pi, h) * visits[:, None, :]
         yield h, flow
         if h + 1 < mdp.horizon:
-            kernel = mdp.predecessor_kernels[h % len(mdp.predecessor_kernels)]
-            visits = kernel @ flow.reshape(-1, flow.shape[-1])
+            visits = stage(mdp.predecessor_kernels, h) @ flow.reshape(-1, flow.shape[-1])

@@ -1,7 +1,7 @@
 """Exact law of the votes on a pair of trajectories, and of the value difference they are turned into.
 
-A pair enters the votes only through the difference delta of its two returns. So everything about the votes is a table
-with one row a reachable delta, built once; the policies enter later, as the law of delta.
+The votes on a pair depend only on the difference delta of its two returns. So their law is a table with one row per
+possible delta, built once. The policies decide the law of delta.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
+from theory.arrays import FloatArray
 from theory.errors import InputError, require_kind
 from theory.inversions import Inversion, Trimmed
 from theory.links import Link
 from theory.mdp import TabularMDP
 
-FloatArray = NDArray[np.float64]
-
-# Counts are 64-bit integers.
+# Vote and pair counts are 64-bit integers.
 LARGEST_COUNT = 2**62
 # Numbers in a table of votes: 800 MB.
 LARGEST_TABLE = 10**8
@@ -30,26 +29,26 @@ LARGEST_TABLE = 10**8
 
 @dataclass(frozen=True)
 class VoteModel:
-    """How a panel votes on a pair, and how its votes are read.
+    """How the raters vote on a pair, and how their votes are read.
 
     Parameters
     ----------
     link : Link
-        The link sigma that the algorithm inverts.
+        Link sigma that the algorithm inverts.
     n_queries : int or inf
-        Votes a pair, M.
+        Votes per pair, M.
     inversion : Inversion, default Trimmed()
         How a vote count becomes a value.
     rater_link : Link, optional
-        The link the raters really use; by default the one inverted. Another one is a fault to be studied.
+        Link of the raters; by default `link`. Another one models a wrong link.
     repeated : bool, default False
-        Whether the M votes of a pair are one rater's, repeated: perfectly correlated. Also a fault to be studied.
+        Whether the M votes of a pair are one rater's vote, repeated. This models perfectly correlated votes.
 
     Raises
     ------
     InputError
-        If a link is none, or `n_queries` not a whole number of at least 1 or infinity, or infinite for a repeated
-        rater.
+        If `link` or `rater_link` is not a Link, if `n_queries` is not a whole number of at least 1 or infinity, or if
+        it is infinite and `repeated`.
     """
 
     link: Link
@@ -64,11 +63,11 @@ class VoteModel:
             require_kind("rater_link", self.rater_link, Link, "Logistic()")
         require_count("n_queries", self.n_queries)
         if self.repeated and math.isinf(self.n_queries):
-            raise InputError("n_queries must be finite when one rater's vote is repeated, got inf; 1 says the same")
+            raise InputError("n_queries must be finite when one rater's vote is repeated, got inf; 1 has the same law")
 
     @property
     def raters(self) -> Link:
-        """The link the raters use."""
+        """Link of the raters."""
         return self.rater_link or self.link
 
     def table(self, mdp: TabularMDP) -> VoteTable:
@@ -77,16 +76,17 @@ class VoteModel:
         Raises
         ------
         InputError
-            If the rewards lie on no lattice, the link saturates on [-H, H], or the trim is out of its range.
+            If the MDP has no reward lattice, the link saturates on [-H, H], the trim is out of its range, or the table
+            is too large.
         """
         return _vote_table(self, mdp.require_lattice(), mdp.largest_return_steps[-1], mdp.horizon)
 
     def read(self, counts: FloatArray, horizon: int) -> FloatArray:
-        """Values f(b) of vote counts b, any shape; n_queries must be finite."""
+        """Values f(b) of vote counts b, any shape. `n_queries` must be finite."""
         return self.inversion.values(self.link, counts, int(self.n_queries), horizon)
 
     def read_limit(self, differences: FloatArray, horizon: int) -> FloatArray:
-        """Values that infinitely many independent votes give to differences of returns."""
+        """Values read from infinitely many independent votes, for differences of returns."""
         self.inversion.check(self.link, horizon)
         if self.rater_link is None and self.inversion.consistent:
             return differences
@@ -95,20 +95,20 @@ class VoteModel:
 
 @dataclass(frozen=True, eq=False)
 class VoteTable:
-    """What is read from the votes on a pair, for every possible difference of returns.
+    """Law of the value f read from the votes on a pair, for every possible difference of returns.
 
     Attributes
     ----------
     differences : array (n_differences,)
         Possible delta = R1 - R0, ascending.
     outcomes : array (n_outcomes,)
-        Distinct values f that can be read.
+        Possible values f.
     probabilities : array (n_differences, n_outcomes) or None
-        P(f | delta); None stands for the identity (outcome k is what is always read at delta k).
+        P(f | delta). None stands for the identity: at delta number k, f is outcome number k.
     mean, variance : arrays (n_differences,)
         E[f | delta] and Var[f | delta].
     clipped : array (n_differences,)
-        Probability that the vote share lies at the trim or beyond it.
+        Probability that the vote share is at the trim or beyond it.
     """
 
     differences: FloatArray
@@ -126,7 +126,7 @@ class VoteTable:
 
     @property
     def bias(self) -> FloatArray:
-        """Link-inversion bias b_M(delta) = E[f | delta] - delta of every difference."""
+        """Link-inversion bias b_M(delta) = E[f | delta] - delta, for every delta."""
         return self.mean - self.differences
 
     @property
@@ -145,18 +145,18 @@ class VoteTable:
 
 
 def return_table(mdp: TabularMDP) -> VoteTable:
-    """Table of the feedback that shows the returns themselves: f = delta.
+    """Table of feedback that shows the returns: f = delta.
 
     Raises
     ------
     InputError
-        If the rewards lie on no lattice.
+        If the MDP has no reward lattice.
     """
     return _identity_table(mdp.require_lattice(), mdp.largest_return_steps[-1])
 
 
 def bias_at(model: VoteModel, difference: ArrayLike, horizon: int) -> FloatArray:
-    """Link-inversion bias E[f | delta] - delta at differences of returns, an exact finite sum.
+    """Link-inversion bias E[f | delta] - delta at differences of returns, as an exact finite sum.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def bias_at(model: VoteModel, difference: ArrayLike, horizon: int) -> FloatArray
     difference : array (...,)
         delta, in [-H, H].
     horizon : int
-        H, for the trim's range.
+        H, which bounds the trim.
     """
     differences = np.asarray(difference, dtype=np.float64)
     if math.isinf(model.n_queries):
@@ -173,14 +173,16 @@ def bias_at(model: VoteModel, difference: ArrayLike, horizon: int) -> FloatArray
     return np.asarray((law @ values).reshape(differences.shape) - differences)
 
 
-def require_count(name: str, value: float) -> None:
+def require_count(name: str, value: Any) -> None:
     """Require a whole number of at least 1, or infinity.
 
     Raises
     ------
     InputError
+        If it is anything else, or finite and above 2^62.
     """
-    if not (value >= 1 and (math.isinf(value) or float(value).is_integer())):
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (number and value >= 1 and (math.isinf(value) or float(value).is_integer())):
         raise InputError(f"{name} must be a whole number of at least 1 or math.inf, got {value}")
     if LARGEST_COUNT < value < math.inf:
         raise InputError(f"{name} must be at most {LARGEST_COUNT} or math.inf, got {value:g}; math.inf is exact")
@@ -208,7 +210,7 @@ def _vote_table(model: VoteModel, lattice: int, n_steps: int, horizon: int) -> V
             f"returns, got {model.n_queries:g}; math.inf is exact and costs nothing"
         )
     values, count_law, clips = _reading(model, differences, horizon)
-    # Counts that are read alike (at the trim) are one outcome.
+    # Counts with the same value, such as those at the trim, are one outcome.
     outcomes, group = np.unique(values, return_inverse=True)
     law = np.zeros((differences.size, outcomes.size))
     np.add.at(law.T, group, count_law.T)
@@ -218,7 +220,7 @@ def _vote_table(model: VoteModel, lattice: int, n_steps: int, horizon: int) -> V
 
 
 def _reading(model: VoteModel, differences: FloatArray, horizon: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Value read from each vote count, law of the count at each difference (n_differences, counts), who is clipped."""
+    """Value of each vote count, law of the count (n_differences, counts), and whether each count is clipped, 0 or 1."""
     n = int(model.n_queries)
     counts = np.array([0.0, n]) if model.repeated else np.arange(n + 1.0)
     law = _binomial(1 if model.repeated else n, np.asarray(model.raters.probability(differences)))
@@ -235,6 +237,6 @@ def _binomial(n: int, p: FloatArray) -> FloatArray:
     b = np.arange(n + 1)
     log_count = gammaln(n + 1) - gammaln(b + 1) - gammaln(n - b + 1)
     pmf = np.exp(log_count + xlogy(b, p[:, None]) + xlog1py(n - b, -p[:, None]))
-    # gammaln of large arguments carries a relative error that is common to the row.
+    # The relative error of gammaln for large arguments is common to the row.
     normalised: FloatArray = pmf / pmf.sum(axis=1, keepdims=True)
     return normalised

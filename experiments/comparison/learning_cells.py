@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from numpy.random import SeedSequence
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from estimators import Ascent, PreferenceFeedback, ascend
@@ -20,8 +19,7 @@ from experiments.catalogue.method import Method
 from experiments.catalogue.setting_grid import GridIndex, SettingGrid
 from experiments.comparison.budget import Budget
 from theory import InputError, Link, VoteModel, policy_value
-
-FloatArray = NDArray[np.float64]
+from theory.arrays import FloatArray
 
 # Settings are scored by the mean value over this share of the iterations, the last.
 SCORED = 0.1

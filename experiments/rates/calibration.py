@@ -16,9 +16,9 @@ from experiments.catalogue.shipped_claims import REPLICATES, Preset, sharpened_c
 from experiments.rates.run_claims import DEFAULT_PLAN
 from experiments.statistics.power_law import fit_slopes
 from experiments.statistics.sequential import SequentialPlan, judge_batch
+from theory.arrays import FloatArray
 from theory.errors import InputError
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 COVERAGE_LIMITS = (0.93, 0.97)

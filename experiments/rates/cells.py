@@ -10,7 +10,6 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 from numpy.random import SeedSequence
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from estimators import Ascent, PreferenceFeedback, StackedFeedback, ascend
@@ -22,8 +21,7 @@ from experiments.catalogue.method import Method
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from theory import VoteModel, difference_law, return_distribution
-
-FloatArray = NDArray[np.float64]
+from theory.arrays import FloatArray
 
 # Replicates of a cell.
 BLOCK = 32

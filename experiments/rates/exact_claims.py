@@ -12,7 +12,6 @@ from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from estimators import Blocks, GradientMoments, ZerothOrder
 from estimators.feedback import ExactFeedback, preferences
@@ -21,9 +20,8 @@ from experiments.catalogue.instances import bandits
 from experiments.catalogue.links import HORIZON, boundary_model, scaled_link
 from experiments.catalogue.lookup import find
 from theory import CircularPolicy, Logistic, Probit, Trimmed, VoteModel, policy_gradient
+from theory.arrays import FloatArray
 from theory.votes import bias_at
-
-FloatArray = NDArray[np.float64]
 
 CERTIFICATE = "theory.bounds.certificate, parts (a) and (b)"
 DELTA_METHOD = "delta method for the inverted link, trim below sigma(-H)"

@@ -7,7 +7,7 @@ import math
 from estimators.feedback import preferences
 from experiments.catalogue.claims import Point
 from experiments.catalogue.instance import Instance
-from theory import Bound, certificate, optimal_value, prediction
+from theory import Bound, certificate, optimal_value
 
 
 def bound_point(instance: Instance, point: Point, start_value: float, smoothness: float, *, proved: bool) -> Bound:
@@ -25,8 +25,7 @@ def bound_point(instance: Instance, point: Point, start_value: float, smoothness
         Whether the smoothness is proved: the result is then a certificate, and the step must be at most 1 / (4 L d).
     """
     table = preferences(math.inf, point.n_queries, instance.link).table(instance.mdp)
-    formula = certificate if proved else prediction
-    return formula(
+    return certificate(
         value_gap=optimal_value(instance.mdp) - start_value,
         dim=instance.policy.dim,
         smoothness=smoothness,
@@ -36,4 +35,5 @@ def bound_point(instance: Instance, point: Point, start_value: float, smoothness
         n_pairs=point.n_pairs,
         inversion_bias=table.largest_bias,
         second_moment=table.largest_second_moment,
+        proved=proved,
     )

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, name_of
@@ -18,8 +17,7 @@ from experiments.rates.point_bounds import bound_point
 from experiments.statistics.power_law import PowerLawFit, fit_power_law
 from experiments.statistics.verdicts import Verdict, judge
 from theory import SHARPENED_RATE, policy_gradient, smoothness_bound
-
-FloatArray = NDArray[np.float64]
+from theory.arrays import FloatArray
 
 N_BOOTSTRAP = 2000
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, name_of
@@ -19,9 +18,8 @@ from experiments.running.execution import Execution
 from experiments.statistics.power_law import fit_power_law
 from experiments.statistics.sequential import SequentialPlan, SequentialResult, judge_sequentially
 from experiments.statistics.verdicts import Outcome, judge
+from theory.arrays import FloatArray
 from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 # Looks at one, two and four times the replicates that a claim starts from.
 DEFAULT_PLAN = SequentialPlan((8, 16, 32), until_tight=True)

@@ -59,6 +59,9 @@ class Execution:
             raise InputError(f"jobs must be -1 or from 1 to {MOST_JOBS}, got {self.jobs}; -1 takes one a core")
         if self.backend not in get_args(Backend):
             raise InputError(f"backend must be one of {', '.join(get_args(Backend))}, got {self.backend!r}")
+        if self.cache is not None:
+            # Workers may have another working folder.
+            object.__setattr__(self, "cache", Path(self.cache).absolute())
         package = NEEDS.get(self.backend)
         if package and importlib.util.find_spec(package) is None:
             raise InputError(

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 # Samples up to which all flips of their signs are tried, and the number drawn beyond, each with its mirror image.
 MOST_ENUMERATED, N_DRAWN = 20, 2**17

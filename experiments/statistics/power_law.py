@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 TWO_SIDED_LEVEL = 0.95
 

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from experiments.statistics.power_law import PowerLawFit, fit_power_law
 from experiments.statistics.verdicts import Outcome, PValues, RateClaim, Verdict, adjust_family, decide, p_values
+from theory.arrays import FloatArray
 from theory.errors import InputError
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 

@@ -8,12 +8,11 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import stdtr
 
+from theory.arrays import FloatArray
 from theory.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 
 class Outcome(StrEnum):

@@ -6,12 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from theory import Link, Logistic, TabularMDP, chain
 from theory.dpo_optimum import dpo_optimum
-
-FloatArray = NDArray[np.float64]
 
 BETAS = (0.1, 0.3, 1.0, 3.0)
 NOISES = tuple(float(noise) for noise in np.linspace(0, 1, 11))

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.catalogue.links import HORIZON, boundary_model, scaled_link
 from theory import LINKS, Link, VoteModel
 from theory.links import inverse_curvature
 from theory.votes import bias_at
-
-FloatArray = NDArray[np.float64]
 
 VOTES = tuple(int(m) for m in 2 ** np.arange(2, 15))
 # Where the interior bias is read, as a share of H; away from 0, where it vanishes for symmetric links.

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.catalogue.instance import Instance
 from experiments.studies.reward_errors import learn_rewards
 from theory import Link, TabularMDP, VoteModel, optimal_value, policy_value
+from theory.arrays import FloatArray
 from theory.batching import columns
 from theory.kl_control import soft_optimum
 from theory.values import action_value_columns
-
-FloatArray = NDArray[np.float64]
 
 PRESSURES = tuple(np.geomspace(0.03, 100, 15).tolist())
 

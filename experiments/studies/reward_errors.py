@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from estimators import Ppo, PreferenceFeedback, RewardModel, Streams, ascend
 from estimators.learners import Update
@@ -15,12 +14,11 @@ from estimators.preference_data import collect
 from experiments.catalogue.instance import Instance
 from experiments.studies.replicates import batches
 from theory import Link, Policy, TabularMDP, TabularSoftmax, VoteModel, additive_moments, reward_error
+from theory.arrays import FloatArray
 from theory.batching import columns
 from theory.kl_control import soft_optimum
 from theory.likelihood import SMALLEST_PROBABILITY
 from theory.values import action_value_columns, flow_columns
-
-FloatArray = NDArray[np.float64]
 
 LOG_ODDS = tuple(np.linspace(0, 4, 9).tolist())
 CHECKPOINTS = 16

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from estimators import ZerothOrder
@@ -28,8 +27,7 @@ from experiments.catalogue.method import Method
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from theory import InputError, policy_gradient
-
-FloatArray = NDArray[np.float64]
+from theory.arrays import FloatArray
 
 RADII = np.geomspace(0.03, 10.0, 19)
 

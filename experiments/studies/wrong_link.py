@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.links import matched_link
@@ -20,8 +19,7 @@ from experiments.running.execution import Execution
 from experiments.statistics.intervals import MeanInterval, mean_interval, paired_differences, sign_flip_test
 from experiments.statistics.verdicts import holm
 from theory import LINKS, InputError, optimal_value, policy_value
-
-FloatArray = NDArray[np.float64]
+from theory.arrays import FloatArray
 
 WRONG_LINK_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-offline", "ppo-online", "dpo-early", "dpo-online")
 

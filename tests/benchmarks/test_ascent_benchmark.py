@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.random import Generator
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from estimators import Streams, ascend, zpg
 from theory import CircularPolicy, Logistic, TabularMDP, garnet
+from theory.arrays import FloatArray
 
 MDP = garnet(5, 3, 3, 5, np.random.default_rng(57))
 POLICY = CircularPolicy(5, 3, 1.0)
@@ -77,7 +77,7 @@ def literal() -> None:
         theta = theta + STEP * theta.size / RADIUS * difference * v
 
 
-def rollout(mdp: TabularMDP, theta: NDArray[np.float64], rng: Generator) -> NDArray[np.float64]:
+def rollout(mdp: TabularMDP, theta: FloatArray, rng: Generator) -> FloatArray:
     """Returns of 1000 trajectories, one step at a time for all of them."""
     logits = np.cos(theta[:, None] - 2 * np.pi * np.arange(mdp.n_actions) / mdp.n_actions)
     odds = np.exp(logits)

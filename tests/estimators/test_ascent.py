@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from estimators import ExactFeedback, Sphere, Streams, ZerothOrder, ascend, zbcpg, zpg
 from estimators.zeroth_order import GradientEstimator
@@ -16,6 +15,7 @@ from theory import (
     CircularPolicy,
     InputError,
     Logistic,
+    LogLinearSoftmax,
     Policy,
     TabularMDP,
     TabularSoftmax,
@@ -24,8 +24,8 @@ from theory import (
     policy_value,
     smoothness_bound,
 )
+from theory.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
 MDP = garnet(4, 3, 2, 4, np.random.default_rng(5))
 POLICY = CircularPolicy(4, 3, 1.2)
 SETTINGS: dict[str, Any] = {"radius": 0.3, "n_pairs": 20, "n_queries": 5, "link": Logistic(2.0)}
@@ -181,7 +181,7 @@ def test_the_start_is_left_as_it_was_and_may_be_a_list() -> None:
     np.testing.assert_array_equal(found.theta, listed.theta)
 
 
-@pytest.mark.parametrize("n", [0, -1, 2.0, "3"])
+@pytest.mark.parametrize("n", [0, -1, 2.0, "3", True])
 def test_number_of_iterations_must_be_a_positive_integer(n: Any) -> None:
     with pytest.raises(InputError, match=rf"n_iterations must be an integer of at least 1, got {n!r}"):
         ascend(MDP, POLICY, zpg(**SETTINGS), start(), n, 0.1, np.random.default_rng(0))
@@ -198,7 +198,43 @@ def test_a_start_of_another_length_is_refused() -> None:
         ascend(MDP, POLICY, zpg(**SETTINGS), np.zeros((2, 5)), 3, 0.1, np.random.default_rng(0))
 
 
-def test_parameters_that_overflow_are_said_to() -> None:
+@pytest.mark.parametrize("step", [1e300, 1e308])
+def test_parameters_that_overflow_are_said_to(step: float) -> None:
+    """With a step of 1e300 the parameters stay finite, but their squares do not."""
     steep = zpg(**{**SETTINGS, "radius": 1e-3})
-    with np.errstate(over="ignore"), pytest.raises(FloatingPointError, match="the step size is far too large"):
-        ascend(MDP, POLICY, steep, start(), 1, 1e308, np.random.default_rng(0))
+    said = "^parameters overflowed in iteration 1; the step size is far too large$"
+    with np.errstate(over="ignore"), pytest.raises(FloatingPointError, match=said):
+        ascend(MDP, POLICY, steep, start(), 3, step, np.random.default_rng(0))
+
+
+def test_large_parameters_below_the_limit_are_left_alone() -> None:
+    policy = TabularSoftmax(4, 3)
+    found = ascend(MDP, policy, TrueGradient(), np.zeros(12), 2, 1e140, np.random.default_rng(0))
+    assert 1e130 < np.abs(found.theta).max() < 1e145
+    assert np.isfinite(found.values).all()
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run() -> None:
+    """Logits of 1e160 times 1e149 overflow; the estimator itself would return 0 for ever."""
+
+    class Idle(TrueGradient):
+        def estimate(self, *given: Any) -> FloatArray:
+            return np.zeros_like(given[2])
+
+    policy = LogLinearSoftmax(np.random.default_rng(0).normal(size=(4, 3, 2)) * 1e160)
+    said = "^gradient not finite in iteration 1; lower step_size or check the policy$"
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=said):
+        ascend(MDP, policy, Idle(), np.full(2, 1e149), 3, 0.1, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("theta", "said"),
+    [
+        ([0.0, 0.0, math.nan, 0.0], r"theta must be finite, got nan at \[2\]"),
+        ([0.0, 0.0, 0.0, -1e200], r"theta must be at most 1e\+150 in size, got -1e\+200 at \[3\]"),
+        (np.full(4, 1j), "theta must be real, got complex numbers; pass the real part only"),
+    ],
+)
+def test_starts_that_cannot_be_are_refused(theta: Any, said: str) -> None:
+    with pytest.raises(InputError, match=f"^{said}$"):
+        ascend(MDP, POLICY, TrueGradient(), theta, 3, 0.1, np.random.default_rng(0))

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from estimators import (
     Dpo,
@@ -29,6 +28,7 @@ from estimators import (
 from estimators.learners import update_of
 from estimators.preference_data import collect
 from theory import InputError, Logistic, TabularSoftmax, VoteModel, garnet, policy_gradient, policy_value
+from theory.arrays import FloatArray
 
 MDP = garnet(3, 2, 2, 4, np.random.default_rng(3), lattice=2)
 POLICY = TabularSoftmax(3, 2)
@@ -44,7 +44,7 @@ LEARNERS: dict[str, Learner] = {
 BY_LEARNER = pytest.mark.parametrize("name", LEARNERS)
 
 
-def thetas(*batch: int) -> NDArray[np.float64]:
+def thetas(*batch: int) -> FloatArray:
     return np.random.default_rng(1).standard_normal((*batch, POLICY.dim))
 
 
@@ -89,7 +89,7 @@ def test_it_learns_from_votes_alone_what_they_cost(name: str) -> None:
 @pytest.mark.parametrize("estimator", [ExactGradient(), LEARNERS["dpo"], LEARNERS["ppo"]], ids=["exact", "dpo", "ppo"])
 def test_observers_see_what_every_iteration_led_to(estimator: Any) -> None:
     """Values recorded are of the iterates before: observed at t is the start of t + 1. A shift by one would show."""
-    seen: list[tuple[int, NDArray[np.float64], Any]] = []
+    seen: list[tuple[int, FloatArray, Any]] = []
     run = ascend(MDP, POLICY, estimator, thetas(2), 4, 0.3, generator(), lambda *found: seen.append(found))
     assert [t for t, _, _ in seen] == [1, 2, 3, 4]
     path = np.stack([thetas(2)] + [theta for _, theta, _ in seen])
@@ -112,7 +112,7 @@ def test_a_row_is_the_single_run_on_the_same_votes(name: str, monkeypatch: pytes
     """Votes written down beforehand leave no chance: data, fits and steps of a row must not see its neighbours'."""
     written = [collect(MDP, POLICY, thetas(2, 3), ORACLE, 1, Streams.of(np.random.default_rng(t))) for t in range(3)]
 
-    def run(at: tuple[int, ...]) -> NDArray[np.float64]:
+    def run(at: tuple[int, ...]) -> FloatArray:
         calls = count()
 
         def retell(*_: object) -> PreferenceData:
@@ -141,7 +141,7 @@ def test_pairs_of_a_row_have_the_law_of_a_single_run() -> None:
     alone = collect(MDP, POLICY, both[:, 0], ORACLE, 1, Streams.of(np.random.default_rng(2)))
     weights = MDP.expected_reward.ravel() + np.linspace(0, 0.1, MDP.expected_reward.size)
 
-    def told(visits: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    def told(visits: FloatArray, shares: FloatArray) -> FloatArray:
         return np.asarray((np.abs(visits @ weights) * (1 + shares)).sum(axis=-1))
 
     first, other = told(together.visits[:, 0], together.shares[:, 0]), told(alone.visits, alone.shares)
@@ -154,7 +154,7 @@ def test_pairs_of_a_row_have_the_law_of_a_single_run() -> None:
 
 
 @pytest.mark.parametrize("beta", [np.ones(3), np.ones((2, 1))])
-def test_a_beta_that_does_not_fit_the_batch_is_refused(beta: NDArray[np.float64]) -> None:
+def test_a_beta_that_does_not_fit_the_batch_is_refused(beta: FloatArray) -> None:
     with pytest.raises(InputError, match=r"beta must broadcast against the batch \(2,\) of theta, got shape \("):
         ascend(MDP, POLICY, Dpo(ORACLE, beta), thetas(2), 1, 0.1, generator())
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import chdtri, ndtri
 
 from estimators import (
@@ -58,11 +57,11 @@ from theory import (
     policy_value,
     return_distribution,
 )
+from theory.arrays import FloatArray
 from theory.common_random_numbers import coupled_difference_law
 from theory.score_moments import gpomdp_moments, reinforce_moments
 from theory.votes import bias_at
 
-FloatArray = NDArray[np.float64]
 Case = dict[str, Any]
 
 FALSE_ALARM = 1e-6 / 500

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from estimators import ExactGradient, Ppo, PreferenceFeedback, RewardModel, Streams, ascend
 from estimators.ppo import PpoUpdate
@@ -24,6 +23,7 @@ from theory import (
     policy_gradient,
     policy_value,
 )
+from theory.arrays import FloatArray
 
 MDP = garnet(4, 3, 2, 5, np.random.default_rng(3), lattice=2)
 POLICY, TIMED = TabularSoftmax(4, 3), TabularSoftmax(4, 3, horizon=5)
@@ -177,7 +177,7 @@ def test_later_steps_follow_the_clipped_surrogate(policy: Policy, seed: int, siz
     old = policy.probabilities(theta)
     advantages, flow = by_loop(np.broadcast_to(old, (5, 4, 3)))
 
-    def surrogate(at: NDArray[np.float64]) -> float:
+    def surrogate(at: FloatArray) -> float:
         ratio = policy.probabilities(at) / old
         return float((flow * np.minimum(ratio * advantages, np.clip(ratio, 1 - clip, 1 + clip) * advantages)).sum())
 
@@ -188,7 +188,7 @@ def test_later_steps_follow_the_clipped_surrogate(policy: Policy, seed: int, siz
     np.testing.assert_allclose((second - first) / size, slopes, rtol=0, atol=1e-7)
 
 
-def by_loop(pi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def by_loop(pi: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Advantages under the true rewards and probabilities of (step, state, action), outcome by outcome."""
     q, flow = np.zeros((5, 4, 3)), np.zeros((5, 4, 3))
     value, visits = np.zeros(4), MDP.initial.copy()
@@ -274,9 +274,9 @@ def test_advantages_need_two_whole_trajectories(count: object) -> None:
 def test_pairs_come_from_the_start_or_online_from_the_current_policy(
     online: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[NDArray[np.float64]] = []
+    asked: list[FloatArray] = []
 
-    def listen(mdp: object, policy: object, theta: NDArray[np.float64], *rest: object) -> object:
+    def listen(mdp: object, policy: object, theta: FloatArray, *rest: object) -> object:
         asked.append(theta.copy())
         return collect(mdp, policy, theta, *rest)  # type: ignore[arg-type]
 

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from numpy.typing import NDArray
 
 from estimators import PreferenceData, PreferenceFeedback, RewardModel, Streams
 from estimators.preference_data import collect
@@ -24,6 +23,7 @@ from theory import (
     garnet,
     reward_error,
 )
+from theory.arrays import FloatArray
 
 MDP = garnet(4, 3, 2, 5, np.random.default_rng(3), lattice=2)
 POLICY = TabularSoftmax(4, 3)
@@ -107,7 +107,7 @@ def test_errors_say_what_to_do() -> None:
 
 @pytest.mark.parametrize("start", [None, np.arange(6.0)], ids=["from zero", "from elsewhere"])
 @pytest.mark.parametrize("name", LINKS)
-def test_infinitely_many_votes_leave_alone_what_they_do_not_tell(name: str, start: NDArray[np.float64] | None) -> None:
+def test_infinitely_many_votes_leave_alone_what_they_do_not_tell(name: str, start: FloatArray | None) -> None:
     """A feature never seen and one that the others determine: a singular search would wander there, by up to 100."""
     rng, rewards = np.random.default_rng(0), np.array([0.3, -0.2, 0.5, 0.1, 0.0, 0.0])
     visits = rng.integers(-3, 4, (400, 6)).astype(float)
@@ -136,7 +136,7 @@ def test_the_other_links_satisfy_the_score_equation_of_counts(name: str) -> None
     counts = rng.binomial(m, link.probability(visits @ [0.5, -0.3, 0.8, 0.1]))
     found = RewardModel(link, ridge).fit(PreferenceData(visits, counts / m, m))
 
-    def log_posterior(rewards: NDArray[np.float64]) -> float:
+    def log_posterior(rewards: FloatArray) -> float:
         p = link.probability(visits @ rewards)
         return float((counts * np.log(p) + (m - counts) * np.log1p(-p)).sum() - ridge / 2 * (rewards**2).sum())
 

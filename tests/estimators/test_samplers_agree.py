@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from estimators import (
     Blocks,
@@ -43,8 +42,8 @@ from theory import (
     policy_value,
     return_distribution,
 )
+from theory.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
 AnyFeedback = PreferenceFeedback | ReturnFeedback
 
 FALSE_ALARM = 1e-6 / 500

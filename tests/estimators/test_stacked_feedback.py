@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from estimators import ExactFeedback, ReturnFeedback, Sphere, Streams, ZerothOrder, ascend
+from estimators import Blocks, ExactFeedback, ReturnFeedback, Sphere, Streams, ZerothOrder, ascend
 from estimators.feedback import preferences
 from estimators.stacked_feedback import StackedFeedback
-from theory import CircularPolicy, InputError, Logistic, Trimmed, VoteModel, garnet
+from theory import CircularPolicy, HaldaneAnscombe, InputError, Logistic, MajoritySign, Trimmed, VoteModel, garnet
 
 MDP = garnet(4, 2, 2, 3, np.random.default_rng(1))
 POLICY = CircularPolicy(4, 2, 1.0)
@@ -20,11 +20,11 @@ THETA = np.random.default_rng(2).uniform(0, 6, (3, 5, 4))
 
 
 def test_moments_are_those_of_each_member():
-    panels = StackedFeedback(MEMBERS).moments(MDP, POLICY, THETA + 0.3, THETA)
+    stacked = StackedFeedback(MEMBERS).moments(MDP, POLICY, THETA + 0.3, THETA)
     for k, member in enumerate(MEMBERS):
         alone = member.moments(MDP, POLICY, THETA[k] + 0.3, THETA[k])
         for name in ("exact", "mean", "variance_trajectory", "variance_query", "clip_rate"):
-            np.testing.assert_allclose(getattr(panels, name)[k], getattr(alone, name), rtol=1e-12, atol=1e-15)
+            np.testing.assert_allclose(getattr(stacked, name)[k], getattr(alone, name), rtol=1e-12, atol=1e-15)
 
 
 def test_draws_have_the_law_of_each_member():
@@ -44,9 +44,72 @@ def test_costs_are_listed_by_member():
     assert ZerothOrder(Sphere(), ReturnFeedback(np.array(math.inf)), 0.1).n_votes == 0
 
 
-def test_panels_need_the_law_sampler():
-    with pytest.raises(InputError, match="sampler='law'"):
-        StackedFeedback((preferences(5, 5, LINK, sampler="rollout"),))
+@pytest.mark.parametrize("inversion", [MajoritySign(), HaldaneAnscombe()])
+def test_every_member_reads_its_votes_with_another_inversion(inversion):
+    stacked = StackedFeedback(MEMBERS).reading(inversion)
+    assert [member.votes.inversion for member in stacked.members] == [inversion] * 3
+    found = stacked.moments(MDP, POLICY, THETA + 0.3, THETA)
+    for k, member in enumerate(MEMBERS):
+        alone = member.reading(inversion).moments(MDP, POLICY, THETA[k] + 0.3, THETA[k])
+        np.testing.assert_allclose(found.mean[k], alone.mean, rtol=1e-12)
+    changed = found.mean - StackedFeedback(MEMBERS).moments(MDP, POLICY, THETA + 0.3, THETA).mean
+    assert np.abs(changed).max() > 1e-3
+
+
+def test_gradient_moments_are_those_of_each_member():
+    """The directions are one more axis before that of the members; as many directions as members must not matter."""
+    for directions in (Blocks(1), Blocks(2), Sphere()):
+        stacked = ZerothOrder(directions, StackedFeedback(MEMBERS), 0.1)
+        found = stacked.moments(MDP, POLICY, THETA, np.random.default_rng(4))
+        for k, member in enumerate(MEMBERS):
+            alone = ZerothOrder(directions, member, 0.1).moments(MDP, POLICY, THETA[k], np.random.default_rng(4))
+            for name in ("mean", "bias_inversion", "variance_trajectory", "variance_query", "mse"):
+                np.testing.assert_allclose(getattr(found, name)[k], getattr(alone, name), rtol=1e-10, atol=1e-13)
+
+
+def test_several_directions_are_averaged():
+    """As many directions as members. z-test of the mean of 4,000 estimates: false alarm 2e-9 a number (6 sigma)."""
+    many = np.broadcast_to(THETA[:, :1], (3, 4000, 4))
+    estimator = ZerothOrder(Blocks(2), StackedFeedback(MEMBERS), 0.5, n_directions=3)
+    drawn = estimator.estimate(MDP, POLICY, many, np.random.default_rng(5))
+    exact = estimator.moments(MDP, POLICY, THETA[:, :1])
+    z = (drawn.mean(axis=1) - exact.mean[:, 0]) / (drawn.std(axis=1) / np.sqrt(4000))
+    assert np.abs(z).max() < 6
+    squares = ((drawn - exact.mean) ** 2).sum(axis=-1).mean(axis=1)
+    np.testing.assert_allclose(squares, exact.variance[:, 0], rtol=0.15)
+
+
+def test_a_batch_without_the_axis_of_the_members_is_refused():
+    for shape in ((4,), (5, 4), (2, 5, 4), (3, 5, 2, 4)):
+        with pytest.raises(
+            InputError, match=r"^theta must have length 3 along axis -3, one entry per member, got batch"
+        ):
+            StackedFeedback(MEMBERS).moments(MDP, POLICY, np.zeros(shape), np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ((), "members must hold at least one preference feedback, got none"),
+        ((ExactFeedback(),), "members must be a PreferenceFeedback such as "),
+        (
+            (preferences(5, 5, LINK, sampler="rollout"),),
+            "members must have sampler='law' and one number of pairs, got 'r",
+        ),
+        (
+            (preferences([5, 6], 5, LINK),),
+            "members must have sampler='law' and one number of pairs, got 'law' and [5.0, ",
+        ),
+        (
+            (preferences(5, 5, LINK), preferences(5, 5, LINK, common_random_numbers=True)),
+            "members must have the same common_random_numbers, got True and False",
+        ),
+    ],
+)
+def test_members_that_do_not_fit_are_refused(members, said):
+    with pytest.raises(InputError) as raised:
+        StackedFeedback(members)
+    assert str(raised.value).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -94,12 +157,6 @@ def test_what_cannot_be_is_refused_in_one_line(call, words):
     with pytest.raises(InputError, match=words) as raised:
         call()
     assert "\n" not in str(raised.value)
-
-
-def test_overflow_is_named_when_it_happens():
-    estimator = ZerothOrder(Sphere(), preferences(10, 3, LINK), 0.1)
-    with pytest.raises(FloatingPointError, match="overflowed in iteration"), np.errstate(all="ignore"):
-        ascend(MDP, POLICY, estimator, np.ones((8, 4)), 50, 1e308, np.random.default_rng(0))
 
 
 def test_cached_tables_are_read_only():

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from estimators import (
     Blocks,
@@ -34,6 +33,7 @@ from theory import (
     policy_value,
     return_distribution,
 )
+from theory.arrays import FloatArray
 
 MDP = garnet(4, 3, 2, 4, np.random.default_rng(5), lattice=2)
 POLICY = CircularPolicy(4, 3, 1.2)
@@ -45,11 +45,11 @@ SETTINGS: dict[str, Any] = {"radius": 0.3, "n_pairs": 20, "n_queries": 5, "link"
 DIRECTIONS = pytest.mark.parametrize("law", [Sphere(), Blocks(1), Blocks(3)], ids=repr)
 
 
-def estimate(estimator: ZerothOrder, seed: int = 0, theta: NDArray[np.float64] = THETA) -> NDArray[np.float64]:
+def estimate(estimator: ZerothOrder, seed: int = 0, theta: FloatArray = THETA) -> FloatArray:
     return estimator.estimate(MDP, POLICY, theta, np.random.default_rng(seed))
 
 
-def directions(law: Directions, seed: int = 0) -> NDArray[np.float64]:
+def directions(law: Directions, seed: int = 0) -> FloatArray:
     """The directions that an estimate with this seed takes."""
     return law.sample(DIM, THETA.shape[:-1], Streams.of(np.random.default_rng(seed)).directions)
 
@@ -219,7 +219,7 @@ def test_other_votes_or_pairs_leave_the_directions(sampler: Any, changes: dict[s
 def test_other_votes_leave_the_trajectories() -> None:
     """Rollouts, three estimates in a row: the more votes on the same 20 pairs, the nearer to their returns."""
 
-    def three(estimator: ZerothOrder, seed: int = 0) -> NDArray[np.float64]:
+    def three(estimator: ZerothOrder, seed: int = 0) -> FloatArray:
         streams = Streams.of(np.random.default_rng(seed))
         return np.stack([estimator.estimate(MDP, POLICY, THETA, streams) for _ in range(3)])
 

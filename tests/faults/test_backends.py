@@ -66,6 +66,8 @@ def test_a_running_dask_cluster_is_joined(folder: Path, alone: bytes) -> None:
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         address = cluster.scheduler_address.removeprefix("tcp://")
         assert run(folder, "--backend", "dask", "--address", address) == alone
+    assert not list(Path.cwd().glob("--backend*")), "workers of another folder keep results where the command says"
+    assert not list(Path.cwd().glob("backend*"))
 
 
 def test_ray_gives_the_same_bytes(folder: Path, alone: bytes) -> None:

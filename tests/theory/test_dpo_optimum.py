@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from theory import (
     LINKS,
@@ -20,12 +19,12 @@ from theory import (
     chain,
     occupancy,
 )
+from theory.arrays import FloatArray
 from theory.dpo_loss import population_loss
 from theory.dpo_optimum import default_starts, dpo_optimum, minimise
 from theory.enumeration import Trajectories, enumerate_trajectories
 from theory.kl_control import kl_regularised_value, soft_optimum
 
-FloatArray = NDArray[np.float64]
 # Scales at which no link saturates on returns of up to 4.
 ALL_LINKS: dict[str, Link] = {name: link(8.0 if name == "linear" else 1.5) for name, link in LINKS.items()}
 BY_LINK = pytest.mark.parametrize("link", ALL_LINKS.values(), ids=ALL_LINKS)
@@ -251,5 +250,5 @@ def test_errors_take_one_line() -> None:
         population_loss(mdp, uniform(mdp), [1.0, 2.0], Logistic())  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^starts must hold at least one vector of logits, got none; [^\n]*$"):
         dpo_optimum(mdp, uniform(mdp), 1.0, Logistic(), starts=[])
-    with pytest.raises(InputError, match=r"^start must have shape \(8,\), one logit a [^\n]*, got \(4,\)$"):
+    with pytest.raises(InputError, match=r"^start must have shape \(8,\), one logit per [^\n]*, got \(4,\)$"):
         dpo_optimum(mdp, uniform(mdp), 1.0, Logistic(), starts=[np.zeros(4)])

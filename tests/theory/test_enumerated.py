@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from theory import (
     LINKS,
@@ -23,6 +22,7 @@ from theory import (
     policy_value,
     return_distribution,
 )
+from theory.arrays import FloatArray
 from theory.links import default_trim
 
 Case = dict[str, Any]
@@ -32,17 +32,17 @@ BY_LINK = pytest.mark.parametrize("name", ["logistic", "probit", "cauchit", "clo
 EXACT = {"rtol": 0, "atol": 1e-12}
 
 
-def model(case: Case) -> tuple[TabularMDP, TabularSoftmax, NDArray[np.float64]]:
+def model(case: Case) -> tuple[TabularMDP, TabularSoftmax, FloatArray]:
     mdp = TabularMDP(case["transitions"], case["rewards"], case["initial"], case["horizon"])
     return mdp, TabularSoftmax(mdp.n_states, mdp.n_actions), np.array(case["theta"])
 
 
-def signed_coordinates(dim: int) -> NDArray[np.float64]:
+def signed_coordinates(dim: int) -> FloatArray:
     """In the order +e0, -e0, +e1, ..."""
     return np.kron(np.eye(dim), [[1.0], [-1.0]])
 
 
-def readings(case: Case, name: str) -> tuple[VoteTable, NDArray[np.float64], NDArray[np.float64]]:
+def readings(case: Case, name: str) -> tuple[VoteTable, FloatArray, FloatArray]:
     """Vote table, law of the difference of returns for every signed coordinate, and those directions."""
     mdp, policy, theta = model(case)
     given = case["links"][name]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from theory import InputError, TabularMDP, TabularSoftmax, chain, optimal_value, policy_value
+from theory.arrays import FloatArray
 from theory.enumeration import enumerate_trajectories
 from theory.kl_control import kl_regularised_value, soft_optimum
 
-FloatArray = NDArray[np.float64]
 S, A, H = 3, 2, 3
 BETAS = (0.1, 0.7, 4.0)
 

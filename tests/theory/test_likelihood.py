@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import erfc
 
 from theory import LINKS, ComplementaryLogLog, Linear, Logistic, Probit
+from theory.arrays import FloatArray
 from theory.likelihood import cross_entropy, cross_entropy_curvature
 from theory.links import upper_tail
 
@@ -87,7 +88,7 @@ def test_loss_and_derivatives_are_complex_steps_of_a_loss_written_apart(name: st
     loss, slope = cross_entropy(link, X, share)
     np.testing.assert_allclose(loss, written_apart(name, X / 3, share), rtol=1e-12, atol=1e-15)
 
-    def steep(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def steep(x: FloatArray) -> FloatArray:
         return np.asarray(written_apart(name, (x + 1j * step) / 3, share).imag / step)
 
     np.testing.assert_allclose(slope, steep(X), rtol=1e-11, atol=1e-14)

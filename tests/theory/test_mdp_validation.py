@@ -3,9 +3,11 @@
 import math
 import time
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from theory.errors import InputError
 from theory.mdp import TabularMDP
@@ -72,6 +74,20 @@ HALVES = np.full((2, 3, 2), 0.5)
         ({"reward_range": (1.0, 1.0)}, "reward_range must be (low, high) with low < high, got (1.0, 1.0)"),
         ({"reward_range": (0.0, math.nan)}, "reward_range must be (low, high) with low < high, got (0.0, nan)"),
         ({"reward_range": (0.0, math.inf)}, "reward_range must be "),
+        ({"reward_range": 5}, "reward_range must be (low, high) with low < high, got 5; write for example "),
+        ({"reward_range": (0, 1, 2)}, "reward_range must be (low, high) with low < high, got (0, 1, 2); write "),
+        ({"reward_range": ("a", "b")}, "reward_range must be (low, high) with low < high, got ('a', 'b'); write "),
+        ({"horizon": 5.0}, "horizon must be an integer of at least 1, got 5.0; write 5"),
+        ({"horizon": "5"}, "horizon must be an integer of at least 1, got '5'"),
+        ({"horizon": 4.0, "rewards": np.zeros((3, 2, 3))}, "horizon must be an integer of at least 1, got 4.0; write"),
+        ({"transitions": HALVES * (1 + 0j)}, "transitions must be real, got complex numbers; pass the real part only"),
+        ({"rewards": np.full((2, 3), 0.5j)}, "rewards must be real, got complex numbers; pass the real part only"),
+        ({"initial": [0.5, 0.5 + 0j]}, "initial must be real, got complex numbers; pass the real part only"),
+        ({"transitions": [[[0.5, 0.5], [1.0]]]}, "transitions must be an array of numbers, got rows of"),
+        ({"transitions": "uniform"}, "transitions must be an array of numbers, got an entry of type str"),
+        ({"rewards": [["0.5"] * 3] * 2}, "rewards must be an array of numbers, got an entry of type str"),
+        ({"transitions": csr_array(np.eye(2))}, "transitions must be an array of numbers, got an entry of type csr"),
+        ({"initial": None}, "initial must be finite, got nan"),
         (
             {"transitions": np.full((4, 2, 3, 2), 0.5), "rewards": np.zeros((3, 2, 3))},
             "a leading stage axis must have length horizon = 4, got 3",
@@ -96,7 +112,12 @@ def test_the_dense_form_refuses(changes, said):
         ({"rewards": np.zeros((2, 3, 1))}, "rewards must have the shape of probabilities, (2, 3, 2), got (2, 3, 1)"),
         ({"next_states": np.full((2, 3, 2), 2)}, "next_states must be integers from 0 to 1"),
         ({"next_states": np.full((2, 3, 2), -1)}, "next_states must be integers from 0 to 1"),
-        ({"next_states": np.zeros((2, 3, 2))}, "next_states must be integers from 0 to 1"),
+        ({"next_states": np.zeros((2, 3, 2))}, "next_states must be integers from 0 to 1, got float64"),
+        ({"next_states": np.full((2, 3, 2), "0")}, "next_states must be integers from 0 to 1, got <U1"),
+        ({"next_states": [[[0, 1], [0]]]}, "next_states must be an array of numbers, got rows of different lengths"),
+        ({"probabilities": HALVES * (1 + 0j)}, "probabilities must be real, got complex numbers; "),
+        ({"horizon": 4.0}, "horizon must be an integer of at least 1, got 4.0; write 4"),
+        ({"reward_range": 5}, "reward_range must be (low, high) with low < high, got 5; write "),
         ({"rewards": edited(HALVES, (1, 2, 1), 7)}, "rewards must lie in [0, 1], got 7 at [1, 2, 1]; pass "),
         ({"initial": [0.9, 0.3]}, "initial must sum to 1, got 1.2; normalise"),
     ],
@@ -105,6 +126,13 @@ def test_the_outcome_form_refuses(changes, said):
     with pytest.raises(InputError) as caught:
         outcomes(**changes)
     assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+def test_fractions_and_whole_numbers_are_numbers():
+    mdp = dense(transitions=np.full((2, 3, 2), Fraction(1, 2)), rewards=np.ones((2, 3), dtype=int), horizon=np.int64(4))
+    assert mdp.probabilities.dtype == mdp.rewards.dtype == np.float64
+    assert type(mdp.horizon) is int
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 2), (2, 0, 2), (2, 3, 0)])

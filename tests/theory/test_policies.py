@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from theory import CircularPolicy, InputError, LogLinearSoftmax, Policy, TabularSoftmax
+from theory.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
 S, A = 3, 4
 FEATURES = np.random.default_rng(1).normal(size=(S, A, 5))
 POLICIES: dict[str, Policy] = {

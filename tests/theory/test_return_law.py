@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import theory.transition_matrices as transition_matrices
 from theory import (
@@ -28,8 +27,7 @@ from theory import (
     return_distribution,
     return_law,
 )
-
-FloatArray = NDArray[np.float64]
+from theory.arrays import FloatArray
 
 
 def enumerate_returns(mdp: TabularMDP, policy: Policy, theta: FloatArray) -> dict[Fraction, float]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import theory.transition_matrices as transition_matrices
+from estimators.rollouts import sample_returns
 from theory import (
     CircularPolicy,
     InputError,
@@ -18,16 +19,21 @@ from theory import (
     Policy,
     TabularMDP,
     TabularSoftmax,
+    additive_moments,
     garnet,
+    hessian_norm,
     occupancy,
     optimal_value,
     policy_gradient,
     policy_hessian,
     policy_value,
+    return_distribution,
     value_and_gradient,
 )
+from theory.arrays import FloatArray
+from theory.common_random_numbers import coupled_difference_law
+from theory.values import expected_rewards
 
-FloatArray = NDArray[np.float64]
 S, A, H = 4, 3, 5
 
 
@@ -287,3 +293,49 @@ def test_a_policy_that_does_not_fit_is_refused(policy: Policy, said: str) -> Non
 def test_parameters_of_another_length_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match=r"theta must have shape \(\.\.\., 12\) for this policy, got "):
         policy_value(MDPS["stationary"], POLICIES["tabular"], np.zeros(shape))
+
+
+EVERY_ROUTE = (
+    policy_value,
+    policy_gradient,
+    value_and_gradient,
+    policy_hessian,
+    occupancy,
+    expected_rewards,
+    return_distribution,
+    hessian_norm,
+    lambda mdp, policy, theta: coupled_difference_law(mdp, policy, theta, np.zeros(policy.dim)),
+    lambda mdp, policy, theta: additive_moments(mdp, policy, theta, mdp.expected_reward),
+    lambda mdp, policy, theta: sample_returns(mdp, policy, np.asarray(theta), 3, np.random.default_rng(0)),
+)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("route", EVERY_ROUTE)
+def test_parameters_that_are_not_finite_are_refused(route: Callable[..., object], wrong: float) -> None:
+    theta = np.zeros((2, 12))
+    theta[0, 3] = wrong
+    with pytest.raises(InputError, match=rf"^theta must be finite, got {wrong} at \[0, 3\]$"):
+        route(MDPS["stationary"], POLICIES["tabular"], theta)
+
+
+@pytest.mark.parametrize(
+    ("theta", "said"),
+    [
+        (np.full(12, np.nan * 1j), "theta must be finite, got nan"),
+        (["a"] * 12, "theta must be an array of numbers, got an entry of type str"),
+        ([[0.0] * 12, [0.0]], "theta must be an array of numbers, got rows of different lengths"),
+    ],
+)
+def test_parameters_that_are_not_numbers_are_refused(theta: Any, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        policy_value(MDPS["stationary"], POLICIES["tabular"], theta)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+def test_parameters_may_be_integers() -> None:
+    mdp, policy = MDPS["stationary"], POLICIES["tabular"]
+    np.testing.assert_array_equal(
+        policy_value(mdp, policy, np.zeros(12, dtype=int)), policy_value(mdp, policy, np.zeros(12))
+    )

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from theory import (
@@ -25,6 +24,7 @@ from theory import (
     VoteTable,
     bandit,
 )
+from theory.arrays import FloatArray
 from theory.links import inverse_curvature, largest_trim
 from theory.votes import return_table
 
@@ -36,7 +36,7 @@ BY_LINK = pytest.mark.parametrize("link", ALL_LINKS.values(), ids=ALL_LINKS)
 BY_CURVED_LINK = pytest.mark.parametrize("name", ["logistic", "probit", "cauchit", "cloglog"])
 
 
-def count_law(n: int, p: float) -> NDArray[np.float64]:
+def count_law(n: int, p: float) -> FloatArray:
     """Differences of the binomial distribution function: an incomplete beta function, not factorials."""
     return np.diff([0.0, *(float(bdtr(b, n, p)) for b in range(n + 1))])
 

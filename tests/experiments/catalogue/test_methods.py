@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from estimators import Dpo, Ppo, PreferenceFeedback, ZerothOrder, ascend
-from estimators.rollouts import _Walk
+from estimators.rollouts import _Simulator
 from experiments.catalogue.lookup import find
 from experiments.catalogue.methods import METHODS, N_SETTINGS
 from theory import HaldaneAnscombe, InputError, Jackknife, Logistic, MajoritySign, Probit, VoteModel
@@ -56,7 +56,7 @@ def test_every_method_has_the_same_number_of_usable_settings(name, instance):
 def test_every_method_spends_what_it_states_and_no_more(name, monkeypatch):
     """What is simulated and voted on is counted where it is drawn."""
     drawn = {"trajectories": 0, "votes": 0}
-    steps, counts = _Walk.steps, PreferenceFeedback._counts
+    steps, counts = _Simulator.steps, PreferenceFeedback._counts
 
     def counted_steps(walk, n, rng):
         drawn["trajectories"] += n * walk.n_policies
@@ -66,7 +66,7 @@ def test_every_method_spends_what_it_states_and_no_more(name, monkeypatch):
         drawn["votes"] += int(feedback.n_queries) * differences.size
         return counts(feedback, differences, rng)
 
-    monkeypatch.setattr(_Walk, "steps", counted_steps)
+    monkeypatch.setattr(_Simulator, "steps", counted_steps)
     monkeypatch.setattr(PreferenceFeedback, "_counts", counted_votes)
     garnet, learner = find("instance", "garnet"), built(name)
     runs = ascend(garnet.mdp, garnet.policy, learner, garnet.start, 4, 0.01, np.random.default_rng(0))
