@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from theory import transition_matrices
 from theory.arrays import FloatArray, IntArray, stage
 from theory.errors import InputError, require_integer
+from theory.reward_lattice import LARGEST_LATTICE, common_denominator
 from theory.validation import (
     array_of,
     check_rows,
@@ -25,9 +24,6 @@ from theory.validation import (
     reward_limits,
     staged,
 )
-
-LATTICE_TOLERANCE = 1e-9
-LARGEST_LATTICE = 10_000
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -228,13 +224,7 @@ class TabularMDP:
     @cached_property
     def _lattice_search(self) -> tuple[int, float | None]:
         """Common denominator of the rewards, and the first reward that fits no lattice, or None."""
-        denominator = 1
-        for reward in np.unique(self.rewards[self.probabilities > 0]).tolist():
-            nearest = Fraction(reward).limit_denominator(LARGEST_LATTICE)
-            denominator = math.lcm(denominator, nearest.denominator)
-            if abs(float(nearest) - reward) > LATTICE_TOLERANCE / LARGEST_LATTICE or denominator > LARGEST_LATTICE:
-                return denominator, reward
-        return denominator, None
+        return common_denominator(np.unique(self.rewards[self.probabilities > 0]))
 
     def require_lattice(self) -> int:
         """`reward_lattice`, which must exist.

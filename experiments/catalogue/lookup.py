@@ -125,8 +125,8 @@ def attribute_of(word: str, text: str) -> object:
         )
     try:
         module = user_modules.load(module_name)
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(f"{word} {text!r}: {error}") from error
     except (Exception, SystemExit) as error:
         raise InputError(f"{word} {text!r}: cannot import {module_name} ({type(error).__name__}: {error})") from error
     if not attribute.isidentifier() or not hasattr(module, attribute):
@@ -149,8 +149,8 @@ def called(word: str, text: str, build: Callable[[], object]) -> object:
     """
     try:
         return build()
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(f"{word} {text!r}: {error}") from error
     except Exception as error:
         raise InputError(
             f"{word} {text!r}: calling it without arguments failed ({type(error).__name__}: {error}); see to it there"

@@ -68,6 +68,7 @@ def compare(
     json: Json = None,
 ) -> None:
     """Compare learning curves of all methods on one preference oracle, each tuned by the same rule."""
+    from experiments.catalogue.lookup import kind_named
     from experiments.commands.tables import print_comparison
     from experiments.comparison.budget import PRESETS, Budget
     from experiments.comparison.compare_learning import COMPARED, compare_learning
@@ -78,6 +79,9 @@ def compare(
     votes = usual.n_iterations * usual.n_pairs * int(usual.n_queries) if budget is None else budget
     spent = Budget.of_votes(votes, pairs or usual.n_pairs, queries or int(usual.n_queries))
     names = split(methods)
+    # What is broken is told before a folder is made.
+    for kind, wanted in (("instance", instance), *(("method", name) for name in names)):
+        kind_named(kind).find(wanted)
     folder = prepare_folder(out)
     with progress_bar("comparison") as progress:
         found = compare_learning(

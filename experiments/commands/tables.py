@@ -196,7 +196,7 @@ def _certificate_line(certificates: pd.DataFrame) -> str:
 
 def _radius(radius: float) -> str:
     """Radius as printed: nothing where there is none, a bound where the best lies beyond the search."""
-    from experiments.studies.variance import RADII
+    from experiments.studies.variance_task import RADII
 
     if radius != radius:
         return ""

@@ -9,27 +9,21 @@ vanishes as mu grows and its error tends to |grad V|^2, while one direction with
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 
 from estimators import ZerothOrder
 from estimators.feedback import preferences
-from estimators.moments import GradientMoments, paired_standard_error, rescaled_influence
-from estimators.zeroth_order import GradientEstimator
-from experiments.catalogue.claims import name_of
+from estimators.moments import paired_standard_error
 from experiments.catalogue.instance import Instance, at_optimum
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
+from experiments.studies.variance_task import VarianceTask, at_best_radius, over_radii, work
 from theory import InputError, policy_gradient
 from theory.arrays import FloatArray
-
-RADII = np.geomspace(0.03, 10.0, 19)
 
 # The estimators compared where none are named. All cost 2 N trajectories a gradient, and N M votes or none.
 VARIANCE_METHODS = (
@@ -39,59 +33,6 @@ VARIANCE_METHODS = (
 )
 # More directions than this are too many to enumerate at every radius.
 MOST_ENUMERATED = 2**15
-
-
-@dataclass(frozen=True)
-class VarianceTask:
-    """One estimator at one theta.
-
-    Attributes
-    ----------
-    method : str or Method
-    instance : str or Instance
-    theta : tuple of float, length dim
-    n_pairs : int
-    n_queries : float
-    seed : int
-        Of the directions that are averaged over where they cannot be enumerated.
-    radii : tuple of float
-        Where the error is computed; empty to search for the best radius.
-    """
-
-    method: str | Method
-    instance: str | Instance
-    theta: tuple[float, ...]
-    n_pairs: int
-    n_queries: float
-    seed: int
-    radii: tuple[float, ...] = ()
-
-    def estimator(self, radius: Any) -> GradientEstimator:
-        """Build the estimator with a radius, or with radii that broadcast.
-
-        Raises
-        ------
-        InputError
-            If the method is no gradient estimator.
-        """
-        method, instance = find("method", self.method), find("instance", self.instance)
-        built = method.build(
-            instance.policy.dim, preferences(self.n_pairs, self.n_queries, instance.link), np.asarray(radius)
-        )
-        if not hasattr(built, "moments"):
-            raise InputError(
-                f"method {method.name} must be a gradient estimator with moments to have a variance, "
-                f"got {type(built).__name__}; leave it out"
-            )
-        found: GradientEstimator = built  # type: ignore[assignment]  # as just checked
-        return found
-
-    def moments(self, radius: Any) -> GradientMoments:
-        """Moments at theta with a radius, or with radii."""
-        instance = find("instance", self.instance)
-        spread = np.broadcast_to(self.theta, (*np.shape(radius), len(self.theta)))
-        rng = np.random.default_rng(self.seed)
-        return self.estimator(radius).moments(instance.mdp, instance.policy, spread, rng)
 
 
 def usual_methods(instance: Instance, n_pairs: int) -> list[str]:
@@ -182,7 +123,7 @@ def compare_variance(
         If there are no pairs or methods, theta does not fit or is a stationary point, or a method has no moments.
     """
     tasks = _tasks(instance, theta, n_pairs, n_queries, methods, execution)
-    found = run_tasks(_at_best_radius, tasks, _work, execution)
+    found = run_tasks(at_best_radius, tasks, work, execution)
     (first, reference), rows = found[0], []
     for row, influence in found:
         excess = row["rescaled_mse"] - first["rescaled_mse"]
@@ -208,7 +149,7 @@ def sweep_radius(
     """
     tasks = _tasks(instance, theta, n_pairs, n_queries, methods, execution, radii=tuple(map(float, radii)))
     with_radius = [task for task in tasks if find("method", task.method).knob == "radius"]
-    return pd.concat(run_tasks(_over_radii, with_radius, _work, execution), ignore_index=True)
+    return pd.concat(run_tasks(over_radii, with_radius, work, execution), ignore_index=True)
 
 
 def _tasks(
@@ -246,82 +187,8 @@ def _near_optimum(instance: Instance) -> FloatArray:
     return np.asarray(path[int(np.argmax(close))] if close.any() else path[-1])
 
 
-def _over_radii(task: VarianceTask) -> pd.DataFrame:
-    radii, method = np.array(task.radii), find("method", task.method)
-    known = {"name": name_of(task.method), "title": method.title, "group": method.group, "radius": radii}
-    return pd.DataFrame(known | _parts(task.moments(radii)))
-
-
-def _at_best_radius(task: VarianceTask) -> tuple[dict[str, Any], FloatArray]:
-    """Row of the radius of least rescaled error, and each direction's influence on that error."""
-    if find("method", task.method).knob != "radius":
-        return _row(task, np.nan, task.moments(1.0)), np.zeros(2)
-    errors = task.moments(RADII).rescaled_mse
-    k = int(np.argmin(errors))
-    low, high = np.log(RADII[max(k - 1, 0)]), np.log(RADII[min(k + 1, len(RADII) - 1)])
-    found = minimize_scalar(
-        lambda log_radius: float(task.moments(np.exp(log_radius)).rescaled_mse),
-        bounds=(low, high),
-        method="bounded",
-        options={"xatol": 1e-3},
-    )
-    radius = float(np.exp(found.x))
-    return _row(task, radius, task.moments(radius)), _influence(task, radius)
-
-
-def _influence(task: VarianceTask, radius: float) -> FloatArray:
-    """Each direction's influence on the rescaled error; nothing where none were sampled."""
-    instance, estimator = find("instance", task.instance), task.estimator(radius)
-    mdp, policy, theta = instance.mdp, instance.policy, np.array(task.theta)
-    if not isinstance(estimator, ZerothOrder) or estimator.directions.support(policy.dim) is not None:
-        return np.zeros(2)
-    directions, given = estimator.moments_given_directions(mdp, policy, theta, np.random.default_rng(task.seed))
-    gradient = policy_gradient(mdp, policy, theta)
-    return rescaled_influence(gradient, directions, given, estimator.scale(policy), estimator.n_directions)
-
-
-def _work(task: VarianceTask) -> float:
-    return find("method", task.method).work
-
-
 def _paired_error(influence: FloatArray, reference: FloatArray) -> float:
     """Standard error of a difference of mean squared errors; enumerated estimators have no influence to pair."""
     if len(influence) != len(reference):
         return float(paired_standard_error(influence if len(influence) > len(reference) else reference))
     return float(paired_standard_error(influence - reference))
-
-
-def _parts(moments: GradientMoments) -> dict[str, FloatArray]:
-    smoothing, inversion = moments.bias_smoothing, moments.bias_inversion
-    return {
-        "bias_smoothing_sq": (smoothing**2).sum(axis=-1),
-        "bias_inversion_sq": (inversion**2).sum(axis=-1),
-        "bias_cross": 2 * (smoothing * inversion).sum(axis=-1),
-        "bias_squared": moments.bias_squared,
-        "variance_direction": moments.variance_direction,
-        "variance_trajectory": moments.variance_trajectory,
-        "variance_query": moments.variance_query,
-        "mse": moments.mse,
-        "rescaled_mse": moments.rescaled_mse,
-        "standard_error": moments.standard_error,
-        "clip_rate": moments.clip_rate,
-    }
-
-
-def _row(task: VarianceTask, radius: float, moments: GradientMoments) -> dict[str, Any]:
-    method, estimator = find("method", task.method), task.estimator(1.0 if np.isnan(radius) else radius)
-    parts = {name: float(value) for name, value in _parts(moments).items()}
-    gradient, mean = moments.gradient, moments.mean
-    length_sq = float(gradient @ gradient)
-    return {
-        "name": name_of(task.method),
-        "title": method.title,
-        "radius": radius,
-        **parts,
-        "relative_mse": parts["mse"] / length_sq,
-        "rescaled_mse": parts["rescaled_mse"] / length_sq,
-        "cosine": float(mean @ gradient) / np.sqrt(length_sq * float(mean @ mean)),
-        "alignment": float(moments.alignment),
-        "trajectories": float(estimator.n_trajectories),
-        "votes": float(estimator.n_votes),
-    }

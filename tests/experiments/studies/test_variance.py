@@ -18,13 +18,12 @@ from experiments.catalogue.lookup import find
 from experiments.running.execution import Execution
 from experiments.studies.inversion_bias import INTERIOR, bias_constant, inversion_bias
 from experiments.studies.variance import (
-    RADII,
-    VarianceTask,
     compare_variance,
     parameters_at,
     sweep_radius,
     usual_methods,
 )
+from experiments.studies.variance_task import RADII, VarianceTask
 from theory import LINKS, CircularPolicy, InputError, Logistic, TabularMDP, garnet, policy_gradient
 from theory.links import largest_trim
 

@@ -1,0 +1,192 @@
+"""How the built-in methods are built, and the settings they may be tuned over.
+
+Where these grids lie was fixed from pilot runs under other seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from estimators import (
+    Blocks,
+    Directions,
+    Dpo,
+    Gpomdp,
+    Ppo,
+    PreferenceFeedback,
+    Reinforce,
+    ReturnFeedback,
+    RewardModel,
+    Sphere,
+    ZerothOrder,
+)
+from estimators.feedback import Feedback
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.method import Look, Method, Oracle
+from experiments.catalogue.setting_grid import SettingGrid
+from theory import InputError, Link
+from theory.links import ScaledLink
+
+# Settings tried first, the same number for every method: twelve step sizes, or four times three values of the knob.
+N_SETTINGS = 12
+
+DIRECTIONS, VARIANTS = "directions", "variants of ZPG"
+LEARNERS, YARDSTICKS = "learn a reward or compare likelihoods", "need no votes"
+
+
+def _sphere(dim: int) -> Directions:  # noqa: ARG001  (any number of parameters)
+    return Sphere()
+
+
+def blocks(block_size: int) -> Callable[[int], Directions]:
+    """Blocks of so many coordinates, whatever the number of parameters."""
+    return lambda dim: Blocks(block_size)  # noqa: ARG005
+
+
+def _votes(oracle: Oracle) -> Feedback:
+    return oracle
+
+
+def perturbing(
+    name: str,
+    title: str,
+    directions: Callable[[int], Directions] = _sphere,
+    feedback: Callable[[Oracle], Feedback] = _votes,
+    *,
+    step: float = 1.6,
+    radius: Callable[[int], float] = lambda dim: 0.9 * float(np.sqrt(dim)),
+    symmetric: bool = False,
+    stacks: bool = True,
+    **record: Any,
+) -> Method:
+    """Zeroth-order method; steps are of order 1/d, radii a multiple of that which moves a coordinate by about 1."""
+
+    def grid(instance: Instance) -> SettingGrid:
+        dim = instance.policy.dim
+        return SettingGrid(step / dim, 5.0, (4, 3), radius(dim), 3.0)
+
+    def build(dim: int, oracle: Oracle, knob: Any) -> ZerothOrder:
+        return ZerothOrder(directions(dim), feedback(oracle), knob, symmetric=symmetric)
+
+    return Method(name, title, build, grid, stacks=stacks, **record)
+
+
+def one_coordinate(dim: int) -> float:  # noqa: ARG001  (the radius moves one coordinate)
+    """Radius that moves the one coordinate of a block as far as others move each of d."""
+    return 3.0
+
+
+def averaged(oracle: Oracle, k: int) -> PreferenceFeedback:
+    """The oracle with a share of its pairs, for each of k directions."""
+    plain = _plain("zpg-averaged", oracle)
+    if plain.n_pairs % k:
+        raise InputError(f"n_pairs must be a multiple of {k} to be shared by {k} directions, got {plain.n_pairs:g}")
+    return replace(plain, n_pairs=plain.n_pairs / k)
+
+
+def _plain(name: str, oracle: Oracle) -> PreferenceFeedback:
+    if not isinstance(oracle, PreferenceFeedback):
+        raise InputError(f"method {name} must have one oracle for all runs of a batch, got {type(oracle).__name__}")
+    return oracle
+
+
+def common(oracle: Oracle) -> Feedback:
+    """The oracle with pairs whose trajectories share their random numbers."""
+    return replace(_plain("zpg-common", oracle), common_random_numbers=True)
+
+
+def returns(oracle: Oracle) -> Feedback:
+    """As many pairs, whose returns are seen."""
+    return ReturnFeedback(np.asarray(oracle.n_pairs), getattr(oracle, "sampler", "law"))
+
+
+def _scale(link: Link) -> float:
+    return link.scale if isinstance(link, ScaledLink) else 1.0
+
+
+def ppo(name: str, title: str, look: Look, *, online: bool, sampled: bool = False) -> Method:
+    """Reward model from the votes, and proximal policy optimisation on it."""
+
+    def build(dim: int, oracle: Oracle, ridge: Any) -> Ppo:  # noqa: ARG001
+        asked = _plain(name, oracle)
+        rollouts = 2 * int(asked.n_pairs) if sampled else None
+        return Ppo(asked, RewardModel(asked.votes.link, ridge), online=online, n_rollouts=rollouts)
+
+    def grid(instance: Instance) -> SettingGrid:  # noqa: ARG001
+        return SettingGrid(0.1, 10.0, (4, 3), 1.0, 10.0)
+
+    return Method(name, title, build, grid, knob="ridge", group=LEARNERS, work=4.0, look=look)
+
+
+def dpo_online() -> Method:
+    """Beta is small beside the scale of the raters' link, or the reference would hold the policy back; steps 1/beta."""
+
+    def build(dim: int, oracle: Oracle, beta: Any) -> Dpo:  # noqa: ARG001
+        return Dpo(_plain("dpo-online", oracle), beta, online=True)
+
+    def grid(instance: Instance) -> SettingGrid:
+        return SettingGrid(1 / 0.003, 8.0, (4, 3), 0.003 * _scale(instance.link), 3.0, coupled=True)
+
+    look = Look("#B36B00", "d", 5.5, True, (3, 0.8, 1, 0.8))
+    return Method("dpo-online", "DPO, online", build, grid, knob="beta", group=LEARNERS, work=3.0, look=look)
+
+
+def dpo_early() -> Method:
+    """Stopping early matters more than beta, which is a hundredth of the scale of the link that it assumes."""
+
+    def build(dim: int, oracle: Oracle, n_steps: Any) -> Dpo:  # noqa: ARG001
+        asked = _plain("dpo-early", oracle)
+        return Dpo(asked, 0.01 * _scale(asked.votes.link), n_steps=n_steps)
+
+    def grid(instance: Instance) -> SettingGrid:  # noqa: ARG001
+        return SettingGrid(32 / 0.01, 16.0, (4, 3), 1.0, 5.0, least_knob=1.0)
+
+    look = Look("#B36B00", "h", 5.0, False, (2, 1.2, 1, 1.2, 1, 1.2))
+    return Method(
+        "dpo-early", "DPO, offline, few steps", build, grid, knob="steps", group=LEARNERS, work=3.0, look=look
+    )
+
+
+def dpo_minimised() -> Method:
+    """The loss brought to its minimum, where the step size plays no part."""
+
+    def build(dim: int, oracle: Oracle, beta: Any) -> Dpo:  # noqa: ARG001
+        return Dpo(_plain("dpo-offline", oracle), beta)
+
+    def grid(instance: Instance) -> SettingGrid:
+        return SettingGrid(1.0, 1.0, (1, N_SETTINGS), 0.001 * _scale(instance.link), 2.0)
+
+    return Method(
+        "dpo-offline",
+        "DPO, offline, to the end",
+        build,
+        grid,
+        knob="beta",
+        steps=False,
+        group=LEARNERS,
+        work=3.0,
+        look=Look("#B36B00", "D", 4.0, False, (6, 1.2, 1, 1.2)),
+    )
+
+
+def seeing(
+    name: str, title: str, build: Callable[[int], Reinforce | Gpomdp], look: Look | None = None, *, tuned: bool = False
+) -> Method:
+    """Score-function method on as many trajectories as N pairs have."""
+
+    def grid(instance: Instance) -> SettingGrid:  # noqa: ARG001
+        return SettingGrid(0.02, 2.5, (N_SETTINGS, 1))
+
+    return Method(
+        name,
+        title,
+        lambda dim, oracle, knob: build(2 * int(_plain(name, oracle).n_pairs)),  # noqa: ARG005
+        grid if tuned else None,
+        knob="",
+        group=YARDSTICKS,
+        look=look,
+    )

@@ -1,0 +1,152 @@
+"""The error of one estimator at one theta, exactly: at given radii, or at the best one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+
+from estimators import ZerothOrder
+from estimators.feedback import preferences
+from estimators.moments import GradientMoments, rescaled_influence
+from estimators.zeroth_order import GradientEstimator
+from experiments.catalogue.claims import name_of
+from experiments.catalogue.instance import Instance
+from experiments.catalogue.lookup import find
+from experiments.catalogue.method import Method
+from theory import InputError, policy_gradient
+from theory.arrays import FloatArray
+
+RADII = np.geomspace(0.03, 10.0, 19)
+
+
+@dataclass(frozen=True)
+class VarianceTask:
+    """One estimator at one theta.
+
+    Attributes
+    ----------
+    method : str or Method
+    instance : str or Instance
+    theta : tuple of float, length dim
+    n_pairs : int
+    n_queries : float
+    seed : int
+        Of the directions that are averaged over where they cannot be enumerated.
+    radii : tuple of float
+        Where the error is computed; empty to search for the best radius.
+    """
+
+    method: str | Method
+    instance: str | Instance
+    theta: tuple[float, ...]
+    n_pairs: int
+    n_queries: float
+    seed: int
+    radii: tuple[float, ...] = ()
+
+    def estimator(self, radius: Any) -> GradientEstimator:
+        """Build the estimator with a radius, or with radii that broadcast.
+
+        Raises
+        ------
+        InputError
+            If the method is no gradient estimator.
+        """
+        method, instance = find("method", self.method), find("instance", self.instance)
+        built = method.build(
+            instance.policy.dim, preferences(self.n_pairs, self.n_queries, instance.link), np.asarray(radius)
+        )
+        if not hasattr(built, "moments"):
+            raise InputError(
+                f"method {method.name} must be a gradient estimator with moments to have a variance, "
+                f"got {type(built).__name__}; leave it out"
+            )
+        found: GradientEstimator = built  # type: ignore[assignment]  # as just checked
+        return found
+
+    def moments(self, radius: Any) -> GradientMoments:
+        """Moments at theta with a radius, or with radii."""
+        instance = find("instance", self.instance)
+        spread = np.broadcast_to(self.theta, (*np.shape(radius), len(self.theta)))
+        rng = np.random.default_rng(self.seed)
+        return self.estimator(radius).moments(instance.mdp, instance.policy, spread, rng)
+
+
+def over_radii(task: VarianceTask) -> pd.DataFrame:
+    """Errors of an estimator at the radii of its task."""
+    radii, method = np.array(task.radii), find("method", task.method)
+    known = {"name": name_of(task.method), "title": method.title, "group": method.group, "radius": radii}
+    return pd.DataFrame(known | _parts(task.moments(radii)))
+
+
+def at_best_radius(task: VarianceTask) -> tuple[dict[str, Any], FloatArray]:
+    """Row of the radius of least rescaled error, and each direction's influence on that error."""
+    if find("method", task.method).knob != "radius":
+        return _row(task, np.nan, task.moments(1.0)), np.zeros(2)
+    errors = task.moments(RADII).rescaled_mse
+    k = int(np.argmin(errors))
+    low, high = np.log(RADII[max(k - 1, 0)]), np.log(RADII[min(k + 1, len(RADII) - 1)])
+    found = minimize_scalar(
+        lambda log_radius: float(task.moments(np.exp(log_radius)).rescaled_mse),
+        bounds=(low, high),
+        method="bounded",
+        options={"xatol": 1e-3},
+    )
+    radius = float(np.exp(found.x))
+    return _row(task, radius, task.moments(radius)), _influence(task, radius)
+
+
+def _influence(task: VarianceTask, radius: float) -> FloatArray:
+    """Each direction's influence on the rescaled error; nothing where none were sampled."""
+    instance, estimator = find("instance", task.instance), task.estimator(radius)
+    mdp, policy, theta = instance.mdp, instance.policy, np.array(task.theta)
+    if not isinstance(estimator, ZerothOrder) or estimator.directions.support(policy.dim) is not None:
+        return np.zeros(2)
+    directions, given = estimator.moments_given_directions(mdp, policy, theta, np.random.default_rng(task.seed))
+    gradient = policy_gradient(mdp, policy, theta)
+    return rescaled_influence(gradient, directions, given, estimator.scale(policy), estimator.n_directions)
+
+
+def work(task: VarianceTask) -> float:
+    """About how long it takes."""
+    return find("method", task.method).work
+
+
+def _parts(moments: GradientMoments) -> dict[str, FloatArray]:
+    smoothing, inversion = moments.bias_smoothing, moments.bias_inversion
+    return {
+        "bias_smoothing_sq": (smoothing**2).sum(axis=-1),
+        "bias_inversion_sq": (inversion**2).sum(axis=-1),
+        "bias_cross": 2 * (smoothing * inversion).sum(axis=-1),
+        "bias_squared": moments.bias_squared,
+        "variance_direction": moments.variance_direction,
+        "variance_trajectory": moments.variance_trajectory,
+        "variance_query": moments.variance_query,
+        "mse": moments.mse,
+        "rescaled_mse": moments.rescaled_mse,
+        "standard_error": moments.standard_error,
+        "clip_rate": moments.clip_rate,
+    }
+
+
+def _row(task: VarianceTask, radius: float, moments: GradientMoments) -> dict[str, Any]:
+    method, estimator = find("method", task.method), task.estimator(1.0 if np.isnan(radius) else radius)
+    parts = {name: float(value) for name, value in _parts(moments).items()}
+    gradient, mean = moments.gradient, moments.mean
+    length_sq = float(gradient @ gradient)
+    return {
+        "name": name_of(task.method),
+        "title": method.title,
+        "radius": radius,
+        **parts,
+        "relative_mse": parts["mse"] / length_sq,
+        "rescaled_mse": parts["rescaled_mse"] / length_sq,
+        "cosine": float(mean @ gradient) / np.sqrt(length_sq * float(mean @ mean)),
+        "alignment": float(moments.alignment),
+        "trajectories": float(estimator.n_trajectories),
+        "votes": float(estimator.n_votes),
+    }
