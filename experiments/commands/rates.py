@@ -17,7 +17,7 @@ from experiments.running.files import check_file, prepare_folder
 if TYPE_CHECKING:
     from experiments.catalogue.certificates import CertificateCheck
     from experiments.catalogue.claims import Claim
-    from experiments.rates.exact_claims import ExactClaim
+    from experiments.rates.exact_claim import ExactClaim
 
 
 @app.command()

@@ -12,7 +12,7 @@ import pandas as pd
 from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, name_of
 from experiments.catalogue.lookup import find
-from experiments.rates.exact_claims import ExactClaim
+from experiments.rates.exact_claim import ExactClaim
 from experiments.rates.point_bounds import bound_point
 from experiments.statistics.power_law import PowerLawFit, fit_power_law
 from experiments.statistics.verdicts import Verdict, judge

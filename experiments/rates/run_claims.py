@@ -11,7 +11,7 @@ import pandas as pd
 from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, name_of
 from experiments.rates.cells import Cell, cells_of, run_cells
-from experiments.rates.exact_claims import ExactClaim
+from experiments.rates.exact_claim import ExactClaim
 from experiments.rates.rows import exact_row, point_rows, verdict_row
 from experiments.rates.smoothness import estimate_all
 from experiments.running.execution import Execution

@@ -13,17 +13,8 @@ from scipy.special import bdtr, bdtrc, ndtr, ndtri
 from experiments.catalogue.claims import Claim
 from experiments.catalogue.shipped_claims import stated_claims
 from experiments.rates import calibration as calibrate_module
-from experiments.rates.calibration import (
-    NOISE,
-    SETTLED,
-    SLOW_RUNS,
-    CalibrationReport,
-    Noise,
-    calibrate,
-    clopper_pearson,
-    noise_of,
-    slope_p_values,
-)
+from experiments.rates.calibration import CalibrationReport, calibrate, clopper_pearson, slope_p_values
+from experiments.rates.noise import NOISE, SETTLED, SLOW_RUNS, Noise, noise_of
 from experiments.statistics.power_law import fit_power_law
 from experiments.statistics.sequential import SequentialPlan, judge_sequentially
 from experiments.statistics.verdicts import Outcome, p_values
