@@ -67,7 +67,7 @@ def suffix(**settings: Any) -> str:
 
 def with_settings(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     """A frame with the settings of its run as columns, where it has none of that name."""
-    missing = {name: str(value) if isinstance(value, list) else value for name, value in settings.items()}
+    missing = {name: ", ".join(value) if isinstance(value, list) else value for name, value in settings.items()}
     return frame.assign(**{name: value for name, value in missing.items() if name not in frame.columns})
 
 
