@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.running.output import write_csv
+from experiments.running.files import write_csv
 from paper_figures.registry import FigureContext, PaperFigure, all_figures, get_figure
 from paper_figures.save import FORMATS, check_formats, save
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from experiments.commands.app import Backend, Jobs, Out, Preset, Seed, app, run
-from experiments.running.output import prepare_folder, progress_bar
+from experiments.commands.terminal import progress_bar
+from experiments.running.files import prepare_folder
 
 
 @app.command()

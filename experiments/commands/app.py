@@ -12,7 +12,8 @@ import typer
 from typer.exceptions import TyperException
 
 from experiments.commands.tables import print_calibration, print_comparison, print_rates, print_variance
-from experiments.running.output import check_file, prepare_folder, progress_bar, write_csv, write_json
+from experiments.commands.terminal import progress_bar
+from experiments.running.files import check_file, prepare_folder, write_csv, write_json
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from experiments.running.output import console, show
+from experiments.commands.terminal import console, show
 
 if TYPE_CHECKING:
     import pandas as pd
