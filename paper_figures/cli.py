@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands.app import Backend, Jobs, Out, Preset, Seed, app, run
+from experiments.commands.app import Backend, Jobs, Out, Preset, Seed, app
+from experiments.commands.exit_codes import run
 from experiments.commands.terminal import progress_bar
 from experiments.running.files import prepare_folder
 

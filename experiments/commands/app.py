@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.exceptions import TyperException
 
+from experiments.commands.exit_codes import IN_WORDS, note_folder
+from experiments.commands.streams import free_standard_output
 from experiments.commands.tables import print_calibration, print_comparison, print_rates, print_variance
 from experiments.commands.terminal import progress_bar
 from experiments.running.files import check_file, prepare_folder, write_csv, write_json
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="zpg",
     help="Does zeroth-order policy gradient from preferences converge at its stated rates? Checked on small MDPs.",
-    no_args_is_help=True,
+    epilog=IN_WORDS,
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for results and finished cells.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for results and finished cells.", callback=note_folder)]
 Jobs = Annotated[int, typer.Option("--jobs", help="Workers; -1 for one a core. The results do not depend on it.")]
 Backend = Annotated[
     Literal["loky", "dask", "ray"],
@@ -47,34 +47,17 @@ Raters = Annotated[
         "--raters", help="Link the raters use instead of the one assumed, as steep at 0; tuning does not know."
     ),
 ]
-Json = Annotated[Path | None, typer.Option("--json", help="Also write everything to this JSON file.")]
+Json = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        help="Also write everything to this JSON file. - is standard output; the tables go to standard error then.",
+        callback=free_standard_output,
+    ),
+]
 Preset = Annotated[
     Literal["quick", "paper"], typer.Option("--preset", help="quick, or paper: eight times the replicates.")
 ]
-
-
-def run(application: typer.Typer) -> None:
-    """Run a command line; a user's mistake is one line on standard error and exit code 2."""
-    try:
-        code = application(standalone_mode=False)
-    except ValueError as error:
-        from theory.errors import InputError  # late: the package costs half a second
-
-        if not isinstance(error, InputError):
-            raise
-        _fail(str(error))
-    except TyperException as error:
-        _fail(f"{error.format_message()} (zpg --help lists the commands and their options)")
-    except typer.Abort:
-        _fail("stopped")
-    if code == 130:
-        print("zpg: interrupted; finished cells are kept, the same command goes on from there", file=sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(message: str) -> None:
-    print("zpg: " + " ".join(message.split()), file=sys.stderr)
-    sys.exit(2)
 
 
 @app.command()
@@ -267,6 +250,7 @@ def solve(
     from experiments.catalogue.instances import get_instance
     from experiments.studies.solve import solve_instance
 
+    check_file(json)
     solution = solve_instance(get_instance(instance))
     if json is not None:
         write_json(json, solution)
