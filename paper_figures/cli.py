@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from experiments.commands import calibrate, compare, rates, solve, variance  # noqa: F401  (each adds its commands)
-from experiments.commands.app import app, run
+from experiments.commands.app import app
+from experiments.commands.exit_codes import run
 from experiments.commands.options import Address, Backend, Jobs, Out, Preset, Seed, execution, split
 from experiments.commands.terminal import progress_bar
 from experiments.running.files import prepare_folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from experiments.running.files import prepare_folder, write_bytes_whole
 from paper_figures.style import print_style
 from theory.errors import InputError
 
@@ -57,11 +57,11 @@ def save(figure: Figure, name: str, folder: Path, formats: Sequence[str] = FORMA
     Raises
     ------
     InputError
-        If a format is unknown; nothing is written then.
+        If a format is unknown, when nothing is written, or a file cannot be.
     """
     check_formats(formats)
-    folder.mkdir(parents=True, exist_ok=True)
-    return [_write(folder / f"{name}.{ending}", _render(figure, ending)) for ending in formats]
+    prepare_folder(folder, "folder")
+    return [write_bytes_whole(folder / f"{name}.{ending}", _render(figure, ending)) for ending in formats]
 
 
 def _render(figure: Figure, ending: str) -> bytes:
@@ -69,14 +69,3 @@ def _render(figure: Figure, ending: str) -> bytes:
     with print_style():  # fonts and ticks are settled only here
         figure.savefig(buffer, format=ending, **_OPTIONS[ending])
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> Path:
-    """Replace a file in one step, so that nobody ever reads half of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path

@@ -1,17 +1,18 @@
-"""The command line: an application to which every command adds itself, and how it ends."""
+"""The command line: an application to which every command adds itself."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import sys
 from typing import Annotated
 
 import typer
-from typer.exceptions import TyperException
+
+from experiments.commands.exit_codes import IN_WORDS
 
 app = typer.Typer(
     name="zpg",
     help="Does zeroth-order policy gradient from preferences converge at its stated rates? Checked on small MDPs.",
+    epilog=IN_WORDS,
     invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -40,27 +41,3 @@ def top(
     """Print the help where no command is given."""
     if context.invoked_subcommand is None:
         print(context.get_help())
-
-
-def run(application: typer.Typer) -> None:
-    """Run a command line; a user's mistake is one line on standard error and exit code 2."""
-    try:
-        code = application(standalone_mode=False)
-    except ValueError as error:
-        from theory.errors import InputError  # late: the package costs half a second
-
-        if not isinstance(error, InputError):
-            raise
-        _fail(str(error))
-    except TyperException as error:
-        _fail(f"{error.format_message()} (zpg --help lists the commands and their options)")
-    except typer.Abort:
-        _fail("stopped")
-    if code == 130:
-        print("zpg: interrupted; finished cells are kept, the same command goes on from there", file=sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(message: str) -> None:
-    print("zpg: " + " ".join(message.split()), file=sys.stderr)
-    sys.exit(2)

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from experiments.commands.exit_codes import note_folder
+from experiments.commands.streams import free_standard_output
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from experiments.running.execution import Execution, Progress
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for results and finished work.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for results and finished work.", callback=note_folder)]
 Jobs = Annotated[int, typer.Option("--jobs", help="Workers; -1 for one a core. The results do not depend on it.")]
 Backend = Annotated[
     Literal["loky", "dask", "ray"],
@@ -25,7 +28,14 @@ Address = Annotated[
     typer.Option("--address", help="HOST:PORT of a running dask or ray cluster [default: start one]"),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same rows.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Also write everything to this JSON file.")]
+Json = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        help="Also write everything to this JSON file. - is standard output; the tables go to standard error then.",
+        callback=free_standard_output,
+    ),
+]
 Preset = Annotated[
     Literal["quick", "paper"], typer.Option("--preset", help="quick, or paper: eight times the replicates.")
 ]

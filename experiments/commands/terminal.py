@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 # Wide enough for every table when the output is not a terminal.
 PIPE_WIDTH = 170
+
+# Seconds before the first line of progress, and between lines.
+QUIET_FOR = 2.0
+LINE_EVERY = 10.0
 
 
 def console() -> Console:
@@ -38,10 +43,10 @@ def show(table: Table) -> None:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Progress with time left, on a terminal only."""
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Progress with time left on standard error: a bar on a terminal, a line now and then elsewhere."""
     if not sys.stderr.isatty():
-        yield None
+        yield ProgressLines(label).report
         return
     from rich.console import Console
     from rich.progress import (
@@ -57,3 +62,43 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+class ProgressLines:
+    """Progress as plain lines: none in the first two seconds, then one every ten at most.
+
+    Parameters
+    ----------
+    label : str
+        What is under way.
+    clock : function without arguments
+        Seconds, from anywhere.
+    """
+
+    def __init__(self, label: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._label = label
+        self._clock = clock
+        self._next_line = clock() + QUIET_FOR
+        # The stretch of work that the time left is estimated from: when it began, and with how much done.
+        self._began, self._base = clock(), 0
+        self._last, self._done, self._total = self._began, 0, 0
+
+    def report(self, done: int, total: int) -> None:
+        """Tell how much is done; a line is printed if it is time for one."""
+        now = self._clock()
+        if done < self._done or self._done >= self._total:  # another stretch begins
+            self._began, self._base = self._last, self._done if done >= self._done else 0
+        self._last, self._done, self._total = now, done, total
+        if now < self._next_line or done >= total:
+            return
+        self._next_line = now + LINE_EVERY
+        fresh = done - self._base
+        left = f", about {_duration((now - self._began) / fresh * (total - done))} left" if fresh > 0 else ""
+        with suppress(Exception):  # no result is worth less because nobody reads how far it was
+            print(f"{self._label}: {done} of {total}{left}", file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

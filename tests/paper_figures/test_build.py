@@ -88,20 +88,6 @@ def test_png_has_300_dots_an_inch(tmp_path: Path) -> None:
     assert (int.from_bytes(header[:4]), int.from_bytes(header[4:])) == (990, 600)
 
 
-def test_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (path,) = save(small_figure(), "a", tmp_path, ("svg",))
-    before = path.read_bytes()
-
-    def full(self: Path, target: Path) -> Path:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="disk full"):
-        save(small_figure(4), "a", tmp_path, ("svg",))
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_unknown_formats_are_named_before_anything_runs(tmp_path: Path, own: list[FigureContext]) -> None:
     message = r"^format must be one of pdf, png, svg, got 'gif'$"
     with pytest.raises(InputError, match=message):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -169,7 +170,8 @@ def test_the_cells_are_those_of_the_command(tmp_path: Path, monkeypatch: pytest.
     def record(*given: Any, **named: Any) -> None:
         bound = inspect.signature(compare_learning).bind(*given, **named)
         bound.apply_defaults()
-        calls.append(bound.arguments)
+        quiet = replace(bound.arguments["execution"], progress=None)
+        calls.append(bound.arguments | {"execution": quiet})
         raise StopHereError
 
     monkeypatch.setattr(experiments.comparison.compare_learning, "compare_learning", record)

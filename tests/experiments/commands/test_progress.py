@@ -1,0 +1,93 @@
+"""Progress where standard error is no terminal: few lines, at the right time, and none of them a danger."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import pytest
+
+from experiments.commands.streams import WatchedStream
+from experiments.commands.terminal import ProgressLines, progress_bar
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run_steps(n_steps: int, seconds_a_step: float, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    clock = Clock()
+    lines = ProgressLines("rate checks", clock)
+    for done in range(1, n_steps + 1):
+        clock.now += seconds_a_step
+        lines.report(done, n_steps)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return printed.err.splitlines()
+
+
+def test_short_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_steps(199, 0.01, capsys) == []
+
+
+def test_a_line_every_ten_seconds_at_most(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_steps(80, 0.5, capsys) == [
+        "rate checks: 4 of 80, about 38 s left",
+        "rate checks: 24 of 80, about 28 s left",
+        "rate checks: 44 of 80, about 18 s left",
+        "rate checks: 64 of 80, about 8 s left",
+    ]
+
+
+def test_a_slow_step_is_told_when_it_is_done_and_the_end_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_steps(3, 60.0, capsys) == [
+        "rate checks: 1 of 3, about 2 min left",
+        "rate checks: 2 of 3, about 60 s left",
+    ]
+    assert run_steps(3, 9000.0, capsys)[0] == "rate checks: 1 of 3, about 5.0 h left"
+
+
+def test_time_left_is_that_of_the_stretch_under_way(capsys: pytest.CaptureFixture[str]) -> None:
+    """A second batch of slower steps, and a total that grows after everything known was done."""
+    clock = Clock()
+    lines = ProgressLines("x", clock)
+    for done in range(1, 11):
+        clock.now += 0.1
+        lines.report(done, 10)
+    for done in (1, 2):
+        clock.now += 20
+        lines.report(done, 4)
+    assert capsys.readouterr().err.splitlines() == ["x: 1 of 4, about 60 s left", "x: 2 of 4, about 40 s left"]
+    lines.report(4, 4)
+    clock.now += 30
+    lines.report(5, 7)
+    assert capsys.readouterr().err.splitlines() == ["x: 5 of 7, about 60 s left"]
+    clock.now += 30
+    lines.report(1, 1)
+    clock.now += 30
+    lines.report(1, 2)
+    assert capsys.readouterr().err.splitlines() == ["x: 1 of 2"]
+
+
+def test_it_is_what_a_command_gets_when_its_errors_are_piped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with progress_bar("x") as report:
+        report(1, 2)
+        assert isinstance(getattr(report, "__self__", None), ProgressLines)
+
+
+def test_a_reader_who_left_does_not_stop_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", WatchedStream(stream))
+        clock = Clock()
+        lines = ProgressLines("x", clock)
+        for done in range(1, 4):
+            clock.now += 20
+            lines.report(done, 5)
