@@ -35,12 +35,18 @@ def fail(out: Out = Path("results"), json: Json = None):
 run(app)
 """
 
-# Output is buffered, as it usually is: part of what can go wrong only goes wrong at the end.
-BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+@pytest.fixture(autouse=True)
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for temporary files. Output is buffered, as usual: some of what can go wrong does so at the end."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    return folder
 
 
 def start(code: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "check": False, "env": BUFFERED}
+    usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "check": False}
     return subprocess.run([sys.executable, "-c", code, *arguments], **usual | options)
 
 
@@ -88,13 +94,14 @@ def test_a_crash_is_one_line_and_its_details_lie_with_the_results(tmp_path: Path
 
 
 @pytest.mark.parametrize("made", [False, True])
-def test_details_go_to_the_temporary_folder_where_the_results_cannot_take_them(made: bool, tmp_path: Path) -> None:
+def test_details_go_to_the_temporary_folder_where_the_results_cannot_take_them(
+    made: bool, tmp_path: Path, temporary: Path
+) -> None:
     """There is no folder for results yet, or a file is in its place."""
     if made:
         (tmp_path / "results").write_bytes(b"")
-    (tmp_path / "temporary").mkdir()
-    done = fail("1 / 0", cwd=tmp_path, env=BUFFERED | {"TMPDIR": str(tmp_path / "temporary")})
-    (log,) = logs(tmp_path / "temporary")
+    done = fail("1 / 0", cwd=tmp_path)
+    (log,) = logs(temporary)
     assert line_of(done, 3).endswith(f"details in {log}")
     assert "ZeroDivisionError" in log.read_text()
 
@@ -206,10 +213,11 @@ def test_real_commands_notice_that_their_output_cannot_be_written(tmp_path: Path
 
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no device that is full")
-def test_a_failure_that_a_library_ignored_comes_back(tmp_path: Path) -> None:
+def test_a_failure_that_a_library_ignored_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a buffer the first failure is in a trial write of typer's, which takes no notice of it."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     with open("/dev/full", "w") as full:
-        done = zpg("--help", stdout=full, cwd=tmp_path, env=BUFFERED | {"PYTHONUNBUFFERED": "1"})
+        done = zpg("--help", stdout=full)
     assert "the output cannot be written" in line_of(done, 2)
 
 
@@ -217,7 +225,7 @@ def test_a_failure_that_a_library_ignored_comes_back(tmp_path: Path) -> None:
 def test_standard_streams_may_be_missing(end: str, code: int, tmp_path: Path) -> None:
     program = PROGRAM.format(snippet=f"print('x'); console().print('y'); print('z', file=sys.stderr); {end}")
     shell = ["sh", "-c", '"$0" -c "$1" fail >&- 2>&-; echo $?', sys.executable, program]
-    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=True, env=BUFFERED)
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == (f"{code}\n", "")
 
 
