@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from experiments.commands.app import Backend, Jobs, Out, Preset, Seed, app, run
+from experiments.commands.check import check_command
 from experiments.running.output import prepare_folder, progress_bar
+
+if TYPE_CHECKING:
+    from experiments.contracts.check_component import Contract
 
 
 @app.command()
@@ -57,6 +61,15 @@ def list_everything() -> None:
         print(title)
         for name, summary in entries.items():
             print(f"  {name:<28} {summary}")
+
+
+def _figure_contract() -> Contract:
+    from paper_figures.figure_contract import figure_contract
+
+    return figure_contract
+
+
+app.command(name="check")(check_command(_figure_contract))
 
 
 def main() -> None:
