@@ -99,7 +99,7 @@ def _raised_in(error: BaseException) -> str:
     own = [
         f"{Path(frame.filename).name}, line {frame.lineno}"
         for frame in frames
-        if not any(Path(frame.filename).is_relative_to(folder) for folder in FOREIGN)
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in FOREIGN) and frame.filename[0] != "<"
     ]
     return own[-1] if own else ""
 
