@@ -128,10 +128,13 @@ class Claim:
         At the first look.
     two_sided : bool
         Whether the exponent is claimed to be attained (TIGHT) and not only a bound.
-    margin : float
-        Slack granted to the exponent.
     reason : str
         Why this setup isolates the axis.
+    margin : float
+        Slack granted to the exponent.
+    in_family : bool, default True
+        Whether it belongs to the family whose error rate is promised. False where the noise of its replicates is so
+        skewed that a t test does not keep its level, as the calibration on measured replicates shows.
 
     Raises
     ------
@@ -150,6 +153,7 @@ class Claim:
     two_sided: bool
     reason: str
     margin: float = 0.05
+    in_family: bool = True
 
     def __post_init__(self) -> None:
         grid = self.grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from scipy.special import betaincinv, stdtr, stdtrit
 from experiments.catalogue.claims import Claim
 from experiments.catalogue.shipped_claims import REPLICATES, Preset, sharpened_claims, stated_claims
 from experiments.rates.noise import kind_of, noise_of
+from experiments.rates.pools import Pool
 from experiments.rates.run_claims import DEFAULT_PLAN
 from experiments.statistics.power_law import fit_slopes
 from experiments.statistics.sequential import SequentialPlan, judge_batch
@@ -23,6 +25,8 @@ from theory.errors import InputError
 BoolArray = NDArray[np.bool_]
 
 COVERAGE_LIMITS = (0.93, 0.97)
+# Level of the one-sided tests of a claim alone.
+ONE_SIDED = 0.025
 POWER = 0.8
 JUST_BEYOND = 1e-9
 
@@ -50,7 +54,7 @@ class CalibrationReport:
         One row a preset, scenario, kind of claim and ``measure`` (HOLDS, VIOLATED, UNDECIDED, TIGHT; coverage: the 95%
         interval holds the true slope at the look where the claim stopped; the same ``alone``: at the first look, at
         2.5%, without a family), with ``count, n, rate, low, high`` and
-        the mean number of ``looks``.
+        the mean number of ``looks`` and the ``skewness`` of a measured pool.
     detection : DataFrame
         One row a preset and kind: ``replicates`` (first look, cap) and ``exponent_error``, the smallest error of the
         exponent that is called VIOLATED with 80% power while the other claims hold.
@@ -61,15 +65,20 @@ class CalibrationReport:
     detection: pd.DataFrame
 
     @property
-    def passed(self) -> bool:
-        """No false-alarm rate is shown above its promise, nor any coverage rate outside 93% to 97%."""
-        coverage = self.claims[self.claims["measure"] == "coverage"]
+    def failures(self) -> pd.DataFrame:
+        """Rows of ``claims`` whose coverage, or rate of wrong calls alone, is shown to be off."""
         low, high = COVERAGE_LIMITS
-        return bool(
-            (self.families["low"] <= self.families["promised"]).all()
-            and (coverage["high"] >= low).all()
-            and (coverage["low"] <= high).all()
+        rows = self.claims
+        coverage = rows["measure"] == "coverage"
+        wrong = ((rows["scenario"] == "just beyond it") & (rows["measure"] == "HOLDS alone")) | (
+            (rows["scenario"] == "on the boundary") & (rows["measure"] == "VIOLATED alone")
         )
+        return rows[(coverage & ((rows["high"] < low) | (rows["low"] > high))) | (wrong & (rows["low"] > ONE_SIDED))]
+
+    @property
+    def passed(self) -> bool:
+        """No false-alarm rate is shown above its promise, nor any coverage outside 93% to 97%."""
+        return bool((self.families["low"] <= self.families["promised"]).all() and self.failures.empty)
 
 
 def calibrate(
@@ -122,8 +131,12 @@ def calibrate(
         family = [replace(claim, replicates=REPLICATES[preset] * claim.replicates) for claim in quick]
         errors = _Errors.draw(family, n_families, plan, rng, noise)
         columns = _columns(family, kind)
+        skewness = {name: _skewness(family[members[0]], noise) for name, members in columns.items()}
         for row in _scenarios(family, errors, plan, columns):
-            (families if "error" in row else rates).append({"preset": preset} | row)
+            if "error" in row:
+                families.append({"preset": preset} | row)
+            else:
+                rates.append({"preset": preset} | row | {"skewness": skewness[row["kind"]]})
         detection += [{"preset": preset} | row for row in _detection(family, errors, plan, columns)]
     return CalibrationReport(pd.DataFrame(families), pd.DataFrame(rates), pd.DataFrame(detection))
 
@@ -200,7 +213,7 @@ def _scenarios(
         mistaken = (called & np.array(wrong)[:, None, :]).any(axis=(0, 2))
         names = [name for name, mask in zip(("HOLDS", "VIOLATED", "TIGHT"), wrong, strict=True) if mask.any()]
         yield {"scenario": scenario, "error": " or ".join(names)} | _rate(mistaken) | {"promised": promised}
-        alone = dict(zip(("HOLDS alone", "VIOLATED alone", "TIGHT alone"), raw[:, 0] <= half, strict=True))
+        alone = dict(zip(("HOLDS alone", "VIOLATED alone", "TIGHT alone"), raw[:, 0] <= ONE_SIDED, strict=True))
         yield from _claim_rows(scenario, columns, called, n_looks, errors, alone)
 
 
@@ -246,6 +259,12 @@ def _detection(
             "replicates": f"{looks[0]} .. {looks[-1]}",
             "exponent_error": claim.margin + float(np.quantile(needed[:, members], POWER)),
         }
+
+
+def _skewness(claim: Claim, noise: Callable[[Claim], NoiseSource]) -> float:
+    """Skewness of a measured pool; a synthetic law has none to tell."""
+    source = noise(claim)
+    return source.skewness(np.array(claim.grid)) if isinstance(source, Pool) else math.nan
 
 
 def _columns(claims: Sequence[Claim], kind: Callable[[Claim], str]) -> dict[str, list[int]]:

@@ -66,9 +66,7 @@ def measure_pools(claims: Sequence[Claim], n_replicates: int, execution: Executi
         If there are too few replicates.
     """
     if n_replicates < LEAST_REPLICATES:
-        raise InputError(
-            f"n_replicates of a pool must be at least {LEAST_REPLICATES}, got {n_replicates}; 512 will do"
-        )
+        raise InputError(f"n_replicates of a pool must be at least {LEAST_REPLICATES}, got {n_replicates}; 512 will do")
     seed = execution.seed + SEEDS_APART
     cells = [cell for claim in claims for cell in cells_of(replace(claim, replicates=n_replicates), seed)]
     rows = run_cells(cells, execution)

@@ -73,6 +73,7 @@ def verdict_row(
         "instance": name_of(claim.instance),
         "source": claim.rate.source,
         "sharpened": claim.rate is SHARPENED_RATE,
+        "in_family": claim.in_family,
         "ratio": points["ratio"].max(),
         "bootstrap_low": fit.bootstrap_low,
         "bootstrap_high": fit.bootstrap_high,
@@ -89,6 +90,7 @@ def exact_row(claim: ExactClaim, kind: str) -> dict[str, Any]:
         "instance": "",
         "source": claim.source,
         "sharpened": False,
+        "in_family": True,
         "ratio": np.nan,
     }
 
