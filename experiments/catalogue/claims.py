@@ -107,7 +107,7 @@ class Setup:
     repeated: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Claim:
     """One statement about one algorithm on one instance along one axis.
 
@@ -154,6 +154,10 @@ class Claim:
     reason: str
     margin: float = 0.05
     in_family: bool = True
+
+    def __repr__(self) -> str:
+        window = f"{self.axis} = {self.grid[0]:g} .. {self.grid[-1]:g}"
+        return f"Claim({self.name!r}, {window}, exponent {self.exponent:+g})"
 
     def __post_init__(self) -> None:
         grid = self.grid

@@ -38,7 +38,7 @@ class Look:
     dashes: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Method:
     """One method. Rate checks, comparisons of variance and of learning, and figures all read this record.
 
@@ -83,6 +83,9 @@ class Method:
     family: str = ""
     work: float = 1.0
     look: Look | None = None
+
+    def __repr__(self) -> str:
+        return f"Method({self.name!r}, {self.title!r}, knob={self.knob!r})"
 
     def fits(self, dim: int) -> bool:
         """Whether so many parameters are enough for it."""
