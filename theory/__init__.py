@@ -5,7 +5,7 @@ the leading axes of `theta`.
 """
 
 from theory.additive_moments import additive_moments, reward_error
-from theory.bounds import Bound, certificate, hessian_norm, smoothness_bound
+from theory.bounds import Bound, certificate, hessian_norm, return_range, smoothness_bound
 from theory.dpo_loss import DpoLoss, population_loss
 from theory.dpo_optimum import DpoOptimum, dpo_optimum
 from theory.enumeration import Trajectories, enumerate_trajectories
@@ -79,6 +79,7 @@ __all__ = [
     "policy_value",
     "population_loss",
     "return_distribution",
+    "return_range",
     "reward_error",
     "sharpened_schedule",
     "smoothness_bound",

@@ -7,22 +7,39 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.arrays import FloatArray
+from theory.arrays import FloatArray, stage
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.validation import first_entry
 from theory.values import policy_hessian
 
+# A certificate needs c = L alpha d below the first; predictions take the constants of the second, whatever the step.
+LARGEST_C, PREDICTED_C = 0.75, 0.25
+
+
+def return_range(mdp: TabularMDP) -> tuple[float, float]:
+    """Smallest and largest return that any policy can produce, by backward induction; no reward lattice is needed."""
+    lowest, highest = np.zeros(mdp.n_states), np.zeros(mdp.n_states)
+    for h in reversed(range(mdp.horizon)):
+        possible, paid = stage(mdp.probabilities, h) > 0, stage(mdp.rewards, h)
+        successors = stage(mdp.next_states, h)
+        lowest = np.where(possible, paid + lowest[successors], np.inf).min(axis=(1, 2))
+        highest = np.where(possible, paid + highest[successors], -np.inf).max(axis=(1, 2))
+    first = mdp.initial > 0
+    return float(lowest[first].min()), float(highest[first].max())
+
 
 def smoothness_bound(mdp: TabularMDP, policy: Policy) -> float:
-    """Proved smoothness constant of V: L <= (H^2 / 2) (F + G^2).
+    """Proved smoothness constant of V: L <= min(H (H + 1) / 4, B H / 2) (F + G^2).
 
-    F and G^2 are the policy's `score_bounds`. The proof centres returns at H/2, which does not change the Hessian of V,
-    and uses that scores of different steps are martingale differences.
+    F and G^2 are the policy's `score_bounds`, B the length of `return_range`. Since B <= H, the simpler constant
+    (H^2 / 2) (F + G^2) is never the least. The proofs are in ``docs/theory_notes.md``.
     """
     hessian, score = policy.score_bounds
-    return mdp.horizon**2 / 2 * (hessian + score)
+    lowest, highest = return_range(mdp)
+    horizon = mdp.horizon
+    return min(horizon * (horizon + 1) / 4, horizon * (highest - lowest) / 2) * (hessian + score)
 
 
 def hessian_norm(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> FloatArray:
@@ -38,11 +55,11 @@ class Bound:
     Attributes
     ----------
     transient : array
-        2 (V* - V_1) / (alpha T), from the start.
+        (V* - V_1) / (alpha T), from the start; it and the other two are divided by 3/4 - c.
     bias : array
-        (5/2) d (L mu / 2 + beta_M / mu)^2, from smoothing and link inversion.
+        (1 + c) d (L mu / 2 + beta_M / mu)^2, from smoothing and link inversion.
     noise : array
-        d s_M^2 / (4 mu^2 N), from trajectories and votes.
+        c d s_M^2 / (2 mu^2 N), from trajectories and votes.
     proved : bool
         True for a certificate, False for a prediction.
     """
@@ -73,11 +90,12 @@ def certificate(
 ) -> Bound:
     """Finite-sample bound of (1/T) sum_t E|grad V(theta_t)|^2 for pairs at theta + mu v against theta.
 
-    With |v| = 1, E[v v'] = I/d and x = L mu / 2 + beta_M / mu, the bias of an estimate is at most sqrt(d) x,
-    its second moment at most 2 d |grad V|^2 + 2 d^2 x^2 + d^2 s_M^2 / (mu^2 N). Put into the ascent inequality of an
-    L-smooth V and summed over t, with alpha <= 1 / (4 L d), they give
+    With |v| = 1, E[v v'] = I/d, x = L mu / 2 + beta_M / mu and c = L alpha d < 3/4 it is
 
-        2 (V* - V_1) / (alpha T) + (5/2) d x^2 + d s_M^2 / (4 mu^2 N).
+        ((V* - V_1) / (alpha T) + (1 + c) d x^2 + c d s_M^2 / (2 mu^2 N)) / (3/4 - c);
+
+    the proof is in ``docs/theory_notes.md``. It grows with c. At c = 1/4 it is
+    2 (V* - V_1) / (alpha T) + (5/2) d x^2 + d s_M^2 / (4 mu^2 N).
 
     Parameters
     ----------
@@ -92,24 +110,25 @@ def certificate(
     inversion_bias, second_moment : arrays
         beta_M and s_M^2: `VoteTable.largest_bias` and `VoteTable.largest_second_moment`; both 0 for exact differences.
     proved : bool, default True
-        False gives the same formula for any L and any step: a prediction, not a theorem.
+        False gives the formula of c = 1/4 for any L and any step: a prediction, not a theorem.
 
     Raises
     ------
     InputError
-        If `proved` and a step exceeds 1 / (4 L d).
+        If `proved` and a step is not below 3 / (4 L d).
     """
     step, mu = np.asarray(step_size, dtype=np.float64), np.asarray(radius, dtype=np.float64)
-    largest = 1 / (4 * smoothness * dim) if smoothness > 0 else np.inf
-    too_large = step > largest * (1 + 1e-12)
-    if proved and too_large.any():
+    c = smoothness * step * dim if proved else np.full_like(step, PREDICTED_C)
+    too_large = c >= LARGEST_C
+    if too_large.any():
         raise InputError(
-            f"step_size must be at most 1 / (4 L d) = {largest:.6g} for a certificate, "
+            f"step_size must be below 3 / (4 L d) = {LARGEST_C / (smoothness * dim):.6g} for a certificate, "
             f"got {first_entry(step, too_large)}; proved=False gives a prediction"
         )
+    bias = smoothness * mu / 2 + np.asarray(inversion_bias) / mu
     return Bound(
-        transient=2 * np.asarray(value_gap) / (step * np.asarray(n_iterations)),
-        bias=2.5 * dim * (smoothness * mu / 2 + np.asarray(inversion_bias) / mu) ** 2,
-        noise=dim * np.asarray(second_moment) / (4 * mu**2 * np.asarray(n_pairs)),
+        transient=np.asarray(value_gap) / (step * np.asarray(n_iterations)) / (LARGEST_C - c),
+        bias=(1 + c) * dim * bias**2 / (LARGEST_C - c),
+        noise=c * dim * np.asarray(second_moment) / (2 * mu**2 * np.asarray(n_pairs)) / (LARGEST_C - c),
         proved=proved,
     )

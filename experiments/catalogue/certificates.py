@@ -1,9 +1,14 @@
-"""Certificate checks: runs in which every constant is proved, so that the bound is a theorem."""
+"""Certificate checks: runs in which every constant is proved, so that the bound is a theorem.
+
+A certificate says something where it lies below |grad V|^2 at the start: a run that never moved would exceed it. So
+the start, the number of iterations, the step and the radius are those that the bound itself asks for, before any run.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,61 +17,121 @@ from experiments.catalogue.claims import Point, PointOf
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
-from theory import certificate, smoothness_bound
+from theory import certificate, optimal_value, smoothness_bound, value_and_gradient
+from theory.arrays import FloatArray
+from theory.bounds import LARGEST_C
 
-# N and M of the certified runs: no noise, trajectories alone, and both.
-SETTINGS = ((math.inf, math.inf), (1e6, math.inf), (1e4, 256.0))
-RADII = np.geomspace(1e-3, 10.0, 81)
+# N and M of the certified runs: no noise, trajectories alone, votes alone, and both.
+NO_NOISE = (math.inf, math.inf)
+SETTINGS = (NO_NOISE, (1e10, math.inf), (1e8, math.inf), (math.inf, 65536.0), (1e8, 4096.0))
+# Numbers in a table of votes: settings that need more are left out.
+LARGEST_TABLE = 4e6
+# Without noise the bound is to be this share of |grad V|^2 at the start. The rest is left for the noise.
+SHARE = 0.7
+# Iterations where the bound asks for more than are allowed.
+SHORT = 256
+# The start is chosen at a cost of so many gradients, around the instance's own.
+GRADIENTS, SPREAD = 8192, 2.0
+
+# Values of c = L alpha d, and of the radius.
+STEPS = np.geomspace(2e-3, 0.8, 40)[:, None] * LARGEST_C
+RADII = np.geomspace(1e-5, 10.0, 121)
 
 
 @dataclass(frozen=True)
 class CertificateCheck:
-    """Runs of one method on one instance with alpha = 1 / (4 L d), L proved.
+    """Runs of one method on one instance with L proved and steps below 3 / (4 L d).
 
     Attributes
     ----------
     name : str
     method : str or Method
     instance : str or Instance
-    n_iterations : int
+    most_iterations : int
     replicates : int
     """
 
     name: str
     method: str | Method
     instance: str | Instance
-    n_iterations: int = 256
+    most_iterations: int = 8192
     replicates: int = 8
 
     def points(self) -> list[PointOf]:
-        """Instance and settings of every cell, each with the radius whose certificate is smallest."""
-        instance = find("instance", self.instance)
-        smoothness, dim = smoothness_bound(instance.mdp, instance.policy), instance.policy.dim
-        step_size = 1 / (4 * smoothness * dim)
-        points = []
-        for n_pairs, n_queries in SETTINGS:
-            table = preferences(n_pairs, n_queries, instance.link).table(instance.mdp)
-            bound = certificate(
-                value_gap=0.0,
-                dim=dim,
-                smoothness=smoothness,
-                n_iterations=self.n_iterations,
-                step_size=step_size,
-                radius=RADII,
-                n_pairs=n_pairs,
-                inversion_bias=table.largest_bias,
-                second_moment=table.largest_second_moment,
-            )
-            points.append(
-                PointOf(
-                    self.instance,
-                    Point(
-                        n_queries=n_queries,
-                        n_pairs=n_pairs,
-                        radius=float(RADII[np.argmin(bound.total)]),
-                        step_size=step_size,
-                        n_iterations=self.n_iterations,
-                    ),
-                )
-            )
-        return points
+        """The settings whose certificate says something; if none does, a short run without noise."""
+        origin = _origin(find("instance", self.instance))
+        needed = origin.iterations_for(SHARE)
+        if needed > self.most_iterations:
+            return [PointOf(self.instance, origin.best_point(SHORT, NO_NOISE)[0])]
+        found = [origin.best_point(math.ceil(needed), setting) for setting in SETTINGS if origin.affords(setting)]
+        return [PointOf(self.instance, point) for point, bound in found if bound < origin.gradient_sq]
+
+
+@dataclass(frozen=True, eq=False)
+class _Origin:
+    """Where certified runs start, and what their bound needs to know of the instance."""
+
+    instance: Instance
+    theta: FloatArray
+    value_gap: float
+    gradient_sq: float
+    smoothness: float
+
+    def iterations_for(self, share: float) -> float:
+        """Iterations after which the bound without noise is a share of |grad V|^2 at the start."""
+        if self.gradient_sq == 0:
+            return math.inf
+        return float(self._bounds(1, NO_NOISE).min()) / (share * self.gradient_sq)
+
+    def affords(self, setting: tuple[float, float]) -> bool:
+        """Whether the table of votes is small enough."""
+        n_differences = 2 * self.instance.mdp.largest_return_steps[-1] + 1
+        return math.isinf(setting[1]) or n_differences * setting[1] <= LARGEST_TABLE
+
+    def best_point(self, n_iterations: int, setting: tuple[float, float]) -> tuple[Point, float]:
+        """Step and radius of the smallest bound, and that bound."""
+        bounds = self._bounds(n_iterations, setting)
+        step, radius = np.unravel_index(bounds.argmin(), bounds.shape)
+        n_pairs, n_queries = setting
+        point = Point(
+            n_queries=n_queries,
+            n_pairs=n_pairs,
+            radius=float(RADII[radius]),
+            step_size=float(self._step_sizes()[step, 0]),
+            n_iterations=n_iterations,
+            start=tuple(self.theta.tolist()),
+        )
+        return point, float(bounds.min())
+
+    def _bounds(self, n_iterations: int, setting: tuple[float, float]) -> FloatArray:
+        """The certificate at every step and radius, (n_steps, n_radii)."""
+        table = preferences(*setting, self.instance.link).table(self.instance.mdp)
+        return certificate(
+            value_gap=self.value_gap,
+            dim=self.instance.policy.dim,
+            smoothness=self.smoothness,
+            n_iterations=n_iterations,
+            step_size=self._step_sizes(),
+            radius=RADII,
+            n_pairs=setting[0],
+            inversion_bias=table.largest_bias,
+            second_moment=table.largest_second_moment,
+        ).total
+
+    def _step_sizes(self) -> FloatArray:
+        # If L is 0, nothing depends on the parameters, and any step will do.
+        return np.asarray(STEPS / ((self.smoothness or 1.0) * self.instance.policy.dim))
+
+
+@lru_cache(maxsize=64)
+def _origin(instance: Instance) -> _Origin:
+    """The instance's own start or one around it: where the bound asks for the fewest iterations."""
+    mdp, policy = instance.mdp, instance.policy
+    n_starts = max(16, min(512, GRADIENTS // policy.dim))
+    moves = np.random.default_rng(29).standard_normal((n_starts, policy.dim))
+    moves[0] = 0
+    starts = instance.start + SPREAD * moves
+    values, gradients = value_and_gradient(mdp, policy, starts)
+    sizes, gaps = (gradients**2).sum(axis=-1), optimal_value(mdp) - values
+    best = int((sizes / np.maximum(gaps, np.finfo(np.float64).tiny)).argmax())
+    return _Origin(instance, starts[best], float(gaps[best]), float(sizes[best]), smoothness_bound(mdp, policy))

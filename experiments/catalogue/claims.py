@@ -29,6 +29,7 @@ class RunSettings(NamedTuple):
     radius: float
     step_size: float
     repeated: bool
+    start: tuple[float, ...] | None
 
 
 @dataclass(frozen=True, order=True)
@@ -48,6 +49,8 @@ class Point:
         whole run, 1/2 for the stationary tail.
     repeated : bool
         Whether the votes on a pair are one rater's, repeated: a fault to be studied.
+    start : tuple of float, optional
+        Where runs start, by default where the instance says.
     """
 
     n_queries: float
@@ -57,11 +60,12 @@ class Point:
     n_iterations: int
     burn_in: float = 0.0
     repeated: bool = False
+    start: tuple[float, ...] | None = None
 
     @property
     def settings(self) -> RunSettings:
         """What the law of a run depends on: points that share it are prefixes of the same runs."""
-        return RunSettings(self.n_pairs, self.n_queries, self.radius, self.step_size, self.repeated)
+        return RunSettings(self.n_pairs, self.n_queries, self.radius, self.step_size, self.repeated, self.start)
 
     @property
     def first(self) -> int:

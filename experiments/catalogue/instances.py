@@ -14,6 +14,7 @@ from experiments.catalogue.lookup import Kind, called
 from experiments.catalogue.requirements import require_sound
 from theory import (
     CircularPolicy,
+    ComplementaryLogLog,
     InputError,
     Logistic,
     LogLinearSoftmax,
@@ -83,6 +84,10 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
     "circular": (
         "garnet (5 states, 3 actions, 3 successors, H = 5), circular policy: interior optimum",
         lambda n, s: _circular(n, s, _garnet()),
+    ),
+    "circular-cloglog": (
+        "the same, raters of a link that is not symmetric: complementary log-log, scale 3",
+        lambda n, s: replace(_circular(n, s, _garnet()), link=ComplementaryLogLog(3.0), link_is_default=False),
     ),
     **{
         f"circular-bandits-{d}": (

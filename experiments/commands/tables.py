@@ -221,11 +221,11 @@ def _certificate_line(certificates: pd.DataFrame) -> str:
     if certificates.empty:
         return "no certified cells were run"
     worst = certificates.loc[certificates["ratio"].idxmax()]
-    exceeded = int((certificates["ratio"] > 1).sum())
+    exceeded, informative = (certificates["ratio"] > 1), certificates["informative"]
     return (
-        f"certificates (L proved, alpha = 1/(4Ld)): {len(certificates)} cells on "
-        f"{certificates['instance'].nunique()} instances, {exceeded} exceeded "
-        f"(a run that never moved would exceed {int(certificates['informative'].sum())});\n"
+        f"certificates (L proved, alpha < 3/(4Ld)): {len(certificates)} cells on "
+        f"{certificates['instance'].nunique()} instances, {exceeded.sum()} exceeded; a run that never moved would "
+        f"exceed {informative.sum()} on {certificates.loc[informative, 'instance'].nunique()} instances;\n"
         f"largest measured / certificate {worst['ratio']:.3g} ({worst['method']} on {worst['instance']})"
     )
 

@@ -100,7 +100,8 @@ def _run_batch(
     """Run points of one length as one batch (settings, replicates)."""
     settings = sorted({p.settings for p in points})
     radius, step_size = (np.array([getattr(s, name) for s in settings])[:, None] for name in ("radius", "step_size"))
-    start = np.broadcast_to(instance.start, (len(settings), len(cell.replicates), instance.policy.dim))
+    starts = np.array([instance.start if each.start is None else each.start for each in settings])
+    start = np.broadcast_to(starts[:, None], (len(settings), len(cell.replicates), instance.policy.dim))
     oracles = tuple(
         PreferenceFeedback(
             np.asarray(each.n_pairs), "law", VoteModel(instance.link, each.n_queries, repeated=each.repeated)

@@ -22,7 +22,7 @@ def bound_point(instance: Instance, point: Point, start_value: float, smoothness
     smoothness : float
         A proved L, or the largest Hessian norm found.
     proved : bool
-        Whether the smoothness is proved: the result is then a certificate, and the step must be at most 1 / (4 L d).
+        Whether the smoothness is proved: the result is then a certificate, and the step must be below 3 / (4 L d).
     """
     table = preferences(math.inf, point.n_queries, instance.link).table(instance.mdp)
     return certificate(

@@ -45,7 +45,8 @@ def point_rows(
         instance = find("instance", on)
         constant = smoothness_bound(instance.mdp, instance.policy) if smoothness is None else smoothness[name_of(on)]
         constants.append(constant)
-        gradient = policy_gradient(instance.mdp, instance.policy, instance.start)
+        at = instance.start if point.start is None else np.array(point.start)
+        gradient = policy_gradient(instance.mdp, instance.policy, at)
         starts.append(float(gradient @ gradient))
         bounds.append(float(bound_point(instance, point, start, constant, proved=smoothness is None).total))
     return table.assign(

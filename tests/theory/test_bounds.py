@@ -23,9 +23,11 @@ from theory import (
     certificate,
     chain,
     garnet,
+    gridworld,
     hessian_norm,
     policy_gradient,
     policy_hessian,
+    return_range,
     sharpened_schedule,
     smoothness_bound,
     stated_schedule,
@@ -42,6 +44,7 @@ INSTANCES = [
     pytest.param(GARNET, LogLinearSoftmax(FEATURES), id="log-linear"),
     pytest.param(GARNET, CircularPolicy(4, 3, 1.5), id="circular"),
     pytest.param(chain(3, 5, slip=0.1), TabularSoftmax(3, 2), id="chain"),
+    pytest.param(gridworld(["S.", ".G"], 8, 0.1), TabularSoftmax(4, 4), id="gridworld"),
 ]
 
 
@@ -67,10 +70,44 @@ def test_hessian_norm_is_the_operator_norm(mdp: TabularMDP, policy: Policy) -> N
 
 
 def test_smoothness_bounds_in_closed_form() -> None:
-    assert smoothness_bound(GARNET, TabularSoftmax(4, 3)) == 9 / 2
-    assert smoothness_bound(GARNET, CircularPolicy(4, 3, 1.5)) == pytest.approx(9 * (1.5 + 1.5**2), rel=1e-14)
+    """H (H + 1) / 4 is the least on the garnet, B H / 2 where returns differ by less than (H + 1) / 2."""
+    assert return_range(GARNET) == (0.0, 3.0)
+    assert smoothness_bound(GARNET, TabularSoftmax(4, 3)) == 3
+    assert smoothness_bound(GARNET, CircularPolicy(4, 3, 1.5)) == pytest.approx(6 * (1.5 + 1.5**2), rel=1e-14)
     line = LogLinearSoftmax([[[0.0], [3.0]]])
-    assert smoothness_bound(bandit([0.2, 0.4], horizon=2), line) == pytest.approx(2 * (9 / 4 + 9 / 4), rel=1e-14)
+    assert smoothness_bound(bandit([0.2, 0.4], horizon=2), line) == pytest.approx(1.5 * (9 / 4 + 9 / 4), rel=1e-14)
+    goal = gridworld("S.G", 10, 0.1)
+    assert return_range(goal) == (0.0, 1.0)
+    assert smoothness_bound(goal, TabularSoftmax(3, 4)) == 5
+
+
+def test_returns_that_cannot_differ_leave_nothing_to_learn() -> None:
+    paid = TabularMDP(np.ones((1, 2, 1)), np.full((1, 2), 0.3), [1.0], 4)
+    assert return_range(paid) == pytest.approx((1.2, 1.2), rel=1e-14)
+    assert smoothness_bound(paid, TabularSoftmax(1, 2)) == pytest.approx(0, abs=1e-14)
+    assert certificate(**{**TERMS, "smoothness": 0.0, "step_size": 1e9}).proved
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_range_of_returns_is_that_of_all_trajectories(seed: int) -> None:
+    """Random laws that depend on the step, with impossible outcomes, impossible starts and rewards off any lattice."""
+    rng = np.random.default_rng(seed)
+    shape = (3, 3, 2, 2)
+    law = rng.dirichlet(np.ones(2), shape[:-1]) * (rng.random(shape) < 0.7)
+    law[..., 0] += law.sum(axis=-1) == 0
+    law /= law.sum(axis=-1, keepdims=True)
+    initial = np.array([0.0, 0.4, 0.6])
+    successors, rewards = rng.integers(3, size=shape), rng.random(shape)
+    mdp = TabularMDP.from_outcomes(law, successors, rewards, initial, 3)
+    ends = {(s, 0.0) for s in (1, 2)}
+    for h in range(3):
+        ends = {
+            (int(successors[h, s, a, o]), total + rewards[h, s, a, o])
+            for s, total in ends
+            for a, o in np.argwhere(law[h, s] > 0)
+        }
+    returns = [total for _, total in ends]
+    assert return_range(mdp) == pytest.approx((min(returns), max(returns)), rel=1e-14)
 
 
 TERMS = {
@@ -87,16 +124,44 @@ TERMS = {
 
 
 def test_certificate_by_hand() -> None:
+    """c = L alpha d = 0.12, 3/4 - c = 0.63, x = L mu / 2 + beta_M / mu = 0.37."""
     bound = certificate(**TERMS)
-    assert float(bound.transient) == pytest.approx(3.0, rel=1e-14)  # 2 * 1.5 / (0.01 * 100)
-    assert float(bound.bias) == pytest.approx(2.5 * 6 * (0.25 + 0.12) ** 2, rel=1e-14)
-    assert float(bound.noise) == pytest.approx(6 * 4 / (4 * 0.0625 * 50), rel=1e-14)
-    assert float(bound.total) == pytest.approx(3.0 + 15 * 0.37**2 + 1.92, rel=1e-14)
+    assert float(bound.transient) == pytest.approx(1.5 / 0.63, rel=1e-14)
+    assert float(bound.bias) == pytest.approx(1.12 * 6 * 0.37**2 / 0.63, rel=1e-14)
+    assert float(bound.noise) == pytest.approx(0.12 * 6 * 4 / (2 * 0.0625 * 50) / 0.63, rel=1e-14)
+    assert float(bound.total) == pytest.approx((1.5 + 6.72 * 0.1369 + 0.4608) / 0.63, rel=1e-14)
     assert bound.proved
-    formula = certificate(**TERMS, proved=False)
-    assert not formula.proved
-    for name in ("transient", "bias", "noise", "total"):
-        assert getattr(formula, name) == getattr(bound, name)
+
+
+def test_prediction_is_the_certificate_of_a_quarter() -> None:
+    """At c = 1/4: 2 gap / (alpha T) + (5/2) d x^2 + d s^2 / (4 mu^2 N); and so for every step of a prediction."""
+    quarter = {**TERMS, "step_size": 1 / 48}
+    bound = certificate(**quarter)
+    assert float(bound.transient) == pytest.approx(2 * 1.5 * 48 / 100, rel=1e-14)
+    assert float(bound.bias) == pytest.approx(2.5 * 6 * 0.37**2, rel=1e-14)
+    assert float(bound.noise) == pytest.approx(6 * 4 / (4 * 0.0625 * 50), rel=1e-14)
+    for step in (1e-3, 1 / 48, 5.0):
+        formula = certificate(**{**TERMS, "step_size": step}, proved=False)
+        assert not formula.proved
+        assert float(formula.transient) == pytest.approx(2 * 1.5 / (step * 100), rel=1e-14)
+        for name in ("bias", "noise"):
+            assert float(getattr(formula, name)) == pytest.approx(float(getattr(bound, name)), rel=1e-14)
+
+
+@pytest.mark.parametrize("c", [0.01, 0.3, 0.7])
+@pytest.mark.parametrize("slope", [1.3, 2 * math.sqrt(6) * 0.37])
+def test_certificate_is_attained_where_nothing_in_its_proof_is_slack(c: float, slope: float) -> None:
+    """Every inequality met with equality, at every iterate, but |grad| sqrt(d) x <= |grad|^2 / 4 + d x^2.
+
+    That one is an equality too at the second slope, and there the certificate is |grad|^2 itself.
+    """
+    dim, smoothness, radius, n_pairs, x = 6, 2.0, 0.25, 50, 0.37
+    step = c / (smoothness * dim)
+    size = 2 * dim * slope**2 + 2 * dim**2 * x**2 + dim**2 * TERMS["second_moment"] / (radius**2 * n_pairs)
+    gain = step * slope * (slope - math.sqrt(dim) * x) - smoothness * step**2 / 2 * size
+    bound = certificate(**{**TERMS, "value_gap": TERMS["n_iterations"] * gain, "step_size": step})
+    slack = (slope / 2 - math.sqrt(dim) * x) ** 2
+    assert float(bound.total) == pytest.approx(slope**2 + slack / (0.75 - c), rel=1e-12)
 
 
 def test_certificate_broadcasts() -> None:
@@ -109,11 +174,11 @@ def test_certificate_broadcasts() -> None:
     assert bound.noise[..., 2] == 0
 
 
-def test_step_at_the_limit_is_certified_and_above_it_refused() -> None:
-    limit = 1 / (4 * TERMS["smoothness"] * TERMS["dim"])
-    certificate(**{**TERMS, "step_size": limit})
-    for step in (limit * 1.001, [limit / 2, limit * 2]):
-        with pytest.raises(InputError, match=r"step_size must be at most 1 / \(4 L d\) = 0.0208333 for a certificate"):
+def test_step_at_the_limit_is_refused_and_below_it_certified() -> None:
+    limit = 3 / (4 * TERMS["smoothness"] * TERMS["dim"])
+    certificate(**{**TERMS, "step_size": limit * 0.999})
+    for step in (limit, limit * 1.001, [limit / 2, limit * 2]):
+        with pytest.raises(InputError, match=r"step_size must be below 3 / \(4 L d\) = 0.0625 for a certificate"):
             certificate(**{**TERMS, "step_size": step})
         assert not certificate(**{**TERMS, "step_size": step}, proved=False).proved
 

@@ -170,7 +170,7 @@ def _score_bounds(tried: TriedPolicy) -> Iterator[CheckOutcome]:
 def _smoothness(tried: TriedPolicy) -> Iterator[CheckOutcome]:
     bound = smoothness_bound(tried.mdp, tried.policy)
     size = float(hessian_sizes(tried.mdp, tried.policy, tried.thetas).max())
-    required = f"have L = H^2 (F + G2) / 2 not below the Hessian norm of the value at some theta, {size:.6g}"
+    required = f"have L, proved from F and G2, not below the Hessian norm of the value at some theta, {size:.6g}"
     passed = bound >= size * (1 - ROUNDING) - ROUNDING
     yield judged("smoothness", passed, required, f"{bound:.6g}", "prove larger score_bounds (F, G2)", size)
 
