@@ -87,14 +87,12 @@ def judge_ratios(ratios: Sequence[RatioEstimate], margins: Sequence[float]) -> l
     """
     if not ratios:
         return []
-    exact, violated = zip(*(_p_values(r, m) for r, m in zip(ratios, margins, strict=True)), strict=True)
-    return [
-        Equivalence(*pair)
-        for pair in zip(holm(np.array(exact)).tolist(), holm(np.array(violated)).tolist(), strict=True)
-    ]
+    raw = np.array([p_values(ratio, margin) for ratio, margin in zip(ratios, margins, strict=True)])
+    return [Equivalence(*pair) for pair in holm(raw.T).T.tolist()]
 
 
-def _p_values(estimate: RatioEstimate, margin: float) -> tuple[float, float]:
+def p_values(estimate: RatioEstimate, margin: float) -> tuple[float, float]:
+    """Unadjusted p-values of the evidence that a ratio lies within the margin, and that it lies beyond it."""
     if estimate.standard_error == 0:
         inside = abs(estimate.ratio - 1) < margin
         return (0.0, 1.0) if inside else (1.0, 0.0)
