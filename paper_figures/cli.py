@@ -57,6 +57,7 @@ def list_everything() -> None:
     """List instances, methods, links, inversions, claims and figures."""
     from experiments.catalogue.lookup import kind_named
     from experiments.rates.exact_claims import exact_claims
+    from experiments.rates.variance_claims import variance_claims
     from paper_figures.registry import all_figures
 
     words = {
@@ -67,6 +68,7 @@ def list_everything() -> None:
         "claims": "claim",
     }
     sections = {title: dict(kind_named(word).names()) for title, word in words.items()}
+    sections["claims on simulated estimates"] = {claim.name: claim.reason for claim in variance_claims()}
     sections["claims, computed exactly"] = {claim.name: claim.reason for claim in exact_claims()}
     sections["figures"] = {name: figure.title for name, figure in all_figures().items()}
     for title, entries in sections.items():

@@ -92,6 +92,8 @@ class Setup:
         Share of the run that is left out before averaging: 0 for the theorems' average, 1/2 for the stationary tail.
     radius : float, optional
         Fixes mu where the schedule would make it 0 (no noise at all) or on purpose.
+    step_size : float, optional
+        Fixes alpha, whatever d: a fault.
     radius_scale, step_scale : float
         The constants that the schedule leaves open.
     queries_power : float, optional
@@ -105,6 +107,7 @@ class Setup:
     n_queries: float = math.inf
     burn_in: float = 0.0
     radius: float | None = None
+    step_size: float | None = None
     radius_scale: float = 1.0
     step_scale: float = 1.0
     queries_power: float | None = None
@@ -224,7 +227,7 @@ class Claim:
             n_queries=queries,
             n_pairs=pairs,
             radius=radius,
-            step_size=float(schedule.step_size),
+            step_size=float(schedule.step_size) if setup.step_size is None else setup.step_size,
             n_iterations=int(iterations),
             burn_in=setup.burn_in,
             repeated=setup.repeated,

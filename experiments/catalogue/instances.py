@@ -26,6 +26,7 @@ from theory import (
     from_gymnasium,
     garnet,
     gridworld,
+    policy_value,
 )
 
 
@@ -56,6 +57,10 @@ def _log_linear(name: str, summary: str) -> Instance:
     return _instance(name, summary, mdp, LogLinearSoftmax(features))
 
 
+# Of the bandit whose copies `_circular_steps` puts in a row, and steps in all.
+_ARMS, N_STEPS = (0.2, 0.5, 0.8), 16
+
+
 def bandits(n_copies: int) -> TabularMDP:
     """Copies of one three-armed Bernoulli bandit, a uniform one of which is played, once: only their number varies."""
     law = np.broadcast_to([[0.8, 0.2], [0.5, 0.5], [0.2, 0.8]], (n_copies, 3, 2))
@@ -66,6 +71,22 @@ def bandits(n_copies: int) -> TabularMDP:
 
 def _circular_bandits(n_copies: int, name: str, summary: str) -> Instance:
     return at_optimum(_circular(name, summary, bandits(n_copies)))
+
+
+def _circular_steps(n_bandits: int, name: str, summary: str) -> Instance:
+    """Steps in a row, an angle for each of the first `n_bandits`, started at the optimum.
+
+    The first steps are copies of one bandit. At the optimum the other steps pay as often as these, whatever is done.
+    So the law of the return does not depend on their number there, and the Hessian of V is a multiple of the identity.
+    """
+    one = at_optimum(_circular("", "", bandit(_ARMS)))
+    chances = np.full((N_STEPS, n_bandits, 3), float(policy_value(one.mdp, one.policy, one.start)))
+    chances[:n_bandits] = _ARMS
+    law = np.stack([1 - chances, chances], axis=-1)
+    following = np.minimum(np.arange(n_bandits) + 1, n_bandits - 1)[:, None, None]
+    next_states, paid = np.broadcast_to(following, law.shape), np.broadcast_to([0.0, 1.0], law.shape)
+    mdp = TabularMDP.from_outcomes(law, next_states, paid, np.eye(n_bandits)[0], N_STEPS)
+    return replace(_circular(name, summary, mdp), start=np.tile(one.start, n_bandits))
 
 
 def risky_bandit(sure: float = 0.6, chance: float = 0.55) -> TabularMDP:
@@ -106,6 +127,13 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
             partial(_random_circular, seed),
         )
         for seed in range(24)
+    },
+    **{
+        f"circular-steps-{d}": (
+            f"{N_STEPS} steps, of which {d} are three-armed bandits; circular policy, started at its optimum",
+            partial(_circular_steps, d),
+        )
+        for d in (1, 2, 4, 8, 16)
     },
     "circular-frozenlake": (
         "FrozenLake 4x4, slippery, H = 20, circular policy, started at its optimum",

@@ -101,10 +101,13 @@ _CLAIMS = (
             name, "T", grid, replace(_NO_NOISE, step_scale=step),
             "softmax: no noise, and the transient is all there is; step about d times 1/(L d)", in_family=in_family))
     ),
+    # At the optimum there the Hessian is -a I, and Var(R1 - R0) = s^2 whatever d. So the floor of the N term is
+    # c s^2 a d sqrt(d) / (H sqrt(N) (2 - c a)), the stated order; the radius is small enough to leave it alone.
     *_each(("zpg",), _bound(
-        "circular-bandits", "d", (4, 8, 16, 32),
-        Setup(n_iterations=1500, n_pairs=1e12, burn_in=0.5, step_scale=16),
-        "d copies of one bandit, M infinite, N fixed, the tail of runs from the optimum: the N term")),
+        "circular-steps", "d", _powers(2, 0, 4),
+        Setup(n_iterations=600, n_pairs=1e12, burn_in=0.5, radius_scale=0.5, step_scale=5),
+        "d of 16 steps have an angle each, the law of the return is the same: d^(3/2) is predicted, as stated",
+        replicates=32, two_sided=True)),
     # Without noise both schedules are the same, and so is the T claim.
     *_each(_EVERY, _circular(
         "N", _powers(10, 3, 8), _TAIL, "as the stated claim, under mu^2 = 1/sqrt(N)", rate=SHARPENED_RATE)),
@@ -149,6 +152,7 @@ def sharpened_claims(preset: Preset = "quick", method: str = "all", axis: str = 
 def controls(preset: Preset = "quick", axis: str = "all") -> list[Claim]:
     """Claims with a fault planted in the run: each must come out VIOLATED."""
     stated = {claim.axis: claim for claim in stated_claims(preset, "zpg") if claim.instance == "circular"}
+    stated |= {claim.axis: claim for claim in stated_claims(preset, "zpg", "d")}
     sharpened = {(claim.instance, claim.axis): claim for claim in sharpened_claims(preset, "zpg")}
 
     def planted(name: str, sound: Claim, **fault: Any) -> Claim:
@@ -159,6 +163,7 @@ def controls(preset: Preset = "quick", axis: str = "all") -> list[Claim]:
         planted("step 15 times too large, N", stated["N"], step_scale=15.0),
         planted("step 15 times too large, T", stated["T"], step_scale=15.0),
         planted("votes fixed along eps", stated["eps"], queries_power=0.0),
+        planted("step the same for every d", stated["d"], step_size=0.1),
         # Under a symmetric link this nearly hides behind the schedule's smoothing.
         planted("one rater repeated, M sharpened", sharpened["circular", "M"], repeated=True),
         planted("one rater repeated, cloglog", sharpened["circular-cloglog", "M"], repeated=True),

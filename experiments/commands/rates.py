@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from experiments.catalogue.certificates import CertificateCheck
     from experiments.catalogue.claims import Claim
     from experiments.rates.exact_claim import ExactClaim
+    from experiments.rates.sampled_claim import SampledClaim
 
 
 @app.command()
@@ -55,8 +56,8 @@ def rates(
     names = split(claims)
     if names and instance is not None:
         raise typer.BadParameter("claims name their own instances; leave one of the two out", param_hint="--instance")
-    judged, checks, exact = _selected(names, instance, preset, method, axis)
-    if not (judged or exact):
+    judged, checks, sampled, exact = _selected(names, instance, preset, method, axis)
+    if not (judged or sampled or exact):
         raise typer.BadParameter(
             f"there is no claim on axis {axis} for method {method} and this instance", param_hint="--axis"
         )
@@ -66,6 +67,7 @@ def rates(
         results = run_claims(
             judged,
             checks,
+            sampled=sampled,
             exact=exact,
             controls=controls(preset, axis) if faults else [],
             exact_controls=[c for c in exact_controls() if axis in (c.axis, "all")] if faults else [],
@@ -84,8 +86,8 @@ def rates(
 
 def _selected(
     names: list[str], instance: str | None, preset: Preset, method: str, axis: str
-) -> tuple[list[Claim], list[CertificateCheck], list[ExactClaim]]:
-    """Claims, certificate checks and exact claims that the options ask for."""
+) -> tuple[list[Claim], list[CertificateCheck], list[SampledClaim], list[ExactClaim]]:
+    """Claims, certificate checks, sampled and exact claims that the options ask for."""
     from experiments.catalogue.shipped_claims import (
         certificate_checks,
         claims_in,
@@ -94,12 +96,14 @@ def _selected(
         stated_claims,
     )
     from experiments.rates.exact_claims import exact_claims
+    from experiments.rates.variance_claims import variance_claims
 
     if names:
-        return [claim for name in names for claim in claims_in(name) if axis in (claim.axis, "all")], [], []
+        return [claim for name in names for claim in claims_in(name) if axis in (claim.axis, "all")], [], [], []
     if instance is not None:
-        return claims_on(instance, preset, method, axis), certificate_checks(method, [instance]), []
+        return claims_on(instance, preset, method, axis), certificate_checks(method, [instance]), [], []
     claims = [*stated_claims(preset, method, axis), *sharpened_claims(preset, method, axis)]
+    sampled = [claim for claim in variance_claims(preset) if axis in (claim.axis, "all")]
     exact = [claim for claim in exact_claims() if axis in (claim.axis, "all")]
     # A certificate bounds the whole sum, so it belongs to no axis alone.
-    return claims, certificate_checks(method) if axis == "all" else [], exact
+    return claims, certificate_checks(method) if axis == "all" else [], sampled, exact

@@ -54,7 +54,8 @@ def print_rates(results: RateResults, footer: str) -> None:
     screen.print(
         f"{'PASSED' if results.passed else 'FAILED'}: {len(expected) - len(other)} of {len(expected)} as expected"
     )
-    screen.print(f"largest clip rate {results.points['clip_rate'].max():.2g}; {footer}")
+    clipped = "" if results.points.empty else f"largest clip rate {results.points['clip_rate'].max():.2g}; "
+    screen.print(f"{clipped}{footer}")
 
 
 def _verdict(row: dict[Hashable, Any]) -> str:

@@ -58,6 +58,11 @@ class Cell:
     entropy: int
     spawn_key: tuple[int, ...]
 
+    @property
+    def work(self) -> float:
+        """About how long it takes, in any unit."""
+        return sum(point.n_iterations * min(point.n_queries, 1e4) for point in self.points)
+
 
 def run_cell(cell: Cell) -> pd.DataFrame:
     """Run a cell: one row a grid point and replicate.
@@ -194,12 +199,8 @@ def run_cells(tasks: Sequence[Cell], execution: Execution | None = None) -> pd.D
     tasks : sequence of Cell
     execution : Execution, optional
     """
-    return pd.concat(run_tasks(run_cell, tasks, _work, execution), ignore_index=True)
+    return pd.concat(run_tasks(run_cell, tasks, lambda cell: cell.work, execution), ignore_index=True)
 
 
 def _instance_of(numbered: tuple[int, PointOf]) -> str | Instance:
     return numbered[1].instance
-
-
-def _work(cell: Cell) -> float:
-    return sum(point.n_iterations * min(point.n_queries, 1e4) for point in cell.points)

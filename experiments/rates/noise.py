@@ -55,7 +55,7 @@ NOISE = {
     "N": Noise(own=0.09),
     "M": Noise(own=0.095),
     "eps": Noise(own=0.25, power=0.42),
-    "d": Noise(own=0.09),
+    "d": Noise(own=0.11),
     # Softmax runs owe shares of their transient: slopes vary by 4 (bandit) to 200 times (log-linear) as much as on the
     # circular instance; gridworld and FrozenLake are set between. Measured skewness is larger on the garnet, about 2.
     "T bandit": Noise(own=1e-3, power=1.0, common=0.14),

@@ -14,7 +14,9 @@ from experiments.catalogue.claims import Claim, name_of
 from experiments.catalogue.lookup import find
 from experiments.rates.exact_claim import ExactClaim
 from experiments.rates.point_bounds import bound_point
+from experiments.rates.sampled_claim import SampledClaim
 from experiments.statistics.power_law import PowerLawFit, fit_power_law
+from experiments.statistics.sequential import SequentialResult
 from experiments.statistics.verdicts import Verdict, judge
 from theory import SHARPENED_RATE, policy_gradient, smoothness_bound
 from theory.arrays import FloatArray
@@ -82,21 +84,18 @@ def verdict_row(
     }
 
 
+def sampled_row(claim: SampledClaim, result: SequentialResult[Any]) -> dict[str, Any]:
+    """The same for the variance of one estimate: no method, no instance, no bound."""
+    return _common(claim, "sampled claim", result.fit, result.verdict) | _nowhere(claim.source)
+
+
 def exact_row(claim: ExactClaim, kind: str) -> dict[str, Any]:
     """The same for a quantity that is computed exactly: no replicates, no interval."""
     fit = fit_power_law(claim.grid, claim.values())
-    return _common(claim, kind, fit, judge(fit, claim)) | {
-        "method": "",
-        "title": "",
-        "instance": "",
-        "source": claim.source,
-        "sharpened": False,
-        "in_family": True,
-        "ratio": np.nan,
-    }
+    return _common(claim, kind, fit, judge(fit, claim)) | _nowhere(claim.source)
 
 
-def is_curved(claim: Claim | ExactClaim, fit: PowerLawFit) -> bool:
+def is_curved(claim: Claim | SampledClaim | ExactClaim, fit: PowerLawFit) -> bool:
     """Whether the points are no power law: significant curvature, and a local slope beyond the margin on either side.
 
     A claim that holds so holds as a bound over its window alone. It says so.
@@ -105,7 +104,13 @@ def is_curved(claim: Claim | ExactClaim, fit: PowerLawFit) -> bool:
     return bool(fit.curvature_p_value < CURVATURE_LEVEL and beyond)
 
 
-def _common(claim: Claim | ExactClaim, kind: str, fit: PowerLawFit, verdict: Verdict) -> dict[str, Any]:
+def _nowhere(source: str) -> dict[str, Any]:
+    """Columns of a claim that belongs to no run."""
+    where = {"method": "", "title": "", "instance": "", "source": source}
+    return where | {"sharpened": False, "in_family": True, "ratio": np.nan}
+
+
+def _common(claim: Claim | SampledClaim | ExactClaim, kind: str, fit: PowerLawFit, verdict: Verdict) -> dict[str, Any]:
     return {
         "claim": claim.name,
         "kind": kind,

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, name_of
-from experiments.rates.cells import Cell, cells_of, run_cells
+from experiments.rates.cells import Cell, cells_of, run_cell
 from experiments.rates.exact_claim import ExactClaim
-from experiments.rates.rows import exact_row, point_rows, verdict_row
+from experiments.rates.rows import exact_row, point_rows, sampled_row, verdict_row
+from experiments.rates.sampled_claim import SampledCell, SampledClaim, run_sampled_cell, sampled_cells
 from experiments.rates.smoothness import estimate_all
 from experiments.running.execution import Execution
+from experiments.running.run_tasks import run_tasks
 from experiments.statistics.power_law import fit_power_law
 from experiments.statistics.sequential import SequentialPlan, SequentialResult, judge_sequentially
 from experiments.statistics.verdicts import Outcome, judge
 from theory.arrays import FloatArray
 from theory.errors import InputError
+
+# What has cells and is judged with intervals, and the cells.
+Measured: TypeAlias = Claim | SampledClaim
+Task: TypeAlias = Cell | SampledCell
 
 # Looks at one, two and four times the replicates that a claim starts from.
 DEFAULT_PLAN = SequentialPlan((8, 16, 32), until_tight=True)
@@ -69,6 +76,7 @@ def run_claims(
     claims: Sequence[Claim],
     checks: Sequence[CertificateCheck] = (),
     *,
+    sampled: Sequence[SampledClaim] = (),
     exact: Sequence[ExactClaim] = (),
     controls: Sequence[Claim] = (),
     exact_controls: Sequence[ExactClaim] = (),
@@ -86,6 +94,8 @@ def run_claims(
     claims : sequence of Claim
         Of different names: they seed the runs.
     checks : sequence of CertificateCheck
+    sampled : sequence of SampledClaim
+        Claims on the variance of one estimate, members of the same family.
     exact, exact_controls : sequences of ExactClaim
         Claims on exactly computed quantities, and such claims with a fault.
     controls : sequence of Claim
@@ -100,16 +110,18 @@ def run_claims(
     InputError
         If nothing is to be judged, or two claims have one name.
     """
-    _check(claims, checks, exact, controls, exact_controls)
+    _check(claims, checks, sampled, exact, controls, exact_controls)
     how = execution or Execution()
     runs = _Runs(how, plan)
     # What needs no verdict to go on is run together with the first look: all workers stay busy.
-    runs.add([*runs.cells_at(claims, 0, plan.looks[0]), *_cells([*checks, *controls], how)])
-    results = _judged(claims, runs, plan)
+    family: list[Measured] = [*claims, *sampled]
+    runs.add([*runs.cells_at(family, 0, plan.looks[0]), *_cells([*checks, *controls], how)])
+    results = _judged(family, runs, plan)
     smoothness = _smoothness([*claims, *controls], how)
     tables = [point_rows(each, runs.rows(each.name), smoothness) for each in (*claims, *controls)]
     verdicts = [
-        *(_claim_row(result, points, how.seed) for result, points in zip(results, tables, strict=False)),
+        *(_claim_row(*row, how.seed) for row in zip(claims, results, tables, strict=False)),
+        *(sampled_row(*row) for row in zip(sampled, results[len(claims) :], strict=True)),
         *(exact_row(claim, "exact claim") for claim in exact),
         *(_control_row(c, runs, t, how.seed) for c, t in zip(controls, tables[len(claims) :], strict=True)),
         *(exact_row(claim, "control") for claim in exact_controls),
@@ -118,10 +130,11 @@ def run_claims(
     return RateResults(_stacked([*tables, *proved]), pd.DataFrame(verdicts))
 
 
-def _judged(claims: Sequence[Claim], runs: _Runs, plan: SequentialPlan) -> list[SequentialResult[Claim]]:
+def _judged(claims: Sequence[Measured], runs: _Runs, plan: SequentialPlan) -> list[SequentialResult[Measured]]:
     """Results in the order of the claims: of the family together, of each other claim alone."""
-    family = [claim for claim in claims if claim.in_family]
-    groups = [family, *([claim] for claim in claims if not claim.in_family)]
+    alone: list[Measured] = [claim for claim in claims if isinstance(claim, Claim) and not claim.in_family]
+    together: list[Measured] = [claim for claim in claims if claim not in alone]
+    groups: list[list[Measured]] = [together, *([claim] for claim in alone)]
     results = [result for group in groups if group for result in judge_sequentially(group, runs.measure, plan)]
     by_name = {result.claim.name: result for result in results}
     return [by_name[claim.name] for claim in claims]
@@ -134,37 +147,57 @@ class _Runs:
         self._execution, self._plan = execution, plan
         self._frames: dict[str, list[pd.DataFrame]] = {}
 
-    def cells_at(self, claims: Sequence[Claim], first: int, last: int) -> list[Cell]:
+    def cells_at(self, claims: Sequence[Measured], first: int, last: int) -> list[Task]:
         """Cells between two looks: these count in multiples of the plan's first, each claim in its own replicates."""
         unit = self._plan.looks[0]
         return [
             cell
             for claim in claims
-            for cell in cells_of(
+            for cell in _between(
                 claim, self._execution.seed, claim.replicates * first // unit, claim.replicates * last // unit
             )
         ]
 
-    def add(self, cells: Sequence[Cell]) -> None:
+    def add(self, cells: Sequence[Task]) -> None:
         """Run cells and keep their rows."""
-        if cells:
-            for name, part in run_cells(cells, self._execution).groupby("claim", sort=False):
-                self._frames.setdefault(str(name), []).append(part)
+        if not cells:
+            return
+        found: dict[str, list[pd.DataFrame]] = {}
+        for cell, rows in zip(cells, run_tasks(_carry_out, cells, _work, self._execution), strict=True):
+            found.setdefault(cell.claim, []).append(rows)
+        for name, parts in found.items():
+            self._frames.setdefault(name, []).append(pd.concat(parts, ignore_index=True))
 
     def rows(self, name: str) -> pd.DataFrame:
         """All rows of a claim."""
         return pd.concat(self._frames[name], ignore_index=True)
 
-    def measure(self, claims: Sequence[Claim], first: int, last: int) -> list[FloatArray]:
+    def measure(self, claims: Sequence[Measured], first: int, last: int) -> list[FloatArray]:
         """Quantity of each claim between two looks, (n_points, n_replicates); the first look has been run before."""
         if first > 0:
             self.add(self.cells_at(claims, first, last))
         return [measured(self._frames[claim.name][-1]) for claim in claims]
 
 
+def _between(claim: Measured, seed: int, first: int, last: int) -> Sequence[Task]:
+    """Cells of some replicates of a claim."""
+    if isinstance(claim, SampledClaim):
+        return sampled_cells(claim, seed, first, last)
+    return cells_of(claim, seed, first, last)
+
+
+def _carry_out(task: Task) -> pd.DataFrame:
+    return run_sampled_cell(task) if isinstance(task, SampledCell) else run_cell(task)
+
+
+def _work(task: Task) -> float:
+    return task.work
+
+
 def measured(rows: pd.DataFrame) -> FloatArray:
     """The quantity, (n_points, n_replicates), in the order of the grid."""
-    return np.asarray(rows.pivot_table(index="point", columns="replicate", values="gradient_norm_sq").to_numpy())
+    quantity = next(name for name in ("gradient_norm_sq", "variance") if name in rows)
+    return np.asarray(rows.pivot_table(index="point", columns="replicate", values=quantity).to_numpy())
 
 
 def _cells(planned: Sequence[Claim | CertificateCheck], how: Execution) -> list[Cell]:
@@ -172,8 +205,8 @@ def _cells(planned: Sequence[Claim | CertificateCheck], how: Execution) -> list[
     return [cell for each in planned for cell in cells_of(each, how.seed)]
 
 
-def _claim_row(result: SequentialResult[Claim], points: pd.DataFrame, seed: int) -> dict[str, object]:
-    return verdict_row(result.claim, "claim", result.verdict, points, result.values, seed)
+def _claim_row(claim: Claim, result: SequentialResult[Measured], points: pd.DataFrame, seed: int) -> dict[str, object]:
+    return verdict_row(claim, "claim", result.verdict, points, result.values, seed)
 
 
 def _control_row(control: Claim, runs: _Runs, points: pd.DataFrame, seed: int) -> dict[str, object]:
@@ -189,10 +222,12 @@ def _smoothness(claims: Sequence[Claim], how: Execution) -> dict[str, float]:
 
 
 def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["proved", "ratio"])
+    if tables:
+        return pd.concat(tables, ignore_index=True)
+    return pd.DataFrame({"proved": np.array([], dtype=bool), "ratio": [], "clip_rate": []})
 
 
-def _check(*groups: Sequence[Claim | CertificateCheck | ExactClaim]) -> None:
+def _check(*groups: Sequence[Claim | CertificateCheck | SampledClaim | ExactClaim]) -> None:
     names = [each.name for group in groups for each in group]
     if not names:
         raise InputError("claims must hold at least one claim, got none; stated_claims() gives those that are shipped")

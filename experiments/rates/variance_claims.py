@@ -1,54 +1,58 @@
-"""Variance of one estimate in N, in the radius and in d."""
+"""Variance of one estimate in N, in the radius and in d, from estimates that are simulated.
+
+Each claim says that the variance falls at least as fast as stated: as N grows, as the radius grows, as d falls. So a
+program that takes no mean over the pairs, or leaves out the radius or the factor d, violates it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import numpy as np
 
-from estimators import Blocks, GradientMoments, ZerothOrder
-from estimators.feedback import preferences
-from experiments.catalogue.instances import bandits
-from experiments.catalogue.lookup import find
-from experiments.rates.exact_claim import CERTIFICATE, ExactClaim
-from experiments.rates.smoothing_claims import RADII
-from theory import CircularPolicy, Logistic
+from experiments.catalogue.shipped_claims import REPLICATES, Preset
+from experiments.rates.exact_claim import CERTIFICATE
+from experiments.rates.sampled_claim import EstimateSetting, SampledClaim
 
-PAIRS = tuple(10.0**k for k in range(2, 7))
+PAIRS = (4.0, 16.0, 64.0, 256.0)
+RADII = tuple(2.0**-k for k in range(4, 10))
 DIMENSIONS = (4.0, 8.0, 16.0, 32.0)
+FIRST_REPLICATES = 32
+
+# On the circular instance: nothing vanishes by symmetry here.
+_THETA = tuple(np.linspace(0.3, 2.3, 5).tolist())
 
 
-def noise(n_pairs: float, radius: float) -> float:
-    """Trajectory and query variance of a ZBCPG estimate (K = 1, M = 100) on the circular instance."""
-    instance = find("instance", "circular")
-    # Here nothing vanishes by symmetry.
-    theta = np.linspace(0.3, 2.3, instance.policy.dim)
-    estimator = ZerothOrder(Blocks(1), preferences(n_pairs, 100, instance.link), radius)
-    return _noise(estimator.moments(instance.mdp, instance.policy, theta))
-
-
-def noise_in_dimension(dim: float) -> float:
-    """The same on d copies of one three-armed bandit, a uniform one of which is played: only d varies."""
-    n = int(dim)
-    estimator = ZerothOrder(Blocks(1), preferences(100, 100, Logistic(0.5)), 0.1)
-    return _noise(estimator.moments(bandits(n), CircularPolicy(n, 3, 1.0), np.zeros(n)))
-
-
-def variance_claims() -> list[ExactClaim]:
+def variance_claims(preset: Preset = "quick") -> list[SampledClaim]:
     """One over N, one over the radius squared, d squared."""
+
+    def claim(
+        name: str,
+        grid: tuple[float, ...],
+        setting: Callable[[float], EstimateSetting],
+        exponent: float,
+        limit: Literal["infinity", "zero"],
+        reason: str,
+    ) -> SampledClaim:
+        return SampledClaim(
+            name=f"variance in {name}",
+            axis=name.removeprefix("the "),
+            grid=grid,
+            settings=tuple(setting(x) for x in grid),
+            exponent=exponent,
+            limit=limit,
+            source=CERTIFICATE,
+            reason=reason,
+            replicates=REPLICATES[preset] * FIRST_REPLICATES,
+        )
+
     return [
-        ExactClaim(
-            "variance in N", "N", PAIRS, -1.0, "infinity", True,
-            CERTIFICATE, "mean of N independent pairs", lambda n: noise(n, 0.1),
-        ),
-        ExactClaim(
-            "variance in the radius", "radius", RADII, -2.0, "zero", True,
-            CERTIFICATE, "a difference of fixed noise over mu", lambda radius: noise(100, radius),
-        ),
-        ExactClaim(
-            "variance in d", "d", DIMENSIONS, 2.0, "infinity", True,
-            CERTIFICATE, "d copies of one bandit: only d varies", noise_in_dimension,
-        ),
+        claim("N", PAIRS, lambda n: EstimateSetting("circular", _THETA, int(n), 0.1), -1.0, "infinity",
+              "mean of N independent pairs, simulated"),
+        claim("the radius", RADII, lambda mu: EstimateSetting("circular", _THETA, 16, mu), -2.0, "infinity",
+              "a difference of fixed noise over mu, simulated"),
+        # All angles alike: only the number of copies varies.
+        claim("d", DIMENSIONS, lambda d: EstimateSetting(f"circular-bandits-{d:g}", (0.0,) * int(d), 16, 0.1), 2.0,
+              "zero", "d copies of one bandit, simulated: only d varies"),
     ]  # fmt: skip
-
-
-def _noise(moments: GradientMoments) -> float:
-    return float(moments.variance_trajectory + moments.variance_query)
