@@ -15,8 +15,8 @@ from theory.arrays import FloatArray
 
 # Rate at which a sound component fails any of the checks that draw, over its whole contract.
 FALSE_ALARM = 1e-6
-# Rows drawn, in pieces that take a moment each; after so many seconds fewer have to do.
-N_DRAWS, LARGEST_PIECE, FIRST_PIECE, SECONDS, MOMENT = 100_000, 20_000, 256, 4.0, 0.5
+# Rows drawn, in pieces that double, whatever the clock says; after so many seconds fewer have to do.
+N_DRAWS, LARGEST_PIECE, FIRST_PIECE, SECONDS = 100_000, 20_000, 256, 4.0
 # Of what has no known range, no row is taken to lie further out than this times the range of the rows seen.
 RANGE_FACTOR = 2.0
 ROUNDING = 1e-9
@@ -28,11 +28,10 @@ def draw_many(draw: Callable[[int, Generator], FloatArray], rng: Generator, n: i
     """Rows of independent draws, (n, ...): 100,000 of them, or as many as four seconds give."""
     wanted, began, rows, size = N_DRAWS if n is None else n, time.perf_counter(), 0, FIRST_PIECE
     pieces: list[FloatArray] = []
-    while rows < wanted and (elapsed := time.perf_counter() - began) < SECONDS:
-        if pieces:
-            size = int(np.clip(MOMENT * rows / max(elapsed, 1e-9), 1, LARGEST_PIECE))
+    while rows < wanted and time.perf_counter() - began < SECONDS:
         pieces.append(np.asarray(draw(min(size, wanted - rows), rng), dtype=np.float64))
         rows += len(pieces[-1])
+        size = min(2 * size, LARGEST_PIECE)
     return np.concatenate(pieces)
 
 
