@@ -114,7 +114,7 @@ class Setup:
     repeated: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Claim:
     """One statement about one algorithm on one instance along one axis.
 
@@ -135,10 +135,13 @@ class Claim:
         At the first look.
     two_sided : bool
         Whether the exponent is claimed to be attained (TIGHT) and not only a bound.
-    margin : float
-        Slack granted to the exponent.
     reason : str
         Why this setup isolates the axis.
+    margin : float
+        Slack granted to the exponent.
+    in_family : bool, default True
+        Whether it belongs to the family whose error rate is promised. False where the noise of its replicates is so
+        skewed that a t test does not keep its level, as the calibration on measured replicates shows.
 
     Raises
     ------
@@ -157,6 +160,11 @@ class Claim:
     two_sided: bool
     reason: str
     margin: float = 0.05
+    in_family: bool = True
+
+    def __repr__(self) -> str:
+        window = f"{self.axis} = {self.grid[0]:g} .. {self.grid[-1]:g}"
+        return f"Claim({self.name!r}, {window}, exponent {self.exponent:+g})"
 
     def __post_init__(self) -> None:
         grid = self.grid

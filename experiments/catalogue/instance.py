@@ -14,7 +14,7 @@ from theory import LINKS, InputError, Link, Logistic, Policy, TabularMDP, value_
 from theory.errors import require_kind
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Instance:
     """What a claim is tested on.
 
@@ -43,6 +43,10 @@ class Instance:
     start: NDArray[np.float64]
     link: Link
     link_is_default: bool = False
+
+    def __repr__(self) -> str:
+        policy = type(self.policy).__name__
+        return f"Instance({self.name!r}, {self.mdp!r}, {policy} of {self.policy.dim} parameters, {self.link!r})"
 
     def __post_init__(self) -> None:
         require_kind(f"mdp of instance {self.name}", self.mdp, TabularMDP, "chain(5, 8)")

@@ -47,6 +47,10 @@ def _circular(name: str, summary: str, mdp: TabularMDP) -> Instance:
     return _instance(name, summary, mdp, CircularPolicy(mdp.n_states, mdp.n_actions, concentration=1.0))
 
 
+def _random_circular(seed: int, name: str, summary: str) -> Instance:
+    return _circular(name, summary, garnet(5, 3, 3, 5, np.random.default_rng(seed)))
+
+
 def _log_linear(name: str, summary: str) -> Instance:
     mdp = _garnet()
     features = np.random.default_rng(5).uniform(-1, 1, (mdp.n_states, mdp.n_actions, 4))
@@ -123,6 +127,13 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
             partial(_circular_steps, d),
         )
         for d in (1, 2, 4, 8, 16)
+    },
+    **{
+        f"random-circular-{seed}": (
+            f"random garnet {seed} of 24 (5 states, 3 actions, 3 successors, H = 5), none selected; circular policy",
+            partial(_random_circular, seed),
+        )
+        for seed in range(24)
     },
     "circular-frozenlake": (
         "FrozenLake 4x4, slippery, H = 20, circular policy, started at its optimum",

@@ -38,7 +38,7 @@ class Look:
     dashes: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Method:
     """One method. Rate checks, comparisons of variance and of learning, and figures all read this record.
 
@@ -54,7 +54,7 @@ class Method:
         Settings that it may be tuned over. Without one it takes no part in comparisons of learning.
     knob : str, default "radius"
         What the knob is. Empty where there is none. A radius follows the schedule in rate checks, and is optimised in
-        comparisons of variance.
+        comparisons of variance. Another knob has the first value of the grid in rate checks.
     steps : bool, default True
         Whether the step size plays a part.
     stacks : bool, default False
@@ -83,6 +83,9 @@ class Method:
     family: str = ""
     work: float = 1.0
     look: Look | None = None
+
+    def __repr__(self) -> str:
+        return f"Method({self.name!r}, {self.title!r}, knob={self.knob!r})"
 
     def fits(self, dim: int) -> bool:
         """Whether so many parameters are enough for it."""

@@ -1,41 +1,78 @@
-"""zpg calibrate: do the verdicts keep their error rates."""
+"""zpg calibrate: do the verdicts keep their error rates on the noise that claims really meet."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from experiments.commands.app import app
-from experiments.commands.options import Json, Out, Seed
+from experiments.commands.options import Address, Backend, Jobs, Json, Out, Seed, execution
+from experiments.commands.terminal import progress_bar
 from experiments.commands.writing import write_tables
 from experiments.running.files import check_file, prepare_folder
 
-FAMILIES = 2000
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from experiments.rates.calibration import CalibrationReport
+    from experiments.running.execution import Execution
+
+FAMILIES, REPLICATES = 2000, 512
 
 
 @app.command()
 def calibrate(
     families: Annotated[int, typer.Option("--families", min=1, help="Simulated families of claims.")] = FAMILIES,
+    replicates: Annotated[
+        int, typer.Option("--replicates", min=64, help="Measured replicates of each claim, to be resampled.")
+    ] = REPLICATES,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Draw noise from fitted laws instead: nothing is run, ten seconds.")
+    ] = False,
     out: Out = Path("results"),
+    jobs: Jobs = -1,
+    backend: Backend = "loky",
+    address: Address = None,
     seed: Seed = 0,
     json: Json = None,
 ) -> None:
-    """Check the verdicts themselves: error rates and coverage on synthetic power laws whose truth is known."""
+    """Check the verdicts themselves: error rates and coverage where the true slopes are known."""
     import numpy as np
 
     from experiments.commands.tables import print_calibration
-    from experiments.rates import calibration
+    from experiments.rates.calibration import calibrate as run_calibration
 
     check_file(json)
     began = time.perf_counter()
     folder = prepare_folder(out)
-    report = calibration.calibrate(families, np.random.default_rng([seed, 4]))
+    rng = np.random.default_rng([seed, 4])
+    if synthetic:
+        report = run_calibration(families, rng)
+    else:
+        with progress_bar("pools") as progress:
+            how = execution(folder, seed, jobs, backend, address, progress)
+            report = _on_measured_noise(families, replicates, rng, how)
     wall = time.perf_counter() - began
     tables = {"families": report.families, "claims": report.claims, "detection": report.detection}
-    settings, usual = {"simulated": families, "seed": seed}, {"simulated": FAMILIES, "seed": 0}
+    settings = {"simulated": families, "pool": 0 if synthetic else replicates, "seed": seed}
+    usual = {"simulated": FAMILIES, "pool": REPLICATES, "seed": 0}
     files = write_tables(folder, "calibration", tables, json, settings=settings, usual=usual, wall=wall)
-    print_calibration(report, f"{families} families; seed {seed}, {wall:.0f} s; rows in {files}")
+    noise = "synthetic noise" if synthetic else f"noise of {replicates} measured replicates a claim"
+    print_calibration(report, f"{families} families, {noise}; seed {seed}, {wall:.0f} s; rows in {files}")
     raise typer.Exit(0 if report.passed else 1)
+
+
+def _on_measured_noise(families: int, replicates: int, rng: Generator, how: Execution) -> CalibrationReport:
+    """Calibrate the family whose error rate is promised, on pools of its own replicates."""
+    from experiments.catalogue.shipped_claims import sharpened_claims, stated_claims
+    from experiments.rates.calibration import calibrate as run_calibration
+    from experiments.rates.pools import measure_pools
+
+    claims = [claim for claim in (*stated_claims(), *sharpened_claims()) if claim.in_family]
+    pools = measure_pools(claims, replicates, how)
+    return run_calibration(
+        families, rng, claims=claims, noise=lambda claim: pools[claim.name], kind=lambda claim: claim.name
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
 from experiments.commands.terminal import console, show
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
     from experiments.comparison.compare_learning import Comparison
     from experiments.rates.calibration import CalibrationReport
@@ -19,14 +21,17 @@ def print_rates(results: RateResults, footer: str) -> None:
     """One row a claim, the certificates in a line, and what the run was."""
     from rich.table import Table
 
-    table = Table("claim", "slope", "95% interval", "stated", "verdict", "measured / bound", "window", "replicates")
+    table = Table(
+        "claim", "slope", "95% interval", "stated", "verdict", "local slopes", "measured / bound", "window", "runs"
+    )
     for row in results.verdicts.to_dict(orient="records"):
         table.add_row(
             str(row["claim"]),
             f"{row['slope']:+.3f}",
             f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]" if row["replicates"] > 1 else "exact",
             f"{row['exponent']:+.2f}",
-            f"{row['outcome']}{', TIGHT' if row['tight'] else ''}",
+            _verdict(row),
+            f"{min(row['local_slopes']):+.2f} .. {max(row['local_slopes']):+.2f}",
             f"{row['ratio']:.2g}" if row["ratio"] == row["ratio"] else "",
             str(row["window"]),
             str(row["replicates"]) if row["replicates"] > 1 else "",
@@ -34,6 +39,14 @@ def print_rates(results: RateResults, footer: str) -> None:
     show(table)
     screen = console()
     screen.print(_certificate_line(results.certificates))
+    if not results.verdicts["in_family"].all():
+        screen.print(
+            "alone: judged outside the family; its noise is too skewed for a promised error rate (zpg calibrate)"
+        )
+    if results.verdicts["curved"].any():
+        screen.print(
+            "curved: significant curvature, and local slopes beyond the margin; the slope is that of the window alone"
+        )
     expected = ["VIOLATED" if kind == "control" else "HOLDS" for kind in results.verdicts["kind"]]
     other = results.verdicts[results.verdicts["outcome"] != expected]
     for row in other.to_dict(orient="records"):
@@ -43,6 +56,11 @@ def print_rates(results: RateResults, footer: str) -> None:
     )
     clipped = "" if results.points.empty else f"largest clip rate {results.points['clip_rate'].max():.2g}; "
     screen.print(f"{clipped}{footer}")
+
+
+def _verdict(row: dict[Hashable, Any]) -> str:
+    marks = {"TIGHT": row["tight"], "curved": row["curved"], "alone": not row["in_family"]}
+    return ", ".join([str(row["outcome"]), *(mark for mark, given in marks.items() if given)])
 
 
 def print_variance(frame: pd.DataFrame, footer: str) -> None:
@@ -158,7 +176,7 @@ def _edge(at_edge: bool) -> str:
 
 
 def print_calibration(report: CalibrationReport, footer: str) -> None:
-    """False alarms of whole families, coverage, power, and the smallest error that is seen."""
+    """False alarms of whole families; of every claim skewness, coverage, and how often it alone is called wrongly."""
     from rich.table import Table
 
     alarms = Table("preset", "scenario", "wrong call", "rate", "95% interval", "promised at most", title="false alarms")
@@ -167,19 +185,37 @@ def print_calibration(report: CalibrationReport, footer: str) -> None:
         alarms.add_row(
             row["preset"], row["scenario"], row["error"], f"{row['rate']:.2%}", interval, f"{row['promised']:.1%}"
         )
-    shown = report.claims[(report.claims["scenario"] == "as stated") & (report.claims["measure"] != "VIOLATED")]
-    kinds = Table("preset", "kind", *dict.fromkeys(shown["measure"]), title="claims that are true as stated: rates")
-    for (preset, kind), rows in shown.groupby(["preset", "kind"], sort=False):
-        kinds.add_row(str(preset), str(kind), *(f"{rate:.1%}" for rate in rows["rate"]))
-    power = Table(
-        "preset", "kind", "replicates", "exponent error", title="smallest error called VIOLATED with 80% power"
-    )
+    show(alarms)
+    show(_claims_calibrated(report))
+    power = Table("preset", "claim", "replicates", "exponent error", title="smallest error VIOLATED with 80% power")
     for row in report.detection.to_dict(orient="records"):
         power.add_row(row["preset"], row["kind"], row["replicates"], f"{row['exponent_error']:.3f}")
-    for table in (alarms, kinds, power):
-        show(table)
+    show(power)
     screen = console()
-    screen.print(f"{'passed' if report.passed else 'FAILED'}: {footer}")
+    screen.print(
+        "wrong HOLDS, VIOLATED: share of first looks with p below 2.5% where the true slope is on the boundary"
+    )
+    for row in report.failures.to_dict(orient="records"):
+        screen.print(f"not as promised: {row['preset']} {row['kind']}: {row['measure']} {row['rate']:.1%}")
+    screen.print(f"{'PASSED' if report.passed else 'FAILED'}: {footer}")
+
+
+def _claims_calibrated(report: CalibrationReport) -> Table:
+    from rich.table import Table
+
+    table = Table("preset", "claim", "skewness", "coverage", "wrong HOLDS", "wrong VIOLATED", "TIGHT", title="claims")
+    for (preset, kind), rows in report.claims.groupby(["preset", "kind"], sort=False):
+        rates = rows.set_index(["scenario", "measure"])["rate"]
+        table.add_row(
+            str(preset),
+            str(kind),
+            "" if math.isnan(skew := rows["skewness"].iloc[0]) else f"{skew:+.2f}",
+            f"{rates['as stated', 'coverage']:.1%}",
+            f"{rates['just beyond it', 'HOLDS alone']:.1%}",
+            f"{rates['on the boundary', 'VIOLATED alone']:.1%}",
+            f"{rates['as stated', 'TIGHT']:.1%}",
+        )
+    return table
 
 
 def _certificate_line(certificates: pd.DataFrame) -> str:

@@ -86,7 +86,8 @@ def run_claims(
     """Run claims, controls and certificate checks; bound, fit and judge them.
 
     The claims are one family, judged group-sequentially (`judge_sequentially`): those that stay undecided get more
-    replicates, up to the plan's cap. A control is judged alone, from its first look.
+    replicates, up to the plan's cap. A claim that is not `in_family` is judged alone by the same rule. A control is
+    judged alone, from its first look.
 
     Parameters
     ----------
@@ -113,9 +114,9 @@ def run_claims(
     how = execution or Execution()
     runs = _Runs(how, plan)
     # What needs no verdict to go on is run together with the first look: all workers stay busy.
-    family: list[Measured] = [*claims, *sampled]
-    runs.add([*runs.cells_at(family, 0, plan.looks[0]), *_cells([*checks, *controls], how)])
-    results = judge_sequentially(family, runs.measure, plan)
+    judged: list[Measured] = [*claims, *sampled]
+    runs.add([*runs.cells_at(judged, 0, plan.looks[0]), *_cells([*checks, *controls], how)])
+    results = _judged(judged, runs, plan)
     smoothness = _smoothness([*claims, *controls], how)
     tables = [point_rows(each, runs.rows(each.name), smoothness) for each in (*claims, *controls)]
     verdicts = [
@@ -127,6 +128,15 @@ def run_claims(
     ]
     proved = [point_rows(check, runs.rows(check.name)) for check in checks]
     return RateResults(_stacked([*tables, *proved]), pd.DataFrame(verdicts))
+
+
+def _judged(claims: Sequence[Measured], runs: _Runs, plan: SequentialPlan) -> list[SequentialResult[Measured]]:
+    """Results in the order of the claims: of the family together, of each other claim alone."""
+    family = [claim for claim in claims if claim.in_family]
+    groups = [family, *([claim] for claim in claims if not claim.in_family)]
+    results = [result for group in groups if group for result in judge_sequentially(group, runs.measure, plan)]
+    by_name = {result.claim.name: result for result in results}
+    return [by_name[claim.name] for claim in claims]
 
 
 class _Runs:

@@ -107,3 +107,13 @@ def test_an_edited_module_is_read_again(module):
     module("from theory import bandit\nMDP = bandit([0.2, 0.6])\n")
     assert find("instance", "own:MDP").mdp.expected_reward.max() == 0.6
     assert first.mdp.expected_reward.max() == 0.7
+
+
+def test_records_print_in_a_line():
+    """In a notebook or an error: no arrays, no addresses."""
+    for kind, name in (("instance", "frozenlake"), ("method", "zpg"), ("claim", "zpg N circular")):
+        text = repr(find(kind, name))
+        assert name in text
+        assert "\n" not in text
+        assert len(text) < 200
+        assert " at 0x" not in text

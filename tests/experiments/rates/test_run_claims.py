@@ -172,3 +172,15 @@ def test_every_control_is_run_and_named():
     names = [claim.name for claim in (*controls(), *exact_controls())]
     assert len(set(names)) == len(names) == 11
     assert all(name.startswith("control: ") for name in names)
+
+
+def test_a_claim_outside_the_family_leaves_the_others_as_they_were():
+    """Its p-values are those of a family of one, and the family's those of the family without it."""
+    other = replace(SMALL, name="other", in_family=False)
+    how = Execution(seed=5, jobs=1)
+    both = run_claims([other, SMALL], execution=how).verdicts.set_index("claim")
+    alone, without = (run_claims([claim], execution=how).verdicts.set_index("claim") for claim in (other, SMALL))
+    for name, reference in (("other", alone), (SMALL.name, without)):
+        for column in ("slope", "p_holds", "p_violated", "outcome", "in_family"):
+            assert both.loc[name, column] == reference.loc[name, column]
+    assert both["in_family"].tolist() == [False, True]
