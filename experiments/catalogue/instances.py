@@ -122,18 +122,18 @@ _BUILDERS: dict[str, tuple[str, Callable[[str, str], Instance]]] = {
         for d in (4, 8, 16, 32)
     },
     **{
-        f"random-circular-{seed}": (
-            f"random garnet {seed} of 24 (5 states, 3 actions, 3 successors, H = 5), none selected; circular policy",
-            partial(_random_circular, seed),
-        )
-        for seed in range(24)
-    },
-    **{
         f"circular-steps-{d}": (
             f"{N_STEPS} steps, of which {d} are three-armed bandits; circular policy, started at its optimum",
             partial(_circular_steps, d),
         )
         for d in (1, 2, 4, 8, 16)
+    },
+    **{
+        f"random-circular-{seed}": (
+            f"random garnet {seed} of 24 (5 states, 3 actions, 3 successors, H = 5), none selected; circular policy",
+            partial(_random_circular, seed),
+        )
+        for seed in range(24)
     },
     "circular-frozenlake": (
         "FrozenLake 4x4, slippery, H = 20, circular policy, started at its optimum",

@@ -95,6 +95,19 @@ def exact_row(claim: ExactClaim, kind: str) -> dict[str, Any]:
     return _common(claim, kind, fit, judge(fit, claim)) | _nowhere(claim.source)
 
 
+def _nowhere(source: str) -> dict[str, Any]:
+    """Columns of a claim that belongs to no run."""
+    return {
+        "method": "",
+        "title": "",
+        "instance": "",
+        "source": source,
+        "sharpened": False,
+        "in_family": True,
+        "ratio": np.nan,
+    }
+
+
 def is_curved(claim: Claim | SampledClaim | ExactClaim, fit: PowerLawFit) -> bool:
     """Whether the points are no power law: significant curvature, and a local slope beyond the margin on either side.
 
@@ -102,12 +115,6 @@ def is_curved(claim: Claim | SampledClaim | ExactClaim, fit: PowerLawFit) -> boo
     """
     beyond = any(abs(slope - claim.exponent) > claim.margin for slope in fit.local_slopes)
     return bool(fit.curvature_p_value < CURVATURE_LEVEL and beyond)
-
-
-def _nowhere(source: str) -> dict[str, Any]:
-    """Columns of a claim that belongs to no run."""
-    where = {"method": "", "title": "", "instance": "", "source": source}
-    return where | {"sharpened": False, "in_family": True, "ratio": np.nan}
 
 
 def _common(claim: Claim | SampledClaim | ExactClaim, kind: str, fit: PowerLawFit, verdict: Verdict) -> dict[str, Any]:

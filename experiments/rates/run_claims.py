@@ -114,9 +114,9 @@ def run_claims(
     how = execution or Execution()
     runs = _Runs(how, plan)
     # What needs no verdict to go on is run together with the first look: all workers stay busy.
-    family: list[Measured] = [*claims, *sampled]
-    runs.add([*runs.cells_at(family, 0, plan.looks[0]), *_cells([*checks, *controls], how)])
-    results = _judged(family, runs, plan)
+    judged: list[Measured] = [*claims, *sampled]
+    runs.add([*runs.cells_at(judged, 0, plan.looks[0]), *_cells([*checks, *controls], how)])
+    results = _judged(judged, runs, plan)
     smoothness = _smoothness([*claims, *controls], how)
     tables = [point_rows(each, runs.rows(each.name), smoothness) for each in (*claims, *controls)]
     verdicts = [
@@ -132,9 +132,8 @@ def run_claims(
 
 def _judged(claims: Sequence[Measured], runs: _Runs, plan: SequentialPlan) -> list[SequentialResult[Measured]]:
     """Results in the order of the claims: of the family together, of each other claim alone."""
-    alone: list[Measured] = [claim for claim in claims if isinstance(claim, Claim) and not claim.in_family]
-    together: list[Measured] = [claim for claim in claims if claim not in alone]
-    groups: list[list[Measured]] = [together, *([claim] for claim in alone)]
+    family = [claim for claim in claims if claim.in_family]
+    groups = [family, *([claim] for claim in claims if not claim.in_family)]
     results = [result for group in groups if group for result in judge_sequentially(group, runs.measure, plan)]
     by_name = {result.claim.name: result for result in results}
     return [by_name[claim.name] for claim in claims]

@@ -35,7 +35,7 @@ def test_claims_hold_and_are_attained() -> None:
     results = run_claims([], sampled=fewer, execution=Execution(seed=7, jobs=1))
     assert (results.verdicts["outcome"] == Outcome.HOLDS).all()
     assert results.verdicts["tight"].all()
-    assert (results.verdicts["replicates"] == 32).all()
+    assert (results.verdicts["replicates"] >= 32).all()
     assert (results.verdicts["ci_low"] < results.verdicts["ci_high"]).all()
     assert results.passed
 
