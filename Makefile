@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Tests run on all cores already: threads of linear algebra would only fight over them.
+test test-all: export OPENBLAS_NUM_THREADS := 1
+
 .PHONY: rates test test-all figures variance bench check env clean
 
 rates: $(READY)
