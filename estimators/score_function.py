@@ -17,7 +17,12 @@ from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-from theory.score_moments import gpomdp_moments, reinforce_moments
+from theory.score_moments import (
+    gpomdp_moments,
+    gpomdp_second_moment,
+    reinforce_moments,
+    reinforce_second_moment,
+)
 from theory.values import expected_rewards, policy_gradient, policy_value
 from theory.votes import require_count
 
@@ -94,12 +99,22 @@ class _ScoreFunction:
             clip_rate=zero,
         )
 
+    def covariance(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> FloatArray:
+        """Exact covariance matrix of the estimate at one theta, (dim,) -> (dim, dim)."""
+        gradient = policy_gradient(mdp, policy, theta)
+        centred = self._second_moment_matrix(mdp, policy, theta) - np.outer(gradient, gradient)
+        return np.asarray(centred / self.n_per_estimate)
+
     def _credit(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, sampled: Trajectories) -> FloatArray:
         """Factor of the score of each step, (H, ..., n)."""
         raise NotImplementedError
 
     def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
         """E|g|^2 of the estimate from one trajectory, theta of shape (dim,)."""
+        raise NotImplementedError
+
+    def _second_moment_matrix(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> FloatArray:
+        """E[g g'] of the estimate from one trajectory, theta of shape (dim,)."""
         raise NotImplementedError
 
 
@@ -134,6 +149,9 @@ class Reinforce(_ScoreFunction):
 
     def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
         return reinforce_moments(mdp, policy, theta).second_moment(float(self._constants(mdp, policy, theta)))
+
+    def _second_moment_matrix(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> FloatArray:
+        return reinforce_second_moment(mdp, policy, theta, float(self._constants(mdp, policy, theta)))
 
 
 @dataclass(frozen=True)
@@ -173,3 +191,6 @@ class Gpomdp(_ScoreFunction):
 
     def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
         return gpomdp_moments(mdp, policy, theta, self._constants(mdp, policy, theta))[1]
+
+    def _second_moment_matrix(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> FloatArray:
+        return gpomdp_second_moment(mdp, policy, theta, self._constants(mdp, policy, theta))

@@ -3,6 +3,7 @@
 REINFORCE needs of a trajectory its return R and its score S = sum_h grad log pi(a_h|s_h). For each state the recursion
 carries E[R^i], E[R^i S] and E[R^i |S|^2] of the steps so far, i = 0, 1, 2. These are moments, not laws, so no reward
 lattice is needed. GPOMDP's estimate G = sum_h r_h S_h needs E[S], E|S|^2, E[G], E[G.S] and E|G|^2.
+The second moment matrices carry products such as E[R^i S S'] in place of the squared lengths.
 """
 
 from __future__ import annotations
@@ -110,6 +111,57 @@ def gpomdp_moments(
     return estimate.sum(axis=0), float(second.sum())
 
 
+def reinforce_second_moment(mdp: TabularMDP, policy: Policy, theta: FloatArray, baseline: float) -> FloatArray:
+    """Matrix E[(R - b)^2 S S'], (dim, dim), theta of shape (dim,); its trace is `ScoreMoments.second_moment`."""
+    scores, pi = _scores(policy, theta)
+    n_states, dim = mdp.n_states, policy.dim
+    returns = np.zeros((3, n_states))
+    returns[0] = mdp.initial
+    vectors = np.zeros((3, n_states, dim))
+    products = np.zeros((3, n_states, dim, dim))
+    for h in range(mdp.horizon):
+        score, weight = stage(scores, h), stage(pi, h)
+        mass = returns[:, :, None] * weight
+        before = vectors[:, :, None, :] * weight[:, :, None]
+        grown = products[:, :, None] * weight[:, :, None, None] + _with_score(before, mass, score)
+        taken = mass, before + mass[..., None] * score, grown
+        returns, vectors, products = (_advance(mdp, h, x) for x in taken)
+    # E[(R - b)^2 S S'] from E[R^i S S'].
+    return np.tensordot(np.array([baseline**2, -2 * baseline, 1.0]), products.sum(axis=1), axes=1)
+
+
+def gpomdp_second_moment(mdp: TabularMDP, policy: Policy, theta: FloatArray, baselines: FloatArray) -> FloatArray:
+    """Matrix E[G G'], (dim, dim), of the estimate of `gpomdp_moments`, theta of shape (dim,)."""
+    scores, pi = _scores(policy, theta)
+    n_states, dim = mdp.n_states, policy.dim
+    mass = mdp.initial.copy()
+    score_sum, estimate = np.zeros((n_states, dim)), np.zeros((n_states, dim))
+    # E[S S'], E[G S'] and E[G G'] of the steps so far.
+    score_score, cross, second = (np.zeros((n_states, dim, dim)) for _ in range(3))
+    for h in range(mdp.horizon):
+        score, weight = stage(scores, h), stage(pi, h)
+        at, wide = mass[:, None] * weight, weight[:, :, None, None]
+        before = score_sum[:, None] * weight[..., None]
+        old_estimate = estimate[:, None] * weight[..., None]
+        new_score_score = score_score[:, None] * wide + _with_score(before[None], at[None], score)[0]
+        new_cross = cross[:, None] * wide + old_estimate[..., None] * score[:, :, None, :]
+        new_score, old_second = before + at[..., None] * score, second[:, None] * wide
+        both = new_cross + new_cross.swapaxes(-1, -2)
+        p, r = _outcomes(mdp, h, baselines[h])
+        mass, score_sum, estimate, score_score, cross, second = (
+            _pay(mdp, h, p, r, *powers)
+            for powers in (
+                (at,),
+                (new_score,),
+                (old_estimate, new_score),
+                (new_score_score,),
+                (new_cross, new_score_score),
+                (old_second, both, new_score_score),
+            )
+        )
+    return np.asarray(second.sum(axis=0))
+
+
 def _scores(policy: Policy, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Scores (1 or H, S, A, dim) and probabilities (1 or H, S, A) at one theta."""
     probabilities = policy.probabilities(theta)
@@ -118,6 +170,22 @@ def _scores(policy: Policy, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
     repeated = np.broadcast_to(theta, (size, policy.dim))
     many = np.broadcast_to(probabilities, one_hot.shape)
     return policy.score_product(repeated, many, one_hot).reshape(*probabilities.shape, policy.dim), probabilities
+
+
+def _with_score(vectors: FloatArray, mass: FloatArray, score: FloatArray) -> FloatArray:
+    """The change v s' + s v' + m s s' of m S S' when the score s is added to S, where v = m S.
+
+    Arrays (n, S, A, dim), (n, S, A) and (S, A, dim) -> (n, S, A, dim, dim).
+    """
+    half = (vectors + mass[..., None] * score / 2)[..., None] * score[..., None, :]
+    return np.asarray(half + half.swapaxes(-1, -2))
+
+
+def _pay(mdp: TabularMDP, h: int, p: FloatArray, r: FloatArray, *powers: FloatArray) -> FloatArray:
+    """Sum over i of r^i powers[i], each (S, A, ...), by next state, (S, ...)."""
+    tail = (1,) * (powers[0].ndim - 2)
+    carried = [(p * r**i).reshape(*p.shape, *tail) * power[:, :, None] for i, power in enumerate(powers)]
+    return _arrive(mdp, h, np.asarray(sum(carried)))
 
 
 def _outcomes(mdp: TabularMDP, h: int, baseline: float) -> tuple[FloatArray, FloatArray]:

@@ -1,0 +1,147 @@
+"""An algorithm near a root of its drift: the root, the derivatives there, and what second derivatives add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike
+from scipy.fft import dct
+
+from estimators.drift import drift_root, is_root
+from estimators.linear_noise import LinearNoise
+from estimators.relevant_directions import RelevantDirections
+from estimators.second_moments import StepMoments, step_moments
+from theory.arrays import FloatArray
+from theory.errors import InputError
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+from theory.validation import finite_array
+from theory.values import policy_gradient, policy_hessian
+
+# Searches for the root: each may find that other directions matter.
+LONGEST_SEARCH = 10
+# Second differences: their error is of order STEP^2 and of rounding / STEP^2, about 1e-6 and 1e-9.
+STEP = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class LocalModel:
+    """An estimator at a root of its drift, for every step size.
+
+    Attributes
+    ----------
+    mdp : TabularMDP
+    policy : Policy
+    moments : StepMoments
+    theta : array (dim,)
+        The root.
+    linear : LinearNoise
+        Leading order there.
+    relevant : RelevantDirections
+        Those along which `theta` is a root; along the others it is where the search began.
+    """
+
+    mdp: TabularMDP
+    policy: Policy
+    moments: StepMoments
+    theta: FloatArray
+    linear: LinearNoise
+    relevant: RelevantDirections
+
+    @classmethod
+    def near(
+        cls, mdp: TabularMDP, policy: Policy, estimator: object, theta: ArrayLike, rng: Generator | None = None
+    ) -> LocalModel:
+        """The model at the root of the drift near theta, (dim,).
+
+        Raises
+        ------
+        InputError
+            If theta has another shape, there is no root, V is flat there, or the estimator is of another kind.
+        """
+        start = finite_array("theta", theta)
+        if start.shape != (policy.dim,):
+            raise InputError(f"theta must have shape ({policy.dim},), one point to start from, got {start.shape}")
+        moments = step_moments(mdp, policy, estimator, rng)
+        root = start
+        for _ in range(LONGEST_SEARCH):
+            linear = moments.linearised(root)
+            relevant = RelevantDirections.of(policy_hessian(mdp, policy, root), linear)
+            basis = relevant.basis
+            if not basis.size:
+                raise InputError(f"theta must lie near a curved optimum of V, got one where V is flat: {root.tolist()}")
+            if is_root(basis.T @ moments.drift(root), basis.T @ linear.jacobian @ basis):
+                return cls(mdp, policy, moments, root, linear, relevant)
+            root = drift_root(moments, root, basis, linear.jacobian)
+        raise InputError(f"theta must lie near a root of the drift E g, found none near {start.tolist()}")
+
+    @cached_property
+    def gradient(self) -> FloatArray:
+        """Gradient of V at the root, (dim,)."""
+        return policy_gradient(self.mdp, self.policy, self.theta)
+
+    @cached_property
+    def hessian(self) -> FloatArray:
+        """Hessian of V at the root, (dim, dim)."""
+        return policy_hessian(self.mdp, self.policy, self.theta)
+
+    def mean_shift(self, covariance: FloatArray) -> FloatArray:
+        """Stationary mean of x to first order in X: -J^{-1} D^2 m[X] / 2, along the relevant directions."""
+        basis = self.relevant.basis
+        bent = basis.T @ self._second_derivative(self.moments.drift, covariance) / 2
+        return np.asarray(-basis @ np.linalg.solve(self.linear.on(basis).jacobian, bent))
+
+    def first_correction(self, shift: FloatArray, covariance: FloatArray) -> float:
+        """2 grad V' E[grad V(root + x) - grad V] to first order in X, if E x = shift."""
+
+        def gradient(points: FloatArray) -> FloatArray:
+            return policy_gradient(self.mdp, self.policy, points)
+
+        change = self.hessian @ shift + self._second_derivative(gradient, covariance) / 2
+        return float(2 * self.gradient @ change)
+
+    def beyond_first_order(self, shift: FloatArray, covariance: FloatArray, step_size: float) -> float:
+        """Stationary E|grad V|^2 for x normal with this mean and covariance, not expanded in x.
+
+        Stationarity of V gives E[grad V' m] = -u / step_size, where u is the mean gain of V over a step beyond that of
+        first order. So E|grad V|^2 = E[-u / (c step_size) + grad V' (grad V - m / c)], for every constant c. The
+        function on the right changes little, and its mean needs no third moments of x; c makes the last bracket small.
+        The mean over x is that of a rule of degree 3 on at most 2 d + 1 points.
+        """
+        values, vectors = np.linalg.eigh(covariance)
+        spread = values > 0
+        points, weights = normal_points(int(spread.sum()))
+        thetas = self.theta + shift + points @ (vectors[:, spread] * np.sqrt(values[spread])).T
+        hessians = np.stack([policy_hessian(self.mdp, self.policy, theta) for theta in thetas])
+        gradients = policy_gradient(self.mdp, self.policy, thetas)
+        basis = self.relevant.basis
+        inner, outer = (basis.T @ matrix @ basis for matrix in (self.linear.jacobian, self.hessian))
+        ratio = np.sum(inner * outer) / np.sum(outer**2)
+        gain = step_size / 2 * self.moments.quadratic(thetas, hessians)
+        rest = gradients - self.moments.drift(thetas) / ratio
+        balance = weights @ (-gain / ratio + np.einsum("bi,bi->b", gradients, rest))
+        return float(balance - step_size**3 / 24 * self.moments.fourth(self.theta) / ratio)
+
+    def _second_derivative(self, function: Callable[[FloatArray], FloatArray], covariance: FloatArray) -> FloatArray:
+        """Sum over i, j of X_ij times the second derivative of function(theta) in x_i and x_j."""
+        values, vectors = np.linalg.eigh(covariance)
+        moves = STEP * vectors.T
+        found = function(np.concatenate([self.theta + moves, self.theta - moves, self.theta[None]]))
+        bends = found[: len(moves)] + found[len(moves) : -1] - 2 * found[-1]
+        return np.asarray(values @ bends / STEP**2)
+
+
+def normal_points(dim: int) -> tuple[FloatArray, FloatArray]:
+    """Points (2 d + 1, d) and weights with the moments of a standard normal vector up to degree 3, and of |z|^4.
+
+    The origin, and an orthogonal frame of length sqrt(d + 2) whose vectors have no large entry.
+    """
+    if dim == 0:
+        return np.zeros((1, 0)), np.ones(1)
+    frame = np.sqrt(dim + 2) * dct(np.eye(dim), norm="ortho")
+    points = np.concatenate([np.zeros((1, dim)), frame, -frame])
+    return points, np.concatenate([[2 / (dim + 2)], np.full(2 * dim, 1 / (2 * (dim + 2)))])
