@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from experiments.catalogue.certificates import CertificateCheck
     from experiments.catalogue.claims import Claim
     from experiments.rates.exact_claim import ExactClaim
+    from experiments.rates.floor_claim import FloorClaim
     from experiments.rates.sampled_claim import SampledClaim
 
 
@@ -27,7 +28,7 @@ def rates(
     method: Annotated[
         str, typer.Option("--method", "--algorithm", help="A method, a family such as zbcpg, or all.")
     ] = "all",
-    axis: Annotated[str, typer.Option("--axis", help="T, N, M, eps, d or all.")] = "all",
+    axis: Annotated[str, typer.Option("--axis", help="T, N, M, eps, d, floor or all.")] = "all",
     claims: Annotated[
         list[str] | None,
         typer.Option("--claims", help="Run these instead: a name from `zpg list`, or module:attribute; repeatable."),
@@ -47,9 +48,11 @@ def rates(
 ) -> None:
     """Run the rate checks: one row a claim, with slope, interval, stated exponent and verdict."""
     from experiments.catalogue.shipped_claims import controls
-    from experiments.commands.tables import print_rates
+    from experiments.commands.tables import print_floors, print_footer, print_rates
     from experiments.rates.exact_claims import exact_controls
+    from experiments.rates.floor_claims import floor_controls
     from experiments.rates.run_claims import run_claims
+    from experiments.rates.run_floors import run_floors
 
     check_file(json)
     began = time.perf_counter()
@@ -57,31 +60,54 @@ def rates(
     if names and instance is not None:
         raise typer.BadParameter("claims name their own instances; leave one of the two out", param_hint="--instance")
     judged, checks, sampled, exact = _selected(names, instance, preset, method, axis)
-    if not (judged or sampled or exact):
+    # Shipped claims on constants are about shipped instances.
+    floors = _floors(preset, method) if axis in ("floor", "all") and not names and instance is None else []
+    if not (judged or sampled or exact or floors):
         raise typer.BadParameter(
             f"there is no claim on axis {axis} for method {method} and this instance", param_hint="--axis"
         )
     faults = planted and not names
     folder = prepare_folder(out)
+    results, constants = None, None
     with progress_bar("rate checks") as progress:
-        results = run_claims(
-            judged,
-            checks,
-            sampled=sampled,
-            exact=exact,
-            controls=controls(preset, axis) if faults else [],
-            exact_controls=[c for c in exact_controls() if axis in (c.axis, "all")] if faults else [],
-            execution=execution(folder, seed, jobs, backend, address, progress),
-        )
+        how = execution(folder, seed, jobs, backend, address, progress)
+        if judged or sampled or exact:
+            results = run_claims(
+                judged,
+                checks,
+                sampled=sampled,
+                exact=exact,
+                controls=controls(preset, axis) if faults else [],
+                exact_controls=[c for c in exact_controls() if axis in (c.axis, "all")] if faults else [],
+                execution=how,
+            )
+        if floors:
+            constants = run_floors(floors, floor_controls() if faults else [], how)
     wall = time.perf_counter() - began
     settings: dict[str, Any] = {"preset": preset, "method": method, "axis": axis, "claims": names}
     settings |= {"instance": instance}
     settings |= {"controls": planted, "seed": seed}
     usual = {"preset": "quick", "method": "all", "axis": "all", "claims": [], "controls": True, "seed": 0}
-    tables = {"points": results.points, "verdicts": results.verdicts}
+    tables = {} if results is None else {"points": results.points, "verdicts": results.verdicts}
+    tables |= {} if constants is None else {"floors": constants.rows}
     files = write_tables(folder, "rates", tables, json, settings=settings, usual=usual, wall=wall)
-    print_rates(results, f"seed {seed}, zpg {version()}, {wall:.0f} s; rows in {files}")
-    raise typer.Exit(0 if results.passed else 1)
+    footer = f"seed {seed}, zpg {version()}, {wall:.0f} s; rows in {files}"
+    if results is not None:
+        print_rates(results)
+    if constants is not None:
+        print_floors(constants)
+    print_footer(footer)
+    passed = all(found.passed for found in (results, constants) if found is not None)
+    raise typer.Exit(0 if passed else 1)
+
+
+def _floors(preset: Preset, method: str) -> list[FloorClaim]:
+    """Claims on constants of the methods asked for."""
+    from experiments.catalogue.methods import methods_named
+    from experiments.rates.floor_claims import floor_claims
+
+    chosen = methods_named(method)
+    return [claim for claim in floor_claims(preset) if claim.method in chosen]
 
 
 def _selected(
@@ -98,6 +124,8 @@ def _selected(
     from experiments.rates.exact_claims import exact_claims
     from experiments.rates.variance_claims import variance_claims
 
+    if axis == "floor":
+        return [], [], [], []
     if names:
         return [claim for name in names for claim in claims_in(name) if axis in (claim.axis, "all")], [], [], []
     if instance is not None:

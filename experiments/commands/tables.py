@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from experiments.comparison.compare_learning import Comparison
     from experiments.rates.calibration import CalibrationReport
     from experiments.rates.run_claims import RateResults
+    from experiments.rates.run_floors import FloorResults
 
 
-def print_rates(results: RateResults, footer: str) -> None:
-    """One row a claim, the certificates in a line, and what the run was."""
+def print_rates(results: RateResults) -> None:
+    """One row a claim, and the certificates in a line."""
     from rich.table import Table
 
     table = Table(
@@ -54,8 +55,47 @@ def print_rates(results: RateResults, footer: str) -> None:
     screen.print(
         f"{'PASSED' if results.passed else 'FAILED'}: {len(expected) - len(other)} of {len(expected)} as expected"
     )
-    clipped = "" if results.points.empty else f"largest clip rate {results.points['clip_rate'].max():.2g}; "
-    screen.print(f"{clipped}{footer}")
+    if not results.points.empty:
+        screen.print(f"largest clip rate {results.points['clip_rate'].max():.2g}")
+
+
+def print_floors(results: FloorResults) -> None:
+    """One row a claim on a constant: the floor that was measured over the one that is predicted."""
+    from rich.table import Table
+
+    table = Table(
+        "floor of E|grad V|²", "predicted", "measured / predicted", "95% interval", "next order", "verdict", "runs"
+    )
+    for row in results.rows.to_dict(orient="records"):
+        ran = row["replicates"] > 0
+        table.add_row(
+            str(row["claim"]).removesuffix(", floor"),
+            f"{row['predicted']:.3g}" if not row["reason"] else "",
+            f"{row['ratio']:.3f}" if ran else "",
+            f"[{row['ratio_low']:.3f}, {row['ratio_high']:.3f}]" if ran else "",
+            f"{row['next_order']:+.1%}" if row["next_order"] == row["next_order"] else "",
+            str(row["outcome"]),
+            f"{row['replicates']:.0f}" if ran else "",
+        )
+    show(table)
+    screen = console()
+    for row in results.rows[results.rows["reason"] != ""].to_dict(orient="records"):
+        screen.print(f"not applicable: {row['claim']}: {row['reason']}")
+    for row in results.other.to_dict(orient="records"):
+        screen.print(f"not as expected: {row['claim']}: {row['outcome']}")
+    judged = results.judged
+    mean = f", mean ratio {judged['ratio'].mean():.4f}" if len(judged) else ""
+    exact = int((judged["outcome"] == "EXACT").sum())
+    caught = int(((results.rows["kind"] == "control") & (results.rows["outcome"] == "VIOLATED")).sum())
+    screen.print(
+        f"{'PASSED' if results.passed else 'FAILED'}: {exact} of {len(judged)} floors EXACT{mean}; {caught} of "
+        f"{int((results.rows['kind'] == 'control').sum())} faults caught"
+    )
+
+
+def print_footer(footer: str) -> None:
+    """What the run was."""
+    console().print(footer)
 
 
 def _verdict(row: dict[Hashable, Any]) -> str:

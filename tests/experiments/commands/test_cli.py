@@ -11,6 +11,8 @@ from functools import partial
 import pandas as pd
 import pytest
 
+from experiments.rates import floor_claims
+
 
 def zpg(*arguments: str, cwd=None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -141,6 +143,16 @@ def test_one_method_alone_is_compared_with_nothing(zpg_in_process):
     )
     assert done.returncode == 0, done.stderr
     assert "Holm over" not in done.stdout
+
+
+def test_claims_on_constants_have_an_axis_of_their_own(tmp_path, monkeypatch, zpg_in_process):
+    monkeypatch.setitem(floor_claims.CELLS, "quick", 2)
+    monkeypatch.setattr(floor_claims, "N_REPLICATES", 128)
+    found = zpg_in_process("rates", "--axis", "floor", "--method", "zbcpg", "--no-controls", "--jobs", "1")
+    assert found.returncode == 0, found.stderr
+    assert "1 of 1 floors EXACT" in found.stdout
+    (table,) = (tmp_path / "results").glob("*_floors.csv")
+    assert list(pd.read_csv(table)["outcome"]) == ["EXACT"]
 
 
 def test_list_names_everything(zpg_in_process):

@@ -1,0 +1,64 @@
+"""The claims on constants that are run, and the faults planted in them. Settings are a fixed walk through a grid."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from experiments.catalogue.claims import Point
+from experiments.catalogue.links import matched_link, scaled_link
+from experiments.catalogue.lookup import find
+from experiments.catalogue.shipped_claims import Preset
+from experiments.rates import planted_faults
+from experiments.rates.floor_claim import FloorClaim
+from theory import LINKS, Logistic
+
+METHODS = ("zpg", "zbcpg-1", "zbcpg-3", "zbcpg-d")
+RANDOM = tuple(f"random-circular-{seed}" for seed in range(24))
+# N, M, mu and alpha as a user would have them; without any noise there is no floor worth the name.
+SETTINGS = tuple(
+    setting
+    for setting in product((1e4, 1e6, math.inf), (1, 5, 25, math.inf), (0.3, 0.5), (0.2, 0.05))
+    if not setting[0] == setting[1] == math.inf
+)
+# Steps of the walk share no factor with the lengths they go through.
+STRIDE = 7
+CELLS: dict[Preset, int] = {"quick": 28, "paper": 140}
+# Replicates of a cell: its ratio is then known to about 1%.
+N_REPLICATES = 256
+
+
+def floor_claims(preset: Preset = "quick") -> list[FloorClaim]:
+    """Quick: the circular instance. Paper: it and 24 random garnets, none selected, by turns."""
+    instances = ("circular",) if preset == "quick" else ("circular", *RANDOM)
+    return [_claim(number, instances[number % len(instances)]) for number in range(CELLS[preset])]
+
+
+def floor_controls() -> list[FloorClaim]:
+    """Faults that hide from slopes: the floor is not the one predicted without them."""
+    method = find("method", "zbcpg-3")
+    # So certain that raters of another link, as steep at 0, vote differently where returns are far apart.
+    link = Logistic(1.0)
+    sound = FloorClaim("", "zbcpg-3", "circular", 1e6, 25, 0.3, 0.05, link, N_REPLICATES)
+    settings = Point(n_queries=25, n_pairs=1e6, radius=0.3, step_size=0.05, n_iterations=1)
+    raters = matched_link("probit", link)
+    faults: dict[str, dict[str, Any]] = {
+        "raters use probit, as steep at 0": {"run_as": planted_faults.other_raters(method, raters)},
+        "factor d dropped": {"run_as": planted_faults.dropped_dimension(method)},
+        "block not normalised": {"run_as": planted_faults.long_blocks(method, 3)},
+        "trim at 0.2": {"run_as": planted_faults.trimmed_inside(method)},
+        "one rater repeated": {"run_at": replace(settings, repeated=True)},
+        "step 15 times too large": {"run_at": replace(settings, step_size=0.75)},
+        "one direction used again": {"run_as": planted_faults.one_direction(method)},
+    }
+    return [replace(sound, name=f"control: {name}, floor", **fault) for name, fault in faults.items()]
+
+
+def _claim(number: int, instance: str) -> FloorClaim:
+    method = METHODS[number % len(METHODS)]
+    link = tuple(LINKS)[number % len(LINKS)]
+    setting = SETTINGS[STRIDE * number % len(SETTINGS)]
+    name = f"floor {number:03d} {method} {instance} {link}"
+    return FloorClaim(name, method, instance, *setting, link=scaled_link(link), replicates=N_REPLICATES)

@@ -1,0 +1,119 @@
+"""Faults planted in an algorithm, as methods: each moves the stationary floor, and hides from a slope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from estimators import Blocks, GradientMoments, PreferenceFeedback, Streams, ZerothOrder
+from estimators.zeroth_order import GradientEstimator
+from experiments.catalogue.method import Method, Oracle
+from theory import Link, Policy, TabularMDP, Trimmed
+from theory.arrays import FloatArray
+
+
+@dataclass(frozen=True)
+class Rescaled:
+    """An estimator whose scale is wrong by a factor."""
+
+    estimator: GradientEstimator
+    factor: float
+
+    @property
+    def n_trajectories(self) -> FloatArray:
+        """As the estimator."""
+        return self.estimator.n_trajectories
+
+    @property
+    def n_votes(self) -> FloatArray:
+        """As the estimator."""
+        return self.estimator.n_votes
+
+    def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
+        """The estimate times the factor."""
+        return self.factor * self.estimator.estimate(mdp, policy, theta, rng)
+
+    def moments(
+        self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
+    ) -> GradientMoments:
+        """Not needed: what is planted is run, never predicted."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class LongBlocks:
+    """Blocks whose directions have length sqrt(K) in place of 1."""
+
+    block_size: int
+
+    def sample(self, dim: int, batch: tuple[int, ...], rng: Generator) -> FloatArray:
+        """Draw independent directions, shape (batch..., dim)."""
+        return np.asarray(np.sqrt(self.block_size) * Blocks(self.block_size).sample(dim, batch, rng))
+
+    def support(self, dim: int) -> FloatArray | None:
+        """All directions."""
+        found = Blocks(self.block_size).support(dim)
+        return None if found is None else np.asarray(np.sqrt(self.block_size) * found)
+
+
+@dataclass(frozen=True)
+class OneDirection:
+    """The first signed coordinate at every iteration, with a sign that is drawn."""
+
+    def sample(self, dim: int, batch: tuple[int, ...], rng: Generator) -> FloatArray:
+        """Draw the sign, shape (batch..., dim)."""
+        directions = np.zeros((*batch, dim))
+        directions[..., 0] = rng.integers(0, 2, size=batch) * 2.0 - 1.0
+        return directions
+
+    def support(self, dim: int) -> FloatArray | None:
+        """Both signs."""
+        return np.asarray(np.eye(dim)[:1] * np.array([[1.0], [-1.0]]))
+
+
+def dropped_dimension(method: Method) -> Method:
+    """The factor d dropped: steps d times too small."""
+    return _changed(method, lambda dim, built: Rescaled(built, 1 / dim))
+
+
+def long_blocks(method: Method, block_size: int) -> Method:
+    """Directions of a block not normalised."""
+    return _changed(method, lambda dim, built: replace(built, directions=LongBlocks(block_size)))  # noqa: ARG005
+
+
+def one_direction(method: Method) -> Method:
+    """One direction used again and again."""
+    return _changed(method, lambda dim, built: replace(built, directions=OneDirection()))  # noqa: ARG005
+
+
+def trimmed_inside(method: Method, trim: float = 0.2) -> Method:
+    """The trim inside the range of preference probabilities."""
+    return _reading(method, lambda oracle: oracle.reading(Trimmed(trim, enforce=False)))
+
+
+def other_raters(method: Method, link: Link) -> Method:
+    """Raters who use another link than the one that is inverted."""
+
+    def heard(oracle: Oracle) -> Oracle:
+        asked = oracle if isinstance(oracle, PreferenceFeedback) else oracle.members[0]
+        return replace(asked, votes=replace(asked.votes, rater_link=link))
+
+    return replace(_reading(method, heard), stacks=False)
+
+
+def _changed(method: Method, change: Callable[[int, Any], Any]) -> Method:
+    return replace(method, build=lambda dim, oracle, knob: change(dim, _zeroth_order(method, dim, oracle, knob)))
+
+
+def _reading(method: Method, hear: Callable[[Oracle], Oracle]) -> Method:
+    return replace(method, build=lambda dim, oracle, knob: method.build(dim, hear(oracle), knob))
+
+
+def _zeroth_order(method: Method, dim: int, oracle: Oracle, knob: Any) -> ZerothOrder:
+    built = method.build(dim, oracle, knob)
+    assert isinstance(built, ZerothOrder), "faults are planted in zeroth-order methods"
+    return built

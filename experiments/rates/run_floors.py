@@ -1,0 +1,219 @@
+"""Claims on constants: run every floor that can be predicted, and test the ratios."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.catalogue.claims import name_of
+from experiments.rates.cells import Cell, run_cells
+from experiments.rates.floor_claim import FloorClaim
+from experiments.rates.floor_prediction import FloorPrediction, predict_floors
+from experiments.running.execution import Execution
+from experiments.statistics.equivalence import RatioEstimate, p_values, ratio_of
+from experiments.statistics.verdicts import holm
+from theory.arrays import FloatArray
+from theory.errors import InputError
+
+LEVEL = 0.05
+# Replicates of a cell: large batches share the work of an iteration.
+BLOCK = 128
+# What is undecided gets twice and four times the replicates. Each look may spend its share of the level.
+LOOKS = (1, 2, 4)
+SHARES = (0.5, 0.25, 0.25)
+
+
+class FloorOutcome(StrEnum):
+    """What a claim on a constant comes to."""
+
+    EXACT = "EXACT"
+    VIOLATED = "VIOLATED"
+    UNDECIDED = "UNDECIDED"
+    NOT_APPLICABLE = "NOT APPLICABLE"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FloorResults:
+    """What the claims on constants came to.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        One row a claim or control (``kind``): settings, ``measured`` and ``predicted`` floor of E|grad V|^2,
+        ``bias_part`` of the prediction, ``ratio`` with 95% limits, ``next_order``, ``mixing``, ``outcome``, ``reason``.
+    """
+
+    rows: pd.DataFrame
+
+    def __repr__(self) -> str:
+        counts = self.rows["outcome"].value_counts()
+        found = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        return f"FloorResults({found}; passed={self.passed})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a claim."""
+        return self.rows
+
+    @property
+    def judged(self) -> pd.DataFrame:
+        """Claims, without controls, that can be judged."""
+        return self.rows[(self.rows["kind"] == "claim") & (self.rows["outcome"] != FloorOutcome.NOT_APPLICABLE)]
+
+    @property
+    def other(self) -> pd.DataFrame:
+        """Rows that are not as expected: claims that are judged and not EXACT, controls that are not VIOLATED."""
+        expected = np.where(self.rows["kind"] == "control", FloorOutcome.VIOLATED, FloorOutcome.EXACT)
+        spared = (self.rows["kind"] == "claim") & (self.rows["outcome"] == FloorOutcome.NOT_APPLICABLE)
+        return self.rows[(self.rows["outcome"] != expected) & ~spared]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every claim that can be judged is EXACT, at least one is, and every control is caught."""
+        only_controls = bool((self.rows["kind"] == "control").all())
+        return self.other.empty and (only_controls or not self.judged.empty)
+
+
+def run_floors(
+    claims: Sequence[FloorClaim], controls: Sequence[FloorClaim] = (), execution: Execution | None = None
+) -> FloorResults:
+    """Predict, run and judge claims on constants; a control is judged alone.
+
+    Parameters
+    ----------
+    claims : sequence of FloorClaim
+        One family.
+    controls : sequence of FloorClaim
+        Claims with a fault: each must come out VIOLATED.
+    execution : Execution, optional
+
+    Raises
+    ------
+    InputError
+        If two claims have one name.
+    """
+    how, every = execution or Execution(), [*claims, *controls]
+    names = [claim.name for claim in every]
+    if len(set(names)) < len(names):
+        raise InputError(f"claims must have different names, which seed their runs, got {sorted(names)}")
+    found = dict(zip(names, predict_floors(every, how), strict=True))
+    runs = _Runs(found, how)
+    # What is planted is run together with the first look: all workers stay busy.
+    runs.measure([claim for claim in every if not found[claim.name].reason], 0, 1)
+    judged = _judged(claims, runs)
+    for control in controls:
+        judged |= _judged([control], runs)
+    kinds = ["claim"] * len(claims) + ["control"] * len(controls)
+    rows = [
+        _row(claim, kind, found[claim.name], runs.ratio(claim), judged.get(claim.name))
+        for claim, kind in zip(every, kinds, strict=True)
+    ]
+    return FloorResults(pd.DataFrame(rows))
+
+
+class _Runs:
+    """The runs made so far, by claim."""
+
+    def __init__(self, found: dict[str, FloorPrediction], execution: Execution) -> None:
+        self._found, self._execution = found, execution
+        self._values: dict[str, FloatArray] = {}
+
+    def measure(self, claims: Sequence[FloorClaim], first: int, last: int) -> None:
+        """Run replicates between two looks, which count in multiples of a claim's own."""
+        asked = [claim for claim in claims if len(self._values.get(claim.name, ())) < last * claim.replicates]
+        cells = [cell for c in asked for cell in _cells(c, self._found[c.name], self._execution.seed, first, last)]
+        if not cells:
+            return
+        for name, part in run_cells(cells, self._execution).groupby("claim", sort=False):
+            fresh = part["gradient_norm_sq"].to_numpy()
+            self._values[str(name)] = np.concatenate([self._values.get(str(name), fresh[:0]), fresh])
+
+    def ratio(self, claim: FloorClaim) -> RatioEstimate | None:
+        """Measured over predicted; None where nothing was run."""
+        if claim.name not in self._values:
+            return None
+        found = self._found[claim.name]
+        return ratio_of(self._values[claim.name], found.floor, found.error)
+
+
+def _judged(claims: Sequence[FloorClaim], runs: _Runs) -> dict[str, FloorOutcome]:
+    """Judge a family at every look; each of the two errors has probability at most 5% over all looks and claims.
+
+    As in `experiments.statistics.sequential`: a claim that is settled counts with the call it got.
+    """
+    family = [claim for claim in claims if runs.ratio(claim) is not None]
+    settled = dict.fromkeys([claim.name for claim in family], FloorOutcome.UNDECIDED)
+    before = 0
+    for look, share in zip(LOOKS, SHARES, strict=True):
+        waiting = [claim for claim in family if settled[claim.name] is FloorOutcome.UNDECIDED]
+        if not waiting:
+            break
+        runs.measure(waiting, before, look)
+        before = look
+        raw = np.array([_raw(claim, settled[claim.name], runs) for claim in family])
+        exact, violated = holm(raw.T) <= LEVEL * share
+        for k, claim in enumerate(family):
+            if settled[claim.name] is FloorOutcome.UNDECIDED and (exact[k] or violated[k]):
+                settled[claim.name] = FloorOutcome.EXACT if exact[k] else FloorOutcome.VIOLATED
+    return settled
+
+
+def _raw(claim: FloorClaim, outcome: FloorOutcome, runs: _Runs) -> tuple[float, float]:
+    if outcome is not FloorOutcome.UNDECIDED:
+        return (0.0, 1.0) if outcome is FloorOutcome.EXACT else (1.0, 0.0)
+    ratio = runs.ratio(claim)
+    assert ratio is not None
+    return p_values(ratio, claim.margin)
+
+
+def _cells(claim: FloorClaim, found: FloorPrediction, seed: int, first: int, last: int) -> list[Cell]:
+    method = claim.run_as or claim.method
+    instance = claim.instance if claim.link is None else claim.where
+    return [
+        Cell(
+            claim=claim.name,
+            method=method,
+            instance=instance,
+            points=(claim.point(found.start, *found.iterations),),
+            first_point=0,
+            replicates=tuple(range(begin, min(begin + BLOCK, last * claim.replicates))),
+            entropy=seed,
+            spawn_key=(zlib.crc32(claim.name.encode()), 0, begin),
+        )
+        for begin in range(first * claim.replicates, last * claim.replicates, BLOCK)
+    ]
+
+
+def _row(
+    claim: FloorClaim, kind: str, found: FloorPrediction, ratio: RatioEstimate | None, outcome: FloorOutcome | None
+) -> dict[str, Any]:
+    low, high = ratio.limits if ratio is not None else (math.nan, math.nan)
+    return {
+        "claim": claim.name,
+        "kind": kind,
+        "method": name_of(claim.method),
+        "instance": name_of(claim.instance),
+        "link": str(claim.where.link),
+        "n_pairs": claim.n_pairs,
+        "n_queries": claim.n_queries,
+        "radius": claim.radius,
+        "step_size": claim.step_size,
+        "measured": ratio.ratio * found.floor if ratio is not None else math.nan,
+        "predicted": found.floor,
+        "bias_part": found.bias_part,
+        "ratio": ratio.ratio if ratio is not None else math.nan,
+        "ratio_low": low,
+        "ratio_high": high,
+        "standard_error": ratio.standard_error if ratio is not None else math.nan,
+        "next_order": found.next_order,
+        "mixing": found.mixing,
+        "replicates": ratio.df + 1 if ratio is not None else 0,
+        "outcome": outcome or FloorOutcome.NOT_APPLICABLE,
+        "reason": found.reason,
+    }

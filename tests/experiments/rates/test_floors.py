@@ -1,0 +1,97 @@
+"""Claims on constants: what is right is EXACT, faults that hide from slopes are not, and the rest says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments.catalogue.lookup import find
+from experiments.rates import run_floors as module
+from experiments.rates.floor_claim import FloorClaim
+from experiments.rates.floor_claims import CELLS, floor_claims, floor_controls
+from experiments.rates.floor_prediction import FloorPrediction, predict_floors
+from experiments.rates.planted_faults import LongBlocks, OneDirection, dropped_dimension
+from experiments.rates.run_floors import FloorOutcome, run_floors
+from experiments.running.execution import Execution
+from theory import Logistic
+from theory.errors import InputError
+
+# Cheap: it forgets its start in some 30 iterations.
+SOUND = FloorClaim("floor of a test", "zbcpg-3", "circular", 1e6, 25, 0.3, 0.2, Logistic(1.0), replicates=128)
+
+
+def test_right_is_exact_and_a_dropped_factor_is_not():
+    fault = replace(SOUND, name="floor of a fault", run_as=dropped_dimension(find("method", "zbcpg-3")))
+    results = run_floors([SOUND], [fault])
+    assert results.passed
+    rows = results.to_frame().set_index("claim")
+    assert list(rows["outcome"]) == [FloorOutcome.EXACT, FloorOutcome.VIOLATED]
+    assert abs(rows.loc[SOUND.name, "ratio"] - 1) < 0.05
+    assert rows.loc[fault.name, "ratio"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"n_pairs": 1e3, "n_queries": 1}, "outside the linear regime"),
+        ({"step_size": 1e-4}, "not mixed"),
+        ({"instance": "bandit", "link": None}, "optimum"),
+    ],
+    ids=["a lot of noise", "a step too small", "no optimum inside"],
+)
+def test_what_cannot_be_judged_says_why(change, reason):
+    (found,) = predict_floors([replace(SOUND, **change)], Execution())
+    assert reason in found.reason
+    results = run_floors([replace(SOUND, **change)])
+    assert list(results.rows["outcome"]) == [FloorOutcome.NOT_APPLICABLE]
+    assert not results.passed, "nothing was judged"
+
+
+def test_a_look_spends_its_share_and_what_is_undecided_is_run_again(monkeypatch):
+    asked = []
+
+    class Runs(module._Runs):
+        def measure(self, claims, first, last):
+            asked.append(([claim.name for claim in claims], first, last))
+            for claim in claims:
+                rng = np.random.default_rng(len(asked))
+                self._values[claim.name] = rng.normal(1.04 if claim.name == "b" else 1.0, 0.1, 64 * last)
+
+    found = {name: FloorPrediction(floor=1.0, error=0.0) for name in "ab"}
+    family = [replace(SOUND, name=name) for name in "ab"]
+    monkeypatch.setattr(module, "_Runs", Runs)
+    runs = Runs(found, Execution())
+    runs.measure(family, 0, 1)
+    judged = module._judged(family, runs)
+    assert judged == {"a": FloorOutcome.EXACT, "b": FloorOutcome.UNDECIDED}
+    assert asked[2:] == [(["b"], 1, 2), (["b"], 2, 4)]
+
+
+def test_planted_directions_are_what_they_say():
+    rng = np.random.default_rng(0)
+    assert np.allclose(np.linalg.norm(LongBlocks(3).sample(5, (64,), rng), axis=-1), np.sqrt(3))
+    assert np.all(OneDirection().sample(5, (64,), rng)[:, 1:] == 0)
+
+
+def test_families_are_fixed_and_vary_what_they_claim_to():
+    for preset, links, instances in (("quick", 5, 1), ("paper", 5, 4)):
+        claims = floor_claims(preset)
+        assert len(claims) == CELLS[preset] == len({claim.name for claim in claims})
+        assert len({type(claim.link) for claim in claims}) == links
+        assert len({claim.instance for claim in claims}) >= instances
+        assert {claim.n_queries for claim in claims} == {1, 5, 25, np.inf}
+    assert len(floor_controls()) == 7
+
+
+def test_two_claims_of_one_name_are_refused():
+    with pytest.raises(InputError, match="different names"):
+        run_floors([SOUND, SOUND])
+
+
+@pytest.mark.slow
+def test_every_planted_fault_is_caught():
+    results = run_floors([], floor_controls(), Execution(jobs=2))
+    assert set(results.rows["outcome"]) == {FloorOutcome.VIOLATED}
+    assert results.passed
