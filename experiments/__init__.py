@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from experiments.catalogue.shipped_claims import stated_claims
     from experiments.comparison.budget import Budget
     from experiments.comparison.compare_learning import Comparison, compare_learning
+    from experiments.contracts.check_component import check_component
     from experiments.rates.run_claims import RateResults, run_claims
     from experiments.running.execution import Execution
     from experiments.statistics.power_law import PowerLawFit, fit_power_law
@@ -34,6 +35,7 @@ _HOMES = {
     "SettingGrid": "catalogue.setting_grid",
     "Setup": "catalogue.claims",
     "Verdict": "statistics.verdicts",
+    "check_component": "contracts.check_component",
     "compare_learning": "comparison.compare_learning",
     "compare_variance": "studies.variance",
     "find": "catalogue.lookup",
@@ -58,6 +60,7 @@ __all__ = [
     "SettingGrid",
     "Setup",
     "Verdict",
+    "check_component",
     "compare_learning",
     "compare_variance",
     "find",

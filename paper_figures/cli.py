@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from experiments.commands import calibrate, compare, rates, solve, variance  # noqa: F401  (each adds its commands)
 from experiments.commands.app import app
+from experiments.commands.check import check_command
 from experiments.commands.exit_codes import run
 from experiments.commands.options import Address, Backend, Jobs, Out, Preset, Seed, execution, split
 from experiments.commands.terminal import progress_bar
 from experiments.running.files import prepare_folder
+
+if TYPE_CHECKING:
+    from experiments.contracts.check_component import Contract
 
 
 @app.command()
@@ -69,6 +73,15 @@ def list_everything() -> None:
         print(title)
         for name, summary in entries.items():
             print(f"  {name:<34} {summary}")
+
+
+def _figure_contract() -> Contract:
+    from paper_figures.figure_contract import figure_contract
+
+    return figure_contract
+
+
+app.command(name="check")(check_command(_figure_contract))
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ class Method:
         Settings that it may be tuned over. Without one it takes no part in comparisons of learning.
     knob : str, default "radius"
         What the knob is. Empty where there is none. A radius follows the schedule in rate checks, and is optimised in
-        comparisons of variance.
+        comparisons of variance. Another knob has the first value of the grid in rate checks.
     steps : bool, default True
         Whether the step size plays a part.
     stacks : bool, default False

@@ -15,7 +15,7 @@ import site
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -145,7 +145,12 @@ def _import(name: str) -> None:
 def is_users(module: ModuleType) -> bool:
     """Whether a module comes from a file of the user's."""
     file = getattr(module, "__file__", None)
-    return file is not None and not is_installed(Path(file))
+    return file is not None and not _is_installed_file(file)
+
+
+@cache
+def _is_installed_file(file: str) -> bool:
+    return is_installed(Path(file))
 
 
 def _sources(name: str) -> set[Path]:

@@ -19,14 +19,17 @@ def print_rates(results: RateResults, footer: str) -> None:
     """One row a claim, the certificates in a line, and what the run was."""
     from rich.table import Table
 
-    table = Table("claim", "slope", "95% interval", "stated", "verdict", "measured / bound", "window", "replicates")
+    table = Table(
+        "claim", "slope", "95% interval", "stated", "verdict", "local slopes", "measured / bound", "window", "runs"
+    )
     for row in results.verdicts.to_dict(orient="records"):
         table.add_row(
             str(row["claim"]),
             f"{row['slope']:+.3f}",
             f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]" if row["replicates"] > 1 else "exact",
             f"{row['exponent']:+.2f}",
-            f"{row['outcome']}{', TIGHT' if row['tight'] else ''}",
+            f"{row['outcome']}{', TIGHT' if row['tight'] else ''}{', curved' if row['curved'] else ''}",
+            f"{min(row['local_slopes']):+.2f} .. {max(row['local_slopes']):+.2f}",
             f"{row['ratio']:.2g}" if row["ratio"] == row["ratio"] else "",
             str(row["window"]),
             str(row["replicates"]) if row["replicates"] > 1 else "",
@@ -34,6 +37,10 @@ def print_rates(results: RateResults, footer: str) -> None:
     show(table)
     screen = console()
     screen.print(_certificate_line(results.certificates))
+    if results.verdicts["curved"].any():
+        screen.print(
+            "curved: significant curvature, and local slopes beyond the margin; the slope is that of the window alone"
+        )
     expected = ["VIOLATED" if kind == "control" else "HOLDS" for kind in results.verdicts["kind"]]
     other = results.verdicts[results.verdicts["outcome"] != expected]
     for row in other.to_dict(orient="records"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,13 @@ JUST_BEYOND = 1e-9
 BLOCK = 50
 
 
+class NoiseSource(Protocol):
+    """Where the noise of replicates comes from."""
+
+    def draw(self, x: FloatArray, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
+        """Factors of mean 1, array (*shape[:-1], n_points, shape[-1]); the last axis holds the replicates."""
+
+
 @dataclass(frozen=True, eq=False)
 class CalibrationReport:
     """How the procedure fares where the truth is known; intervals are exact (Clopper-Pearson), 95%.
@@ -40,8 +47,9 @@ class CalibrationReport:
         One row a preset and false alarm: ``preset, scenario, error`` (what would be wrong), ``count, n, rate, low,
         high, promised`` (the rate that the procedure promises at most).
     claims : DataFrame
-        One row a preset, scenario, kind of claim and ``measure`` (HOLDS, VIOLATED, UNDECIDED, TIGHT, and coverage: the
-        95% interval holds the true slope at the look where the claim stopped), with ``count, n, rate, low, high`` and
+        One row a preset, scenario, kind of claim and ``measure`` (HOLDS, VIOLATED, UNDECIDED, TIGHT; coverage: the 95%
+        interval holds the true slope at the look where the claim stopped; the same ``alone``: at the first look, at
+        2.5%, without a family), with ``count, n, rate, low, high`` and
         the mean number of ``looks``.
     detection : DataFrame
         One row a preset and kind: ``replicates`` (first look, cap) and ``exponent_error``, the smallest error of the
@@ -71,8 +79,10 @@ def calibrate(
     claims: Sequence[Claim] | None = None,
     plan: SequentialPlan = DEFAULT_PLAN,
     presets: Sequence[Preset] = ("quick", "paper"),
+    noise: Callable[[Claim], NoiseSource] = noise_of,
+    kind: Callable[[Claim], str] = kind_of,
 ) -> CalibrationReport:
-    """Run fits and sequential verdicts on synthetic families of claims.
+    """Run fits and sequential verdicts on families of claims whose truth is known.
 
     Scenarios: every true slope exactly on the boundary of its claim (a VIOLATED is wrong: the least favourable case);
     every slope just beyond it (a HOLDS is wrong); the two alternating; every slope at the edge where it is too steep
@@ -88,6 +98,10 @@ def calibrate(
         Of the quick preset; the shipped ones if left out. Their `replicates` are those of the first look.
     plan : SequentialPlan
     presets : sequence of {"quick", "paper"}
+    noise : function of a claim
+        Where the noise of its replicates comes from: a pool of measured ones, or by default a synthetic law.
+    kind : function of a claim
+        What the rows are told apart by. Claims of one kind are counted together.
 
     Returns
     -------
@@ -106,10 +120,11 @@ def calibrate(
     detection: list[dict[str, Any]] = []
     for preset in presets:
         family = [replace(claim, replicates=REPLICATES[preset] * claim.replicates) for claim in quick]
-        errors = _Errors.draw(family, n_families, plan, rng)
-        for row in _scenarios(family, errors, plan):
+        errors = _Errors.draw(family, n_families, plan, rng, noise)
+        columns = _columns(family, kind)
+        for row in _scenarios(family, errors, plan, columns):
             (families if "error" in row else rates).append({"preset": preset} | row)
-        detection += [{"preset": preset} | row for row in _detection(family, errors, plan)]
+        detection += [{"preset": preset} | row for row in _detection(family, errors, plan, columns)]
     return CalibrationReport(pd.DataFrame(families), pd.DataFrame(rates), pd.DataFrame(detection))
 
 
@@ -140,20 +155,29 @@ class _Errors:
     df: FloatArray
 
     @classmethod
-    def draw(cls, claims: Sequence[Claim], n_families: int, plan: SequentialPlan, rng: np.random.Generator) -> _Errors:
+    def draw(
+        cls,
+        claims: Sequence[Claim],
+        n_families: int,
+        plan: SequentialPlan,
+        rng: np.random.Generator,
+        noise: Callable[[Claim], NoiseSource],
+    ) -> _Errors:
         fits = np.empty((2, len(plan.looks), n_families, len(claims)))
         looks = np.array([plan.scaled(claim.replicates) for claim in claims]).T
         for column, claim in enumerate(claims):
-            x, noise = np.array(claim.grid), noise_of(claim)
+            x, source = np.array(claim.grid), noise(claim)
             for first in range(0, n_families, BLOCK):
                 block = slice(first, min(first + BLOCK, n_families))
-                table = noise.draw(x, (block.stop - first, int(looks[-1, column])), rng)
+                table = source.draw(x, (block.stop - first, int(looks[-1, column])), rng)
                 for row, last in enumerate(looks[:, column]):
                     fits[:, row, block, column] = fit_slopes(x, table[..., :last])
         return cls(fits[0], fits[1], looks[:, None, :] - 1.0)
 
 
-def _scenarios(claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan) -> Iterator[dict[str, Any]]:
+def _scenarios(
+    claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
+) -> Iterator[dict[str, Any]]:
     """Rows of the families table, which have an ``error``, and of the claims table."""
     sign = _signs(claims)
     exponent, margin = np.array([(claim.exponent, claim.margin) for claim in claims]).T
@@ -176,11 +200,17 @@ def _scenarios(claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan) -
         mistaken = (called & np.array(wrong)[:, None, :]).any(axis=(0, 2))
         names = [name for name, mask in zip(("HOLDS", "VIOLATED", "TIGHT"), wrong, strict=True) if mask.any()]
         yield {"scenario": scenario, "error": " or ".join(names)} | _rate(mistaken) | {"promised": promised}
-        yield from _claim_rows(scenario, claims, called, n_looks, errors)
+        alone = dict(zip(("HOLDS alone", "VIOLATED alone", "TIGHT alone"), raw[:, 0] <= half, strict=True))
+        yield from _claim_rows(scenario, columns, called, n_looks, errors, alone)
 
 
 def _claim_rows(
-    scenario: str, claims: Sequence[Claim], called: BoolArray, n_looks: NDArray[np.intp], errors: _Errors
+    scenario: str,
+    columns: dict[str, list[int]],
+    called: BoolArray,
+    n_looks: NDArray[np.intp],
+    errors: _Errors,
+    alone: dict[str, BoolArray],
 ) -> Iterator[dict[str, Any]]:
     covered = np.abs(errors.slope) <= stdtrit(errors.df, 0.975) * errors.standard
     holds, violated, tight = called
@@ -190,33 +220,37 @@ def _claim_rows(
         "UNDECIDED": ~(holds | violated),
         "TIGHT": tight,
         "coverage": np.take_along_axis(covered, n_looks[None] - 1, axis=0)[0],
+        "coverage at first look": covered[0],
+        **alone,
     }
-    for kind, columns in _columns(claims).items():
+    for kind, members in columns.items():
         for measure, happened in measures.items():
             yield (
                 {"scenario": scenario, "kind": kind, "measure": measure}
-                | _rate(happened[:, columns])
-                | {"looks": float(n_looks[:, columns].mean())}
+                | _rate(happened[:, members])
+                | {"looks": float(n_looks[:, members].mean())}
             )
 
 
-def _detection(claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan) -> Iterator[dict[str, Any]]:
+def _detection(
+    claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
+) -> Iterator[dict[str, Any]]:
     """Excess over the boundary that the 80th percentile of the families asks for, beside claims that hold."""
     levels = np.array(plan.levels)[:, None, None] / (2 * len(claims))
     needed = (stdtrit(errors.df, 1 - levels) * errors.standard - _signs(claims) * errors.slope).min(axis=0)
-    for kind, columns in _columns(claims).items():
-        claim = claims[columns[0]]
+    for kind, members in columns.items():
+        claim = claims[members[0]]
         looks = plan.scaled(claim.replicates)
         yield {
             "kind": kind,
             "replicates": f"{looks[0]} .. {looks[-1]}",
-            "exponent_error": claim.margin + float(np.quantile(needed[:, columns], POWER)),
+            "exponent_error": claim.margin + float(np.quantile(needed[:, members], POWER)),
         }
 
 
-def _columns(claims: Sequence[Claim]) -> dict[str, list[int]]:
-    kinds = [kind_of(claim) for claim in claims]
-    return {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in dict.fromkeys(kinds)}
+def _columns(claims: Sequence[Claim], kind: Callable[[Claim], str]) -> dict[str, list[int]]:
+    kinds = [kind(claim) for claim in claims]
+    return {name: [i for i, other in enumerate(kinds) if other == name] for name in dict.fromkeys(kinds)}
 
 
 def _signs(claims: Sequence[Claim]) -> FloatArray:

@@ -107,7 +107,8 @@ def _run_batch(
         )
         for each in settings
     )
-    estimator = method.build(instance.policy.dim, StackedFeedback(oracles) if method.stacks else oracles[0], radius)
+    knob = radius if method.knob in ("radius", "") else _first_knob(method, instance, radius)
+    estimator = method.build(instance.policy.dim, StackedFeedback(oracles) if method.stacks else oracles[0], knob)
     longest = max(p.n_iterations for p in points)
     ascent = ascend(instance.mdp, instance.policy, estimator, start, longest, step_size, rng)
     votes = np.asarray(estimator.n_votes).any()
@@ -115,6 +116,11 @@ def _run_batch(
     for point in points:
         run = settings.index(point.settings)
         yield _rows(cell, point, ascent, run).assign(clip_rate=clipped[run])
+
+
+def _first_knob(method: Method, instance: Instance, radius: FloatArray) -> FloatArray:
+    """Knob of a method that has no radius to be scheduled: that of the setting which its grid tries first."""
+    return np.full_like(radius, method.settings(instance).setting((0, 0)).knob)
 
 
 def _clip_rates(instance: Instance, oracles: Sequence[PreferenceFeedback], theta: FloatArray) -> FloatArray:

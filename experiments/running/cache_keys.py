@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import pickle
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -49,12 +51,10 @@ def project_files() -> Iterator[Path]:
 def packed(run: Callable[[Any], Any], task: Any) -> bytes:
     """A function and its task as bytes that any worker can read.
 
-    What a user's module or a notebook defines travels with its code if the task holds it as an object. A task that
-    holds its name instead is resolved by the worker.
+    What a notebook or a module of the user's defines travels with its code if the task holds it as an object. A task
+    that holds its name instead is resolved by the worker.
     """
-    if by_name(task):
-        return bytes(cloudpickle.dumps((run, task)))
-    with by_value():
+    with nullcontext() if is_known(task) else by_value():
         return bytes(cloudpickle.dumps((run, task)))
 
 
@@ -70,24 +70,31 @@ def key_of(run: Callable[[Any], Any], task: Any, content: str = "") -> str:
     content : str
         Digest of what names in the task stand for.
     """
-    settings = joblib.hash(task) if by_name(task) else hashlib.sha256(packed(run, task)).hexdigest()
-    parts = (run.__module__, run.__qualname__, environment_digest(), user_modules.loaded_digest(), content, settings)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    parts = (run.__module__, run.__qualname__, environment_digest(), user_modules.loaded_digest(), content)
+    return hashlib.sha256(repr((*parts, _settings_digest(run, task))).encode()).hexdigest()
 
 
-def by_name(task: Any) -> bool:
-    """Whether all that a task holds is known by name or by source: nothing that only lives in this process."""
+def is_known(task: Any) -> bool:
+    """Whether the source of all that a task holds is part of the key: nothing in it lives in this process alone."""
     return all(_is_known(value) for value in _values(task))
 
 
+def _settings_digest(run: Callable[[Any], Any], task: Any) -> str:
+    if is_known(task):
+        # Functions that have no name of their own cannot be hashed by it.
+        with suppress(pickle.PicklingError, AttributeError, TypeError):
+            return str(joblib.hash(task))
+    return hashlib.sha256(packed(run, task)).hexdigest()
+
+
 def _is_known(value: Any) -> bool:
-    if isinstance(value, FunctionType):
-        return False
-    kind = value if isinstance(value, type) else type(value)
+    kind = value if isinstance(value, type | FunctionType) else type(value)
     module = sys.modules.get(kind.__module__)
-    return kind.__module__ != "__main__" and (
-        module is None or not user_modules.is_users(module) or user_modules.came_with_loaded(kind.__module__)
-    )
+    if kind.__module__ == "__main__":
+        return False
+    if module is None:
+        return False
+    return not user_modules.is_users(module) or user_modules.came_with_loaded(kind.__module__)
 
 
 def _values(task: Any) -> Iterator[Any]:

@@ -84,7 +84,8 @@ def run_tasks(
     call = _carry_out if how.cache is None else Memory(how.cache, verbose=0).cache(_carry_out, ignore=["order"])
     # Large tasks first: the last one to start should not be the longest.
     order = sorted(range(len(tasks)), key=lambda i: -work(tasks[i]))
-    calls = [delayed(call)(*_ordered(run, tasks[i])) for i in order]
+    folders = user_modules.user_folders()
+    calls = [delayed(call)(*_ordered(run, tasks[i], folders)) for i in order]
     with workers(how) as parallel:
         progress = how.progress
         parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
@@ -92,12 +93,12 @@ def run_tasks(
     return [results[i] for i in range(len(tasks))]
 
 
-def _ordered(run: Callable[[Q], T], task: Q) -> tuple[Order, str]:
+def _ordered(run: Callable[[Q], T], task: Q, folders: tuple[str, ...]) -> tuple[Order, str]:
     """The order of a task and the key of its result."""
     content = content_of(find("instance", task.instance))
     order = Order(
         content=packed(run, task),
-        folders=user_modules.user_folders(),
+        folders=folders,
         environment=environment_digest(),
         modules=user_modules.loaded(),
         instance=task.instance,

@@ -75,6 +75,28 @@ def test_ray_gives_the_same_bytes(folder: Path, alone: bytes) -> None:
     assert run(folder, "--backend", "ray", "--jobs", "2") == alone
 
 
+NOTEBOOK = """
+from dataclasses import dataclass, replace
+from experiments import Execution, run_claims
+{module}
+class Halved(Logistic):
+    pass
+COIN = replace(COIN, link=Halved(1.0))
+claims = [replace(claim, instance=COIN, method=OWN) for claim in CLAIMS]
+tables = [run_claims(claims, execution=Execution(jobs=jobs)).points for jobs in (1, 2)]
+print(tables[0].equals(tables[1]), len(tables[0]))
+"""
+
+
+def test_objects_defined_where_they_are_used_reach_the_workers(tmp_path: Path) -> None:
+    """As in a notebook: classes and functions of __main__, which no worker can import."""
+    code = NOTEBOOK.format(module=textwrap.dedent(MODULE))
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True", "6"]
+
+
 def test_a_scheduler_that_does_not_answer_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     from experiments.running import backends

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sysconfig
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,9 +13,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-# Not to be blamed for what a user's component raises.
-PROJECT = tuple(
-    Path(__file__).resolve().parents[3] / name for name in ("theory", "estimators", "experiments", "paper_figures")
+# Not to be blamed for what a user's component raises: this project, the standard library, installed packages.
+FOREIGN = (
+    *(Path(__file__).resolve().parents[3] / name for name in ("theory", "estimators", "experiments", "paper_figures")),
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
 )
 # Longest part of a message of somebody else's that is quoted.
 LONGEST_QUOTE = 240
@@ -62,7 +64,7 @@ def run_checks(checks: Sequence[Check], subject: Any, gates: int = 1) -> Iterato
             return
 
 
-def run_check(check: Check, subject: Any) -> list[CheckOutcome]:
+def run_check(check: Check, subject: Any, name: str | None = None) -> list[CheckOutcome]:
     """Run a check. An exception within it is a failed outcome that quotes it; warnings say nothing here."""
     found: list[CheckOutcome] = []
     with warnings.catch_warnings():
@@ -71,9 +73,9 @@ def run_check(check: Check, subject: Any) -> list[CheckOutcome]:
             for outcome in check(subject):
                 found.append(outcome)  # noqa: PERF402  (what came before an exception is kept)
         except Exception as error:
-            name = check.__name__.strip("_").replace("_", " ")
-            remedy = f"see to {_raised_in(error)}"
-            found.append(judged(name, False, f"pass the check {name!r}", quoted(error), remedy))
+            told = name or check.__name__.strip("_").replace("_", " ")
+            remedy = f"see to {_raised_in(error) or 'what it is given'}"
+            found.append(judged(told, False, f"pass the check {told!r}", quoted(error), remedy))
     return found
 
 
@@ -92,11 +94,14 @@ def quoted(error: BaseException) -> str:
 
 
 def _raised_in(error: BaseException) -> str:
-    """File and line of the user's that an exception came through last."""
+    """File and line of the user's that an exception came through last; empty if it came through none."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not any(Path(frame.filename).is_relative_to(folder) for folder in PROJECT)]
-    last = ([frame for frame in own if "site-packages" not in frame.filename] or own or frames)[-1]
-    return f"{Path(last.filename).name}, line {last.lineno}"
+    own = [
+        f"{Path(frame.filename).name}, line {frame.lineno}"
+        for frame in frames
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in FOREIGN) and frame.filename[0] != "<"
+    ]
+    return own[-1] if own else ""
 
 
 def members(component: Any, values: Sequence[str] = (), methods: Sequence[str] = ()) -> CheckOutcome:

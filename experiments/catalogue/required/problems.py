@@ -43,9 +43,9 @@ class SmallProblem:
     link_is_default: bool = False
 
     def thetas(self, batch: tuple[int, ...]) -> FloatArray:
-        """Parameters around the start, (batch..., dim), the same at every call."""
+        """Parameters around the start, (batch..., dim), far apart and the same at every call."""
         noise = np.random.default_rng(31).normal(size=(*batch, self.policy.dim))
-        return np.asarray(self.start + 0.3 * noise)
+        return np.asarray(self.start + noise)
 
 
 @lru_cache(maxsize=64)

@@ -114,7 +114,7 @@ def claim_outcomes(claim: Any) -> Iterator[CheckOutcome]:
 
 
 def _claim_members(claim: Any) -> Iterator[CheckOutcome]:
-    yield members(claim, ("name", "instance", "axis", "grid", "rate", "replicates"))
+    yield members(claim, ("name", "method", "instance", "axis", "grid", "rate", "replicates"))
 
 
 def _claim_grid(claim: Any) -> Iterator[CheckOutcome]:

@@ -60,6 +60,8 @@ SOUND: list[tuple[Kind, Any]] = [
     *(("policy", policy) for policy in (TabularSoftmax(3, 2), TabularSoftmax(2, 3, 4), CircularPolicy(4, 3, 2.0))),
     ("policy", LogLinearSoftmax(np.random.default_rng(0).normal(size=(4, 3, 2)))),
     ("policy", TabularSoftmax(20, 3)),
+    ("policy", CircularPolicy(3, 2, 200.0)),
+    ("policy", TabularSoftmax(1, 1)),
     *(("link", link(scale)) for link in LINKS.values() for scale in (0.5, 1.0, 7.0)),
     *(("inversion", one) for one in (Trimmed(), Trimmed(0.3), HaldaneAnscombe(), Jackknife(), MajoritySign())),
     *(("directions", one) for one in (Sphere(), Blocks(1), Blocks(3), Blocks(7))),

@@ -36,9 +36,18 @@ run(app)
 """
 
 
+@pytest.fixture(autouse=True)
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for temporary files. Output is buffered, as usual: some of what can go wrong does so at the end."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    return folder
+
+
 def start(code: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "check": False, **options}
-    return subprocess.run([sys.executable, "-c", code, *arguments], **options)
+    usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "check": False}
+    return subprocess.run([sys.executable, "-c", code, *arguments], **usual | options)
 
 
 def fail(snippet: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -85,13 +94,14 @@ def test_a_crash_is_one_line_and_its_details_lie_with_the_results(tmp_path: Path
 
 
 @pytest.mark.parametrize("made", [False, True])
-def test_details_go_to_the_temporary_folder_where_the_results_cannot_take_them(made: bool, tmp_path: Path) -> None:
+def test_details_go_to_the_temporary_folder_where_the_results_cannot_take_them(
+    made: bool, tmp_path: Path, temporary: Path
+) -> None:
     """There is no folder for results yet, or a file is in its place."""
     if made:
         (tmp_path / "results").write_bytes(b"")
-    (tmp_path / "temporary").mkdir()
-    done = fail("1 / 0", cwd=tmp_path, env=os.environ | {"TMPDIR": str(tmp_path / "temporary")})
-    (log,) = logs(tmp_path / "temporary")
+    done = fail("1 / 0", cwd=tmp_path)
+    (log,) = logs(temporary)
     assert line_of(done, 3).endswith(f"details in {log}")
     assert "ZeroDivisionError" in log.read_text()
 
@@ -202,11 +212,21 @@ def test_real_commands_notice_that_their_output_cannot_be_written(tmp_path: Path
             assert "the output cannot be written" in line_of(zpg(*arguments, stdout=full, cwd=tmp_path), 2)
 
 
-def test_standard_streams_may_be_missing(tmp_path: Path) -> None:
-    code = PROGRAM.format(snippet="print('x'); console().print('y'); print('z', file=sys.stderr); [][json]")
-    shell = ["sh", "-c", '"$0" -c "$1" fail >&- 2>&-; echo $?', sys.executable, code]
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no device that is full")
+def test_a_failure_that_a_library_ignored_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a buffer the first failure is in a trial write of typer's, which takes no notice of it."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    with open("/dev/full", "w") as full:
+        done = zpg("--help", stdout=full)
+    assert "the output cannot be written" in line_of(done, 2)
+
+
+@pytest.mark.parametrize(("end", "code"), [("pass", 0), ("1 / 0", 3)])
+def test_standard_streams_may_be_missing(end: str, code: int, tmp_path: Path) -> None:
+    program = PROGRAM.format(snippet=f"print('x'); console().print('y'); print('z', file=sys.stderr); {end}")
+    shell = ["sh", "-c", '"$0" -c "$1" fail >&- 2>&-; echo $?', sys.executable, program]
     done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("3\n", "")
+    assert (done.stdout, done.stderr) == (f"{code}\n", "")
 
 
 def test_json_is_alone_on_standard_output(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""Pools of measured replicates: the noise that claims really meet, to be resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from experiments.catalogue.claims import Claim
+from experiments.rates.cells import cells_of, run_cells
+from experiments.rates.run_claims import measured
+from experiments.running.execution import Execution
+from theory.arrays import FloatArray
+from theory.errors import InputError
+
+# Added to the seed: pools share no random number with the runs that are judged.
+SEEDS_APART = 2**32
+# Below it the tails of the noise are not seen.
+LEAST_REPLICATES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Measured replicates of one claim.
+
+    Attributes
+    ----------
+    values : array (n_points, n_replicates)
+        The quantity at every grid point. Points of one replicate may share their runs.
+    """
+
+    values: FloatArray
+
+    def draw(self, x: FloatArray, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
+        """Resampled factors of mean 1, array (*shape[:-1], n_points, shape[-1]); the last axis holds the replicates."""
+        if len(x) != len(self.values):
+            raise InputError(f"x must be the {len(self.values)} grid points of the pool, got {len(x)}")
+        factors = self.values / self.values.mean(axis=1, keepdims=True)
+        chosen = factors[:, rng.integers(self.values.shape[1], size=shape)]
+        return np.moveaxis(chosen, 0, -2)
+
+    def skewness(self, x: FloatArray) -> float:
+        """Skewness of the influence that a replicate has on the fitted slope."""
+        centred = np.log(x) - np.log(x).mean()
+        influence = centred @ (self.values / self.values.mean(axis=1, keepdims=True))
+        deviation = influence - influence.mean()
+        return float((deviation**3).mean() / (deviation**2).mean() ** 1.5)
+
+
+def measure_pools(claims: Sequence[Claim], n_replicates: int, execution: Execution) -> dict[str, Pool]:
+    """Pools of claims, by name.
+
+    Parameters
+    ----------
+    claims : sequence of Claim
+        Of different names.
+    n_replicates : int
+        Of each claim, at least 64; 512 and more show the tails.
+    execution : Execution
+        Finished cells are kept in its cache.
+
+    Raises
+    ------
+    InputError
+        If there are too few replicates.
+    """
+    if n_replicates < LEAST_REPLICATES:
+        raise InputError(
+            f"n_replicates of a pool must be at least {LEAST_REPLICATES}, got {n_replicates}; 512 will do"
+        )
+    seed = execution.seed + SEEDS_APART
+    cells = [cell for claim in claims for cell in cells_of(replace(claim, replicates=n_replicates), seed)]
+    rows = run_cells(cells, execution)
+    return {str(name): Pool(measured(part)) for name, part in rows.groupby("claim", sort=False)}
