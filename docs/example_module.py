@@ -1,4 +1,4 @@
-"""Everything one may write, in one module. Each name in capitals can be given to zpg as example_module:NAME."""
+"""Your own parts in one module: zpg rates --claims example_module:CLAIMS, zpg figures --only example_module:FIGURE."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Coordinates:  # one coordinate, up or down
     sample = staticmethod(lambda dim, batch, rng: Coordinates.support(dim)[rng.integers(2 * dim, size=batch)])
 
 
-class Swapped(PreferenceFeedback):  # each pair is shown in the other order: the link is symmetric, the law the same
+class Swapped(PreferenceFeedback):  # each pair is shown in the other order: the same law under a symmetric link
     def difference(self, mdp, policy, first, second, streams):
         return -super().difference(mdp, policy, second, first, streams)
 
