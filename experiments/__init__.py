@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from experiments.catalogue.instance import Instance
     from experiments.catalogue.lookup import find
     from experiments.catalogue.method import Look, Method
+    from experiments.catalogue.method_builders import perturbing
     from experiments.catalogue.setting_grid import SettingGrid
     from experiments.catalogue.shipped_claims import stated_claims
     from experiments.comparison.budget import Budget
@@ -41,6 +42,7 @@ _HOMES = {
     "fit_power_law": "statistics.power_law",
     "judge": "statistics.verdicts",
     "judge_family": "statistics.verdicts",
+    "perturbing": "catalogue.method_builders",
     "run_claims": "rates.run_claims",
     "stated_claims": "catalogue.shipped_claims",
 }
@@ -65,6 +67,7 @@ __all__ = [
     "fit_power_law",
     "judge",
     "judge_family",
+    "perturbing",
     "run_claims",
     "stated_claims",
 ]

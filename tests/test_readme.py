@@ -1,35 +1,72 @@
-"""The README says what is so: its snippets run and print what it shows."""
+"""The README says what is so: its snippets run and print what it shows, and its numbers are those of the tables."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+TABLES = (ROOT / "docs" / "rates.md").read_text()
+MOST_WORDS, MOST_LINES = 1400, 15
+
+# Rows of the README, and the claims of the tables that they quote.
+QUOTED = {
+    "T": "zpg T circular",
+    "N": "zpg N circular",
+    "M": "zpg M circular",
+    "eps": "zpg eps circular",
+    "d": "zpg d circular-bandits",
+    "M, schedule mu^2 ~ max(1/M, 1/sqrt(N))": "zpg M circular sharpened",
+}
 
 
-def test_snippet_prints_what_the_readme_shows():
+def test_it_is_short() -> None:
+    assert len(README.split()) <= MOST_WORDS
+
+
+def test_snippet_prints_what_the_readme_shows() -> None:
     code, shown = re.search(r"## In Python\n\n```python\n(.*?)```\n\n```\n(.*?)```", README, re.DOTALL).groups()
-    assert len(code.strip().splitlines()) <= 15
+    assert len(code.strip().splitlines()) <= MOST_LINES
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == shown
 
 
-def test_other_methods_run_as_the_readme_says():
-    first, second = re.findall(r"```python\n(.*?)```", README.partition("## In Python")[2], re.DOTALL)[:2]
-    done = subprocess.run([sys.executable, "-c", first + second], capture_output=True, text=True, check=True)
-    assert [line.split()[:3] for line in done.stdout.splitlines()[-2:]] == [
-        ["Ppo", "ends", "at"],
-        ["Dpo", "ends", "at"],
-    ]
-    assert all(float(line.split()[-1]) > 2.7 for line in done.stdout.splitlines()[-2:]), "both climb from 2.54"
-
-
-def test_own_mdp_of_the_readme_is_solved(tmp_path):
-    code = re.search(r"## Your own MDP.*?```python\n(.*?)```", README, re.DOTALL).group(1)
+def test_own_parts_of_the_readme_run(tmp_path: Path, zpg_in_process) -> None:
+    code, commands = re.search(r"## Your own .*?```python\n(.*?)```\n\n```\n(.*?)```", README, re.DOTALL).groups()
     (tmp_path / "mine.py").write_text(code)
-    command = [sys.executable, "-m", "paper_figures.cli", "solve", "mine:coin"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert "optimum" in done.stdout
+    jobs = {"rates": ("--jobs", "1", "--no-controls"), "variance": ("--jobs", "1")}
+    for command in commands.strip().splitlines():
+        name, *arguments = shlex.split(command, comments=True)[1:]
+        small = jobs.get(name, ()) if "--claims" not in arguments else ("--jobs", "1")
+        done = zpg_in_process(name, *arguments, *small)
+        assert done.returncode == 0, f"{command}: {done.stdout[-2000:]} {done.stderr}"
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Cells of every row of the tables of a page, by the first cell."""
+    split = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    return {cells[0]: cells[1:] for cells in split}
+
+
+def test_numbers_are_those_of_the_tables() -> None:
+    quoted, tables = rows(README), rows(TABLES)
+    for name, claim in QUOTED.items():
+        slope, interval, _, verdict, *_ = tables[claim]
+        assert quoted[name][1:3] == [f"{slope} {interval}", verdict], name
+    faults = [cells for claim, cells in tables.items() if claim.startswith("control:")]
+    assert f"{len(faults)} planted faults" in quoted
+    assert all(cells[3].startswith("VIOLATED") for cells in faults)
+
+
+def test_values_of_the_comparison_are_those_of_its_page() -> None:
+    page = rows((ROOT / "docs" / "comparison.md").read_text().partition("## Other instances")[0])
+    ends = {name: cells[0].split(" ± ")[0] for name, cells in page.items()}
+    told = README.partition("`zpg compare` runs")[2].partition("[All methods")[0]
+    for name in ("ZPG", "DPO, online", "DPO, offline, few steps", "DPO, offline, to the end"):
+        assert ends[name] in told, name
+    ppo = sorted(end for name, end in ends.items() if "PPO" in name)
+    assert f"{ppo[0]} to\n{ppo[-1]}" in told or f"{ppo[0]} to {ppo[-1]}" in told

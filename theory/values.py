@@ -59,6 +59,11 @@ def value_and_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> tup
 def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> FloatArray:
     """Hessian of V, shape (..., dim, dim): the complex step of the exact gradient, exact to rounding.
 
+    Raises
+    ------
+    InputError
+        If the policy overflows for complex theta.
+
     References
     ----------
     Squire and Trapp, *Using complex variables to estimate derivatives of real functions*, SIAM Review 40 (1998).
@@ -66,6 +71,11 @@ def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> FloatAr
     theta = parameters(mdp, policy, theta)
     stepped = theta[..., None, :] + 1j * COMPLEX_STEP * np.eye(policy.dim)
     hessian: FloatArray = policy_gradient(mdp, policy, stepped).imag / COMPLEX_STEP
+    if not np.isfinite(hessian).all():
+        raise InputError(
+            f"policy must be finite for complex theta, got a Hessian with nan or inf for |theta| up to "
+            f"{np.abs(theta).max():.3g}; avoid overflow, by np.tanh or by subtracting the largest logit before np.exp"
+        )
     return (hessian + hessian.swapaxes(-1, -2)) / 2
 
 

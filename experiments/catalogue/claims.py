@@ -223,6 +223,11 @@ class Claim:
             step_scale=setup.step_scale,
         )
         radius = float(schedule.radius) if setup.radius is None else setup.radius
+        if not 0 < radius < math.inf:
+            raise InputError(
+                f"radius of claim {self.name!r} must be positive and finite, got {radius} for N = {pairs:g} and "
+                f"M = {queries:g}; write Setup(..., radius=0.01) where the schedule has none"
+            )
         return Point(
             n_queries=queries,
             n_pairs=pairs,

@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from experiments.catalogue.digests import content_digest
-from theory import LINKS, InputError, Link, Logistic, Policy, TabularMDP, value_and_gradient
+from theory import InputError, Link, Logistic, Policy, TabularMDP, value_and_gradient
 from theory.errors import require_kind
+
+# Of the protocols: a message names those that are missing.
+POLICY_MEMBERS = ("n_states", "n_actions", "horizon", "dim", "score_bounds", "probabilities", "score_product")
+LINK_MEMBERS = ("symmetric", "probability", "inverse", "derivative", "second_derivative")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,7 +37,7 @@ class Instance:
     Raises
     ------
     InputError
-        If the link is not one, or `start` is not `dim` finite numbers.
+        If the policy or the link lacks what its protocol has, or `start` is not `dim` finite numbers.
     """
 
     name: str
@@ -50,15 +54,8 @@ class Instance:
 
     def __post_init__(self) -> None:
         require_kind(f"mdp of instance {self.name}", self.mdp, TabularMDP, "chain(5, 8)")
-        if isinstance(self.policy, type) or not isinstance(self.policy, Policy):
-            raise InputError(
-                f"policy of instance {self.name} must be a policy such as TabularSoftmax(5, 2), got {self.policy!r}"
-            )
-        if isinstance(self.link, type) or not isinstance(self.link, Link):
-            raise InputError(
-                f"link of instance {self.name} must have symmetric, probability, inverse, derivative and "
-                f"second_derivative, got {self.link!r}; write an object of one of {', '.join(LINKS)}, as Logistic(2.0)"
-            )
+        _require_members(f"policy of instance {self.name}", self.policy, POLICY_MEMBERS, "TabularSoftmax(5, 2)")
+        _require_members(f"link of instance {self.name}", self.link, LINK_MEMBERS, "Logistic(2.0)")
         start = np.asarray(self.start, dtype=np.float64)
         if start.shape != (self.policy.dim,) or not np.isfinite(start).all():
             raise InputError(
@@ -66,6 +63,17 @@ class Instance:
                 f"{'' if np.isfinite(start).all() else ' with nan or inf'}"
             )
         object.__setattr__(self, "start", start)
+
+
+def _require_members(name: str, given: object, members: tuple[str, ...], example: str) -> None:
+    missing = [member for member in members if not hasattr(given, member)]
+    if isinstance(given, type):
+        raise InputError(f"{name} must be an object such as {example}, got the class {given.__name__}")
+    if missing:
+        raise InputError(
+            f"{name} must have {', '.join(members)}, got {type(given).__name__} without {', '.join(missing)}; "
+            f"add them, or write {example}"
+        )
 
 
 def default_link(mdp: TabularMDP) -> Logistic:

@@ -6,9 +6,11 @@ Workers resolve the same text, so nothing has to be registered. In Python the ob
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from experiments.catalogue import user_modules
@@ -126,9 +128,10 @@ def attribute_of(word: str, text: str) -> object:
     try:
         module = user_modules.load(module_name)
     except InputError as error:
-        raise InputError(f"{word} {text!r}: {error}") from error
+        raise InputError(f"{word} {text!r}: {error}{_where(error)}") from error
     except (Exception, SystemExit) as error:
-        raise InputError(f"{word} {text!r}: cannot import {module_name} ({type(error).__name__}: {error})") from error
+        came = f"{type(error).__name__}: {error}"
+        raise InputError(f"{word} {text!r}: cannot import {module_name} ({came}){_where(error)}") from error
     if not attribute.isidentifier() or not hasattr(module, attribute):
         public = [name for name in vars(module) if not name.startswith("_")]
         file = getattr(module, "__file__", None) or "no file"
@@ -150,11 +153,10 @@ def called(word: str, text: str, build: Callable[[], object]) -> object:
     try:
         return build()
     except InputError as error:
-        raise InputError(f"{word} {text!r}: {error}") from error
+        raise InputError(f"{word} {text!r}: {error}{_where(error)}") from error
     except Exception as error:
-        raise InputError(
-            f"{word} {text!r}: calling it without arguments failed ({type(error).__name__}: {error}); see to it there"
-        ) from error
+        came = f"{type(error).__name__}: {error}"
+        raise InputError(f"{word} {text!r}: calling it without arguments failed ({came}){_where(error)}") from error
 
 
 def unknown(word: str, wanted: str, names: list[str]) -> InputError:
@@ -163,6 +165,13 @@ def unknown(word: str, wanted: str, names: list[str]) -> InputError:
         f"{word} must be one of {', '.join(names)}, or module:attribute for your own; "
         f"got {wanted!r}{_nearest(wanted, names)}"
     )
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the user's that an exception came through last; empty if it came through none."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    own = [frame for frame in frames if not user_modules.is_installed(Path(frame.filename))]
+    return f"; see {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
 
 
 def _nearest(wanted: str, names: list[str]) -> str:

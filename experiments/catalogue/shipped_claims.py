@@ -133,7 +133,8 @@ def stated_claims(preset: Preset = "quick", method: str = "all", axis: str = "al
     preset : {"quick", "paper"}
         The paper preset starts from eight times as many replicates.
     method : str
-        Name of a method, of a family such as ``zbcpg``, or ``all``.
+        Name of a method, of a family such as ``zbcpg``, or ``all``. ``module:attribute`` runs the claims of ZPG and
+        ZBCPG with a method of the user's, as upper bounds.
     axis : {"T", "N", "M", "eps", "d", "all"}
 
     Raises
@@ -226,9 +227,12 @@ def _claims(rate: Rate, preset: Preset, method: str, axis: str) -> list[Claim]:
     if axis not in (*AXIS_TITLES, "all"):
         raise InputError(f"axis must be one of {', '.join(AXIS_TITLES)} or all, got {axis!r}")
     chosen = methods_named(method)
+    # A user's method is run as an upper bound wherever every published one is.
+    general = [replace(claim, two_sided=False) for claim in _CLAIMS if claim.method == PUBLISHED[-1]]
+    own = [claim for template in general for claim in _each((method,), template)] if ":" in method else []
     return [
         replace(claim, replicates=REPLICATES[preset] * claim.replicates)
-        for claim in _CLAIMS
+        for claim in (*_CLAIMS, *own)
         if claim.rate is rate and claim.method in chosen and axis in (claim.axis, "all")
     ]
 

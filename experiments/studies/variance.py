@@ -33,6 +33,8 @@ VARIANCE_METHODS = (
 )
 # More directions than this are too many to enumerate at every radius.
 MOST_ENUMERATED = 2**15
+# A gradient norm below this, for rewards of 1 in every step, is rounding.
+STATIONARY = 1e-14
 
 
 def usual_methods(instance: Instance, n_pairs: int) -> list[str]:
@@ -167,7 +169,7 @@ def _tasks(
         raise InputError(f"n_pairs must be at least 1, got {n_pairs}")
     if where.shape != (dim,) or not np.isfinite(where).all():
         raise InputError(f"theta must be {dim} finite numbers, got {where}")
-    if not policy_gradient(chosen.mdp, chosen.policy, where).any():
+    if np.linalg.norm(policy_gradient(chosen.mdp, chosen.policy, where)) <= STATIONARY * chosen.mdp.horizon:
         raise InputError("theta must not be a stationary point: relative errors need a gradient; choose another theta")
     names = usual_methods(chosen, n_pairs) if methods is None else list(dict.fromkeys(methods))
     if not names:

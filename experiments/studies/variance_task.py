@@ -69,11 +69,23 @@ class VarianceTask:
         return found
 
     def moments(self, radius: Any) -> GradientMoments:
-        """Moments at theta with a radius, or with radii."""
+        """Moments at theta with a radius, or with radii.
+
+        Raises
+        ------
+        InputError
+            If the moments of the method are not known.
+        """
         instance = find("instance", self.instance)
         spread = np.broadcast_to(self.theta, (*np.shape(radius), len(self.theta)))
         rng = np.random.default_rng(self.seed)
-        return self.estimator(radius).moments(instance.mdp, instance.policy, spread, rng)
+        try:
+            return self.estimator(radius).moments(instance.mdp, instance.policy, spread, rng)
+        except NotImplementedError as error:
+            raise InputError(
+                f"method {name_of(self.method)} must have exact moments to have a variance, got NotImplementedError"
+                f"{f' ({error})' if str(error) else ''}; leave it out"
+            ) from error
 
 
 def over_radii(task: VarianceTask) -> pd.DataFrame:

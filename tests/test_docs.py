@@ -1,0 +1,214 @@
+"""The pages under docs say what is so: templates work as they are, commands and options exist, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from experiments.catalogue.lookup import attribute_of
+from experiments.catalogue.requirements import KINDS, kind_of, require_sound
+from experiments.catalogue.shipped_claims import controls, sharpened_claims, stated_claims
+from experiments.rates.exact_claims import exact_claims, exact_controls
+from experiments.rates.rows import exact_row
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+EXTENDING = (ROOT / "docs" / "extending.md").read_text()
+LONGEST_TEMPLATE = 20
+
+# The commands run with these added: nothing is learned from longer runs.
+SMALL = {
+    "check": (),
+    "solve": (),
+    "rates": ("--jobs", "1", "--no-controls"),
+    "variance": ("--jobs", "1", "--pairs", "4", "--instance", "bandit"),
+    "compare": ("--jobs", "1", "--budget", "40", "--pairs", "4", "--queries", "2", "--seeds", "2"),
+    "figures": ("--jobs", "1", "--format", "svg"),
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One kind of part: a template, and the commands that check and run it."""
+
+    kind: str
+    template: str
+    commands: tuple[str, ...]
+
+    @property
+    def module(self) -> str:
+        """Name of the module that the commands ask for."""
+        (name,) = {found for command in self.commands for found in re.findall(r"(\w+):[A-Z]", command)}
+        return name
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Fenced blocks of a language, "" for those that name none."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [body for named, body in fenced if named == language]
+
+
+def sections(text: str) -> Iterator[Section]:
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        (template,), (commands,) = blocks(part, "python"), blocks(part, "")
+        yield Section(part.partition("\n")[0].lower(), template, tuple(commands.strip().splitlines()))
+
+
+SECTIONS = tuple(sections(EXTENDING))
+BY_SECTION = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.kind)
+
+
+def test_every_kind_has_a_section_and_a_row_of_the_table() -> None:
+    assert {section.kind for section in SECTIONS} == set(KINDS)
+    rows = re.findall(r"^\| \[(.+?)\]\(#(.+?)\) \|.*?`(zpg [^`]*)` \|$", EXTENDING, re.MULTILINE)
+    assert [(name.lower(), anchor) for name, anchor, _ in rows] == [(s.kind, s.kind) for s in SECTIONS]
+    for (_, _, command), section in zip(rows, SECTIONS, strict=True):
+        assert any(command in shown for shown in section.commands), f"{command} is not what the section runs"
+
+
+@BY_SECTION
+def test_a_template_is_short_and_sound(section: Section, tmp_path: Path, zpg_in_process) -> None:
+    assert len(section.template.splitlines()) <= LONGEST_TEMPLATE
+    (tmp_path / f"{section.module}.py").write_text(section.template)
+    first = section.commands[0]
+    checked = first.removeprefix("zpg check ")
+    assert checked != first, "the first command of a section checks the template"
+    found = attribute_of("component", checked)
+    assert kind_of(found) == section.kind
+    for one in found if isinstance(found, list) else [found]:
+        require_sound(kind_of(one), checked, one)
+
+
+@BY_SECTION
+def test_its_commands_run(section: Section, tmp_path: Path, zpg_in_process) -> None:
+    (tmp_path / f"{section.module}.py").write_text(section.template)
+    for command in section.commands:
+        program, name, *arguments = shlex.split(command)
+        assert program == "zpg"
+        # Options given twice count once, the last time: what a page says about numbers is not what is tested.
+        done = zpg_in_process(name, *arguments, *SMALL[name])
+        assert done.returncode == 0, f"{command}: {done.stdout[-2000:]} {done.stderr}"
+
+
+def test_a_template_that_is_broken_is_caught(tmp_path: Path, zpg_in_process) -> None:
+    """A link that has lost a sign fails its check, and no command runs with it."""
+    link = next(section for section in SECTIONS if section.kind == "link")
+    broken = link.template.replace("0.5 + ", "0.5 - ")
+    assert broken != link.template
+    (tmp_path / f"{link.module}.py").write_text(broken)
+    done = zpg_in_process(*shlex.split(link.commands[0])[1:])
+    assert done.returncode == 1
+    assert "strictly increasing" in done.stdout
+    assert zpg_in_process(*shlex.split(link.commands[-1])[1:]).returncode == 2
+
+
+def commands_of(text: str) -> Iterator[list[str]]:
+    """Every command that a page shows: words after ``zpg`` or those that make runs, up to a comment."""
+    shown = re.findall(r"`(zpg [^`\n]+)`", text)
+    for block in blocks(text, ""):
+        shown += [line for line in block.splitlines() if line.startswith("zpg ")]
+    for command in shown:
+        yield shlex.split(command, comments=True)[1:]
+
+
+def unknown_words(commands: list[list[str]]) -> list[str]:
+    """Commands and options that there are not."""
+    from paper_figures import cli
+
+    there = get_command(cli.app)
+    wrong = []
+    for words in commands:
+        if words[0].startswith("-"):
+            continue
+        command = there.commands.get(words[0])  # type: ignore[attr-defined]
+        if command is None:
+            wrong.append(words[0])
+            continue
+        options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        wrong += [word for word in words if word.startswith("--") and word.partition("=")[0] not in options]
+    return wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_options_exist(page: Path) -> None:
+    assert unknown_words(list(commands_of(page.read_text()))) == []
+
+
+def test_a_command_or_an_option_that_is_not_there_is_seen() -> None:
+    text = "`zpg frobnicate` and `zpg rates --algorithms zpg`\n```\nzpg solve bandit --loud  # text\n```\n"
+    assert unknown_words(list(commands_of(text))) == ["frobnicate", "--algorithms", "--loud"]
+
+
+def broken_links(page: Path, text: str) -> list[str]:
+    """Links to files, and to headings of the same page, that lead nowhere."""
+    anchors = {
+        re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)
+    }
+    wrong = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).exists() if path else anchor in anchors
+        wrong += [] if there else [target]
+    return wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    assert broken_links(page, text) == []
+    assert broken_links(page, "[a](nowhere.md) [b](#nothing) [c](https://example.org)") == ["nowhere.md", "#nothing"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """Paths in code style that begin with a package or tests, patterns among them."""
+    named = re.findall(r"`((?:theory|estimators|experiments|paper_figures|tests|docs)/[\w/.*]*)`", page.read_text())
+    assert [path for path in named if not list(ROOT.glob(path.rstrip("/")))] == []
+
+
+def test_the_other_methods_of_the_comparison_climb(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(blocks((ROOT / "docs" / "comparison.md").read_text(), "python")[0], {})
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[:3] for line in lines] == [["Ppo", "ends", "at"], ["Dpo", "ends", "at"]]
+    assert all(float(line[-1]) > 2.7 for line in lines), "both start at 2.54"
+
+
+def cells_of(page: Path) -> dict[str, list[str]]:
+    """Cells of every row of the tables of a page, by the first cell."""
+    lines = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    split = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {cells[0]: cells[1:] for cells in split}
+
+
+def test_the_page_on_rates_has_every_claim_and_the_exact_slopes() -> None:
+    """What is computed exactly is computed again; what is run has a row with its stated exponent."""
+    shown = cells_of(ROOT / "docs" / "rates.md")
+    for claim in (*stated_claims(), *sharpened_claims(), *controls(), *exact_claims(), *exact_controls()):
+        assert shown[claim.name][2] == f"{claim.exponent:+.2f}", claim.name
+    for exact in (*exact_claims(), *exact_controls()):
+        row = exact_row(exact, "exact claim")
+        slope, interval, _, verdict, *_ = shown[exact.name]
+        assert float(slope) == pytest.approx(row["slope"], abs=6e-4), exact.name
+        assert (interval, verdict.partition(",")[0]) == ("exact", row["outcome"]), exact.name
+        assert ("TIGHT" in verdict) == row["tight"], exact.name
+
+
+SNIPPETS = {
+    page: blocks(page.read_text(), "python") for page in PAGES if page.name not in ("README.md", "extending.md")
+}
+
+
+@pytest.mark.parametrize("page", [page for page in SNIPPETS if SNIPPETS[page]], ids=lambda page: page.name)
+def test_snippets_of_a_page_run_in_their_order(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {}
+    for snippet in SNIPPETS[page]:
+        exec(compile(snippet, str(page), "exec"), space)
