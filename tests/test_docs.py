@@ -15,7 +15,9 @@ from experiments.catalogue.lookup import attribute_of
 from experiments.catalogue.requirements import KINDS, kind_of, require_sound
 from experiments.catalogue.shipped_claims import controls, sharpened_claims, stated_claims
 from experiments.rates.exact_claims import exact_claims, exact_controls
+from experiments.rates.floor_claims import floor_claims, floor_controls
 from experiments.rates.rows import exact_row
+from experiments.rates.variance_claims import variance_claims
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -191,8 +193,11 @@ def cells_of(page: Path) -> dict[str, list[str]]:
 def test_the_page_on_rates_has_every_claim_and_the_exact_slopes() -> None:
     """What is computed exactly is computed again; what is run has a row with its stated exponent."""
     shown = cells_of(ROOT / "docs" / "rates.md")
-    for claim in (*stated_claims(), *sharpened_claims(), *controls(), *exact_claims(), *exact_controls()):
+    run = (*stated_claims(), *sharpened_claims(), *controls(), *variance_claims())
+    for claim in (*run, *exact_claims(), *exact_controls()):
         assert shown[claim.name][2] == f"{claim.exponent:+.2f}", claim.name
+    for floor in (*floor_claims(), *floor_controls()):
+        assert shown[floor.name][-1] in ("EXACT", "NOT APPLICABLE", "VIOLATED"), floor.name
     for exact in (*exact_claims(), *exact_controls()):
         row = exact_row(exact, "exact claim")
         slope, interval, _, verdict, *_ = shown[exact.name]

@@ -19,7 +19,7 @@ QUOTED = {
     "N": "zpg N circular",
     "M": "zpg M circular",
     "eps": "zpg eps circular",
-    "d": "zpg d circular-bandits",
+    "d": "zpg d circular-steps",
     "M, schedule mu^2 ~ max(1/M, 1/sqrt(N))": "zpg M circular sharpened",
 }
 
@@ -59,7 +59,7 @@ def test_numbers_are_those_of_the_tables() -> None:
         assert quoted[name][1:3] == [f"{slope} {interval}", verdict], name
     faults = [cells for claim, cells in tables.items() if claim.startswith("control:")]
     assert f"{len(faults)} planted faults" in quoted
-    assert all(cells[3].startswith("VIOLATED") for cells in faults)
+    assert all(any(cell.startswith("VIOLATED") for cell in cells) for cells in faults)
 
 
 def test_values_of_the_comparison_are_those_of_its_page() -> None:
