@@ -3,15 +3,19 @@
 from estimators.ascent import Ascent, ascend
 from estimators.directions import Blocks, Directions, Sphere
 from estimators.dpo import Dpo
+from estimators.energy_balance import energy_defect
 from estimators.exact_gradient import ExactGradient
 from estimators.feedback import ExactFeedback, Feedback, PreferenceFeedback, ReturnFeedback, SignFeedback
 from estimators.learners import Learner
+from estimators.linear_control import ControlledAscent, ascend_with_control
+from estimators.local_model import LocalModel
 from estimators.moments import GradientMoments
 from estimators.ppo import Ppo
 from estimators.preference_data import PreferenceData
 from estimators.reward_model import RewardModel
 from estimators.score_function import Baseline, Gpomdp, Reinforce
 from estimators.stacked_feedback import StackedFeedback
+from estimators.stationary_law import StationaryLaw, law_at, stationary_law
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator, ZerothOrder, zbcpg, zpg
 
@@ -19,6 +23,7 @@ __all__ = [
     "Ascent",
     "Baseline",
     "Blocks",
+    "ControlledAscent",
     "Directions",
     "Dpo",
     "ExactFeedback",
@@ -28,6 +33,7 @@ __all__ = [
     "GradientEstimator",
     "GradientMoments",
     "Learner",
+    "LocalModel",
     "Ppo",
     "PreferenceData",
     "PreferenceFeedback",
@@ -37,9 +43,14 @@ __all__ = [
     "SignFeedback",
     "Sphere",
     "StackedFeedback",
+    "StationaryLaw",
     "Streams",
     "ZerothOrder",
     "ascend",
+    "ascend_with_control",
+    "energy_defect",
+    "law_at",
+    "stationary_law",
     "zbcpg",
     "zpg",
 ]

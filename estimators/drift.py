@@ -11,8 +11,10 @@ from theory.errors import InputError
 LONGEST_SEARCH = 40
 # |E g| over the norm of its derivative: about the distance to the root, in parameters.
 FOUND = 1e-9
-# The derivative is worked out again if a step leaves more than this share of |E g|.
-SLOW = 0.1
+# The derivative is worked out again if |E g| after a step is off by more than this share of |E g| before it.
+BENT = 0.1
+# Where the derivative has fallen to this share, the search is on its way to infinity.
+VANISHED = 1e-6
 
 
 def drift_root(
@@ -39,22 +41,25 @@ def drift_root(
     """
     theta, drift = start, basis.T @ moments.drift(start)
     slope, fresh = basis.T @ (moments.jacobian(start) if jacobian is None else jacobian) @ basis, True
-    time = 1 / max(_size(slope), np.finfo(np.float64).tiny)
+    steepest = _size(slope)
+    time = 1 / max(steepest, np.finfo(np.float64).tiny)
     for _ in range(LONGEST_SEARCH):
+        if _size(slope) < VANISHED * steepest:
+            break
         if is_root(drift, slope):
             return theta
         # Where the drift grows, steps must be short enough to follow it.
         rise = max(0.0, float(np.linalg.eigvalsh((slope + slope.T) / 2)[-1]))
-        moved = theta + basis @ np.linalg.solve(max(1 / time, 2 * rise) * np.eye(len(drift)) - slope, drift)
+        damping = max(1 / time, 2 * rise)
+        step = np.linalg.solve(damping * np.eye(len(drift)) - slope, drift)
+        moved = theta + basis @ step
         found = basis.T @ moments.drift(moved)
-        before, after = np.linalg.norm(drift), np.linalg.norm(found)
-        if after > before and not fresh:
-            # Once more from here, with a derivative that fits.
-            slope, fresh = basis.T @ moments.jacobian(theta) @ basis, True
-            continue
-        theta, drift = moved, found
-        time *= min(10.0, float(before / max(after, before / 10)))
-        fresh = bool(after > SLOW * before)
+        # A linear drift would be damping * step after this step.
+        error = float(np.linalg.norm(found - damping * step) / np.linalg.norm(drift))
+        if error < 1:
+            theta, drift = moved, found
+        time *= 10 if error < BENT else 2 if error < 0.5 else 0.5 if fresh else 1
+        fresh = error >= BENT
         if fresh:
             slope = basis.T @ moments.jacobian(theta) @ basis
     raise InputError(

@@ -88,6 +88,11 @@ class LinearNoise:
         none, rows = np.zeros(0), np.zeros((0, len(noise)))
         return cls(jacobian, noise, 1.0, none, rows, none, none, rows, rows)
 
+    @property
+    def variances(self) -> FloatArray:
+        """Variance of the length of a step along each direction, at the root, (n,)."""
+        return self.squares / (1 - self.share) - self.lengths**2
+
     def on(self, basis: FloatArray) -> LinearNoise:
         """The same in the coordinates y = basis' x, where `basis` has orthonormal columns, (dim, m)."""
         return replace(

@@ -20,10 +20,12 @@ from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.validation import finite_array
-from theory.values import policy_gradient, policy_hessian
+from theory.values import policy_gradient, policy_hessian, policy_value
 
 # Searches for the root: each may find that other directions matter.
 LONGEST_SEARCH = 10
+# Sizes tried of a move along a direction left out.
+SIZES = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 61)])
 # Second differences: their error is of order STEP^2 and of rounding / STEP^2, about 1e-6 and 1e-9.
 STEP = 1e-3
 
@@ -89,6 +91,33 @@ class LocalModel:
         """Hessian of V at the root, (dim, dim)."""
         return policy_hessian(self.mdp, self.policy, self.theta)
 
+    @cached_property
+    def drift_ratio(self) -> float:
+        """The c of the best approximation c grad V of the drift, near the root and along the relevant directions."""
+        basis = self.relevant.basis
+        inner, outer = (basis.T @ matrix @ basis for matrix in (self.linear.jacobian, self.hessian))
+        return float(np.sum(inner * outer) / np.sum(outer**2))
+
+    def change_by_others(self, step_size: float) -> float:
+        """Change of |grad V|^2 by moves along the directions left out; the others follow, to their own root.
+
+        Each move is of the size at which V has fallen by step_size S / (4 c), half of what a run has there on average
+        per direction (S noise, c as above), but at most 1. Changes of all directions are added up.
+        """
+        basis, others = self.relevant.basis, self.relevant.others
+        if not others.size:
+            return 0.0
+        both = np.concatenate([others.T, -others.T])
+        values = policy_value(self.mdp, self.policy, self.theta + SIZES[:, None, None] * both)
+        fall = values[0] - values
+        allowed = step_size * np.tile(self.relevant.noise, 2) / (4 * abs(self.drift_ratio))
+        within = np.logical_and.accumulate(fall <= allowed, axis=0).sum(axis=0)
+        moves = SIZES[within - 1, None] * both
+        thetas = self.theta + np.concatenate([moves, np.zeros_like(self.theta)[None]])
+        follow = np.linalg.solve(self.linear.on(basis).jacobian, basis.T @ self.moments.drift(thetas).T)
+        norms = (policy_gradient(self.mdp, self.policy, thetas - (basis @ follow).T) ** 2).sum(axis=1)
+        return float(np.abs(norms[:-1] - norms[-1]).reshape(2, -1).max(axis=0).sum())
+
     def mean_shift(self, covariance: FloatArray) -> FloatArray:
         """Stationary mean of x to first order in X: -J^{-1} D^2 m[X] / 2, along the relevant directions."""
         basis = self.relevant.basis
@@ -104,27 +133,36 @@ class LocalModel:
         change = self.hessian @ shift + self._second_derivative(gradient, covariance) / 2
         return float(2 * self.gradient @ change)
 
-    def beyond_first_order(self, shift: FloatArray, covariance: FloatArray, step_size: float) -> float:
+    def beyond_first_order(
+        self, shift: FloatArray, covariance: FloatArray, adjoint: FloatArray, step_size: float
+    ) -> float:
         """Stationary E|grad V|^2 for x normal with this mean and covariance, not expanded in x.
 
-        Stationarity of V gives E[grad V' m] = -u / step_size, where u is the mean gain of V over a step beyond that of
-        first order. So E|grad V|^2 = E[-u / (c step_size) + grad V' (grad V - m / c)], for every constant c. The
-        function on the right changes little, and its mean needs no third moments of x; c makes the last bracket small.
-        The mean over x is that of a rule of degree 3 on at most 2 d + 1 points.
+        In the stationary law a step changes the mean of no function f of theta. So E|grad V|^2 is the mean of
+        |grad V|^2 + E[f(theta + step_size g)] - f(theta) for every f. Here f is such that the sum hardly depends on x:
+        it is x' Z x, which makes it constant to second order in x, plus the part beyond second order of -V / (c
+        step_size), where the drift is about c grad V, which makes it constant beyond if the steps are small. So errors
+        of the law of x hardly matter. The mean over x is that of a rule of degree 3 on at most 2 d + 1 points.
+
+        Parameters
+        ----------
+        shift : array (dim,)
+        covariance : array (dim, dim)
+        adjoint : array (dim, dim)
+            Z, the derivative of tr(A X A) in the noise of a step.
+        step_size : float
         """
         values, vectors = np.linalg.eigh(covariance)
         spread = values > 0
         points, weights = normal_points(int(spread.sum()))
-        thetas = self.theta + shift + points @ (vectors[:, spread] * np.sqrt(values[spread])).T
-        hessians = np.stack([policy_hessian(self.mdp, self.policy, theta) for theta in thetas])
-        gradients = policy_gradient(self.mdp, self.policy, thetas)
-        basis = self.relevant.basis
-        inner, outer = (basis.T @ matrix @ basis for matrix in (self.linear.jacobian, self.hessian))
-        ratio = np.sum(inner * outer) / np.sum(outer**2)
-        gain = step_size / 2 * self.moments.quadratic(thetas, hessians)
-        rest = gradients - self.moments.drift(thetas) / ratio
-        balance = weights @ (-gain / ratio + np.einsum("bi,bi->b", gradients, rest))
-        return float(balance - step_size**3 / 24 * self.moments.fourth(self.theta) / ratio)
+        x = shift + points @ (vectors[:, spread] * np.sqrt(values[spread])).T
+        thetas, basis = self.theta + x, self.relevant.basis
+        scale = step_size * self.drift_ratio
+        form = adjoint + basis @ basis.T @ self.hessian @ basis @ basis.T / (2 * scale)
+        norms = (policy_gradient(self.mdp, self.policy, thetas) ** 2).sum(axis=1)
+        moved = 2 * step_size * ((x @ form) * self.moments.drift(thetas)).sum(axis=1)
+        squared = step_size**2 * self.moments.quadratic(thetas, form)
+        return float(weights @ (norms + moved + squared - self.moments.gain(thetas, step_size) / scale))
 
     def _second_derivative(self, function: Callable[[FloatArray], FloatArray], covariance: FloatArray) -> FloatArray:
         """Sum over i, j of X_ij times the second derivative of function(theta) in x_i and x_j."""

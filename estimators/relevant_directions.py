@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimators.linear_noise import LinearNoise, forms, weighted_products
+from estimators.linear_noise import LinearNoise, forms
 from theory.arrays import FloatArray
 
 # Directions that together hold less than this share of tr(A X A) are left out.
@@ -24,13 +24,13 @@ class RelevantDirections:
     basis : array (dim, m)
         Those that matter; none if V is flat.
     others : array (dim, dim - m)
-    wander : array (dim - m,)
-        Stationary variance along each of the others, over the step size; infinite where the drift does not pull back.
+    noise : array (dim - m,)
+        Second moment of a step along each of the others, over the square of the step size.
     """
 
     basis: FloatArray
     others: FloatArray
-    wander: FloatArray
+    noise: FloatArray
 
     @classmethod
     def of(cls, hessian: FloatArray, linear: LinearNoise) -> RelevantDirections:
@@ -48,10 +48,4 @@ class RelevantDirections:
         negligible[order] = sums < IRRELEVANT * sums[-1]
         # What has curvature and no pull matters as well.
         left = np.where(pulled, negligible, held <= IRRELEVANT * sums[-1])
-        with np.errstate(divide="ignore"):
-            wander = noise / (2 * np.where(pulled, pull, 0.0))
-        return cls(vectors[:, ~left], vectors[:, left], wander[left])
-
-    def wandering(self, step_size: float) -> FloatArray:
-        """Covariance of x along the other directions, at most 1 along each, (dim, dim)."""
-        return weighted_products(np.minimum(step_size * self.wander, 1.0), self.others.T)
+        return cls(vectors[:, ~left], vectors[:, left], noise[left])

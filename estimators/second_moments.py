@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -11,7 +12,7 @@ from numpy.random import Generator
 
 from estimators.direction_rules import DirectionRule, direction_rule
 from estimators.exact_gradient import ExactGradient
-from estimators.linear_noise import LinearNoise
+from estimators.linear_noise import LinearNoise, forms
 from estimators.score_function import Gpomdp, Reinforce
 from estimators.zeroth_order import ZerothOrder
 from theory.arrays import FloatArray
@@ -22,8 +23,8 @@ from theory.values import policy_gradient, policy_hessian, policy_value
 
 # First derivatives are central differences; their error is of order STEP^2 and of rounding / STEP, about 1e-10.
 STEP = 1e-5
-# Fourth differences of the value along a direction.
-FOURTH_STEP = 0.05
+# A rule of degree 5 for a standard normal number.
+NORMAL_NODES, NORMAL_WEIGHTS = np.array([-math.sqrt(3), 0.0, math.sqrt(3)]), np.array([1, 4, 1]) / 6
 # Laws of votes worked out at a time.
 CHUNK = 4096
 
@@ -40,11 +41,11 @@ class StepMoments(Protocol):
     def linearised(self, theta: FloatArray) -> LinearNoise:
         """Leading order near a root of the drift, (dim,)."""
 
-    def quadratic(self, theta: FloatArray, forms: FloatArray) -> FloatArray:
-        """E[g' form g], (n, dim) and (n, dim, dim) -> (n,)."""
+    def quadratic(self, theta: FloatArray, form: FloatArray) -> FloatArray:
+        """E[g' form g], (n, dim) -> (n,), where form is (dim, dim)."""
 
-    def fourth(self, theta: FloatArray) -> float:
-        """Mean of the fourth derivative of V along g, (dim,)."""
+    def gain(self, theta: FloatArray, step_size: float) -> FloatArray:
+        """Mean gain E V(theta + step_size g) - V(theta) of a step, (n, dim) -> (n,)."""
 
 
 def step_moments(mdp: TabularMDP, policy: Policy, estimator: object, rng: Generator | None = None) -> StepMoments:
@@ -112,27 +113,30 @@ class ZerothOrderMoments:
         length, variance, pulls, slopes = self._differences(theta)
         return LinearNoise.along(self.rule, self.estimator.n_directions, length, variance, pulls, slopes)
 
-    def quadratic(self, theta: FloatArray, forms: FloatArray) -> FloatArray:
-        """E[g' form g], (n, dim) and (n, dim, dim) -> (n,)."""
+    def quadratic(self, theta: FloatArray, form: FloatArray) -> FloatArray:
+        """E[g' form g], (n, dim) -> (n,), where form is (dim, dim)."""
         length, variance = self._lengths(theta)
-        v, k = self.rule.directions, self.estimator.n_directions
-        bent = np.einsum("bij,nj->bni", forms, v, optimize=True)
-        curvature = np.einsum("bni,ni->nb", bent, v)
-        own = self.rule.weights @ ((length**2 + variance) * curvature)
-        mean = self._along(length)
-        return np.asarray(own / k + (1 - 1 / k) * np.einsum("bi,bij,bj->b", mean, forms, mean))
+        k, mean = self.estimator.n_directions, self._along(length)
+        own = (self.rule.weights * forms(self.rule.directions, form)) @ (length**2 + variance)
+        return np.asarray(own / k + (1 - 1 / k) * forms(mean, form))
 
-    def fourth(self, theta: FloatArray) -> float:
-        """Mean of the fourth derivative of V along g, if the length of a step given its direction is normal.
+    def gain(self, theta: FloatArray, step_size: float) -> FloatArray:
+        """Mean gain E V(theta + step_size g) - V(theta) of a step, (n, dim) -> (n,).
 
-        Of the mean of k directions the part of order 1/k^3 alone.
+        The length of a step along its direction counts as normal, and the gains along k directions, each of 1/k of the
+        step, add up, but for the square of their mean.
         """
-        (length,), (variance,) = (part.T for part in self._lengths(theta[None]))
-        steps = FOURTH_STEP * np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
-        values = policy_value(self.mdp, self.policy, theta + steps[:, None, None] * self.rule.directions)
-        fourth = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) @ values / FOURTH_STEP**4
-        size = 3 * variance**2 + 6 * variance * length**2 + length**4
-        return float(self.rule.weights @ (size * fourth) / self.estimator.n_directions**3)
+        return np.array([self._gain_at(point, step_size) for point in theta])
+
+    def _gain_at(self, theta: FloatArray, step_size: float) -> float:
+        length, variance = (part[:, 0] for part in self._lengths(theta[None]))
+        v, k = self.rule.directions, self.estimator.n_directions
+        reach = step_size / k * (length + NORMAL_NODES[:, None] * np.sqrt(variance))
+        gained = policy_value(self.mdp, self.policy, theta + reach[..., None] * v)
+        alone = NORMAL_WEIGHTS @ (gained - policy_value(self.mdp, self.policy, theta)) @ self.rule.weights
+        mean = self._along(length[:, None])[0]
+        square = mean @ policy_hessian(self.mdp, self.policy, theta) @ mean if k > 1 else 0.0
+        return float(k * alone + step_size**2 / 2 * (1 - 1 / k) * square)
 
     def _along(self, lengths: FloatArray) -> FloatArray:
         """Mean over directions of length times direction, (n, B) -> (B, dim)."""
@@ -186,15 +190,16 @@ class UnbiasedMoments:
         """Leading order near a stationary point of V, (dim,)."""
         return LinearNoise.without_directions(self.jacobian(theta), self._covariance(theta))
 
-    def quadratic(self, theta: FloatArray, forms: FloatArray) -> FloatArray:
-        """E[g' form g], (n, dim) and (n, dim, dim) -> (n,)."""
-        mean = self.drift(theta)
-        noise = np.array([np.sum(form * self._covariance(at)) for at, form in zip(theta, forms, strict=True)])
-        return np.asarray(noise + np.einsum("bi,bij,bj->b", mean, forms, mean))
+    def quadratic(self, theta: FloatArray, form: FloatArray) -> FloatArray:
+        """E[g' form g], (n, dim) -> (n,), where form is (dim, dim)."""
+        noise = np.array([np.sum(form * self._covariance(point)) for point in theta])
+        return np.asarray(noise + forms(self.drift(theta), form))
 
-    def fourth(self, theta: FloatArray) -> float:  # noqa: ARG002
-        """0: it is of smaller order than with random directions."""
-        return 0.0
+    def gain(self, theta: FloatArray, step_size: float) -> FloatArray:
+        """Mean gain E V(theta + step_size g) - V(theta) of a step to second order, (n, dim) -> (n,)."""
+        hessians = (policy_hessian(self.mdp, self.policy, point) for point in theta)
+        squares = [self.quadratic(point[None], bend)[0] for point, bend in zip(theta, hessians, strict=True)]
+        return np.asarray(step_size * (self.drift(theta) ** 2).sum(axis=1) + step_size**2 / 2 * np.array(squares))
 
     def _covariance(self, theta: FloatArray) -> FloatArray:
         if isinstance(self.estimator, ExactGradient):
