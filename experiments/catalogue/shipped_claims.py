@@ -76,7 +76,7 @@ _CLAIMS = (
         "N is infinite, and under a symmetric link the bias of votes is odd and cancels over pairs: "
         "left is the schedule's smoothing, mu^2 = 1/sqrt(M)")),
     *_each(_EVERY, _bound(
-        "circular-cloglog", "M", _powers(2, 8, 14), _TAIL,
+        "circular-cloglog", "M", _powers(2, 12, 18), _TAIL,
         "this link is not symmetric: votes on equal policies are read as b, of order 1/M, and b^2/mu^2 falls "
         "faster than smoothing", replicates=16)),
     *_each(_EVERY, _bound(

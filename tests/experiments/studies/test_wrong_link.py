@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,10 +135,19 @@ def test_another_assumed_link_is_its_own_right_one(monkeypatch):
     assert frame.loc[frame["p_loss"].isna(), "raters"].tolist() == ["linear"]
 
 
+@dataclass(frozen=True)
+class OwnLink:
+    """A link that has no name: logistic in all but its class."""
+
+    symmetric: bool = True
+
+    def __getattr__(self, name):
+        if name in ("probability", "inverse", "derivative", "second_derivative"):
+            return getattr(Logistic(), name)
+        raise AttributeError(name)
+
+
 def test_an_assumed_link_that_is_none_of_the_named_is_refused():
-    shape = Logistic()
-    names = ("probability", "inverse", "derivative", "second_derivative")
-    own = SimpleNamespace(symmetric=True, **{name: getattr(shape, name) for name in names})
-    other = replace(find("instance", "bandit"), link=own, link_is_default=False)
+    other = replace(find("instance", "bandit"), link=OwnLink(), link_is_default=False)
     with pytest.raises(InputError, match="the instance's link must be one of logistic"):
         compare_links(other, ["zpg"], **SMALL)
