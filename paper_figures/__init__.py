@@ -1,4 +1,4 @@
-"""Frames in, figures out. Names are imported when first used."""
+"""Figures, drawn from frames. Names are imported when first used."""
 
 from __future__ import annotations
 

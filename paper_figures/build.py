@@ -1,4 +1,4 @@
-"""From names to files: compute, draw and save the registered figures."""
+"""Compute, draw and save figures, given by their names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def build_figures(
     Parameters
     ----------
     names : sequence of str or PaperFigure
-        Built-in names, ``module:attribute`` or figures; none means all that are built in.
+        Built-in names, ``module:attribute`` or figures; by default all built-in figures.
     formats : sequence of {"pdf", "png", "svg"}
     out : Path
         Folder, made if missing.
@@ -33,12 +33,12 @@ def build_figures(
     Returns
     -------
     list of Path
-        The files, by figure and then format, and the numbers drawn as CSV.
+        The files of every figure, in the order of the formats, and the CSV files of its numbers.
 
     Raises
     ------
     InputError
-        If a name or a format is unknown; nothing is computed then.
+        If a name or a format is unknown. Then nothing is computed.
     """
     figures = [get_figure(name) for name in names] if names else list(all_figures().values())
     check_formats(formats)

@@ -1,4 +1,4 @@
-"""The console command: the commands of the experiments, and those that draw."""
+"""The console command: the commands of the experiments, `figures` and `list`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the figures that compare methods share: order, looks, and an axis of values that keeps good methods apart."""
+"""Shared by the figures that compare methods: order, looks, and an axis on which good methods can be told apart."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from theory.errors import InputError
 STRETCHED = "value (return)\nstretched below the optimum"
 
 ROUNDING = 1e-9  # relative, by which a value may lie above the optimum
-# The scale is logarithmic in the gap plus this share of the way from the start, which leaves the optimum on it.
+# The scale is logarithmic in the gap plus this share of the way from the start. So the optimum is on the scale.
 _SOFT = 0.05
 _ABOVE = 0.3  # where the axis ends, as a share of that
 _BELOW = 0.15  # where it begins, as a share of the largest gap
-# At least, as a share of the axis; numbers are wider than they are high.
+# Least distance of two numbers, as a share of the axis. Numbers are wider than they are high.
 _TICK_DISTANCE = {"x": 0.14, "y": 0.1}
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows in the order of `METHODS`, which is that of all keys; a user's own come last, in the order they have."""
+    """Rows in the order of `METHODS`, as in all keys. A user's methods come last, in the order that they have."""
     rank = {name: number for number, name in enumerate(METHODS)}
     return frame.sort_values(
         "method", key=lambda names: names.map(lambda name: rank.get(name, len(rank))), kind="stable"
@@ -40,28 +40,28 @@ def small_markers(look: Series) -> dict[str, Any]:
 
 
 def line_and_markers(look: Series) -> dict[str, Any]:
-    """Small markers on a line."""
+    """A line with small markers."""
     return small_markers(look) | look.line
 
 
 def stretch_values(lowest: float, start: float, optimum: float, ax: Axes, which: Literal["x", "y"]) -> None:
-    """Spread the values just below the optimum, with round ones on the axis.
+    """Stretch an axis just below the optimum, and put round values on it.
 
     Parameters
     ----------
     lowest : float
-        Just above the lower end of the axis.
+        The lowest value that is drawn.
     start, optimum : float
-        The first below the second; they set the scale.
+        They set the scale. The start must be below the optimum.
     ax : Axes
     which : {"x", "y"}
-        The axis that becomes logarithmic in the gap to a little above the optimum, where it ends.
+        The axis. It becomes logarithmic in the gap to a value a little above the optimum, where it ends.
     """
     soft = _SOFT * (optimum - start)
     ceiling = optimum + soft
 
     def forward(value: Any) -> Any:
-        # Limits may reach beyond the ceiling, where there is no logarithm; they then leave the axis at its end.
+        # Limits of intervals may lie above the end of the axis, where there is no logarithm. They are cut off there.
         return -np.log(np.maximum(ceiling - np.asarray(value), 0.5 * soft))
 
     set_scale = ax.set_xscale if which == "x" else ax.set_yscale
@@ -76,18 +76,18 @@ def stretch_values(lowest: float, start: float, optimum: float, ax: Axes, which:
 
 
 def check_below(value: float, optimum: float, *, strictly: bool = False) -> None:
-    """Refuse values that cannot be of an instance with this optimum.
+    """Refuse a value that is impossible on an instance with this optimum.
 
     Parameters
     ----------
     value, optimum : float
     strictly : bool
-        Whether the value must differ, as that of a start must.
+        Whether the value must be below the optimum, as that of a start must.
 
     Raises
     ------
     InputError
-        If the value lies above, or is none.
+        If the value is above the optimum, or nan.
     """
     room = ROUNDING * abs(optimum)
     if not (value < optimum - room if strictly else value <= optimum + room):
@@ -100,7 +100,7 @@ def check_below(value: float, optimum: float, *, strictly: bool = False) -> None
 def _round_values(
     ends: tuple[float, float], top: float, forward: Callable[[float], float], distance: float
 ) -> list[float]:
-    """Values up to the top to put on an axis: the roundest first, then those that have room between them."""
+    """Values for the numbers on an axis: the roundest ones first, then those with enough room between them."""
     low, high = ends
     chosen: list[float] = []
     room = distance * (forward(high) - forward(low))

@@ -1,4 +1,4 @@
-"""How far trajectory DPO ends below the optimum it aims at, against noise, with infinitely much data."""
+"""Gap between trajectory DPO with infinite data and the KL-regularised optimum, against noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError
 
-# The axis is linear up to here, so that 0 is on it, and logarithmic above.
+# The axis is linear up to this value, so that it shows 0, and logarithmic above.
 LINEAR_UP_TO = 1e-6
 _LINEAR_DECADES = 0.8  # length of the linear part
 _BELOW = -0.5 * LINEAR_UP_TO  # the frame ends a little below 0, whose markers are then whole
@@ -24,7 +24,7 @@ PANELS: dict[str, tuple[str, str]] = {
 
 
 def draw_gap(summary: pd.DataFrame, family: str, ax: Axes) -> Axes:
-    """Gap against noise, one line a beta: the mean over a family, between thin lines at its least and largest.
+    """Gap against noise, one line per beta: the mean over a family, with thin lines for its smallest and largest gap.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def draw_gap(summary: pd.DataFrame, family: str, ax: Axes) -> Axes:
     for beta, rows in chosen.groupby("beta", sort=False):
         look = looks[f"{beta:g}"]
         if (rows["high"] > rows["low"]).any():
-            # Filled bands would lie on each other and be told apart by colour alone.
+            # Filled bands would cover each other and differ in colour alone.
             for edge in ("low", "high"):
                 ax.plot(rows["noise"], rows[edge], **look.line, linewidth=0.5)
         ax.plot(rows["noise"], rows["mean"], **(look.markers | look.line), label=rf"$\beta$ = {beta:g}")
@@ -80,7 +80,7 @@ def draw_dpo_gap(summary: pd.DataFrame) -> Figure:
 
 
 def _compute(_: FigureContext) -> Frames:
-    """Exact sums: no setting changes them."""
+    """Exact sums, which do not depend on any setting."""
     gaps = dpo_gaps()
     return {"gaps": gaps, "summary": over_instances(gaps)}
 

@@ -1,4 +1,4 @@
-"""Link-inversion bias against the number of votes, and the laws it follows."""
+"""Link-inversion bias against the number of votes, with the laws that it follows."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError
 
-# Below it a sum over vote counts is rounding error.
+# A smaller sum over vote counts is rounding error.
 ROUNDING = 1e-12
-# The frame ends, and the line of slope -1/2 runs, this factor below what is drawn.
+# Factor between the drawn values and the end of the frame, and between them and the line of slope -1/2.
 _MARGIN = 0.5
 
 
 def draw_interior(bias: pd.DataFrame, ax: Axes) -> Axes:
-    """Bias where the trim does not act at the mean, over the delta-method lines c / M.
+    """Bias inside the range, where the trim does not act at the mean, with the delta-method lines c / M.
 
     Parameters
     ----------
     bias : DataFrame
-        Of `inversion_bias`; rows of the other case are left out. A link without curvature has c = 0 and no line: the
-        frame ends below the others and the key says from where its bias is lower. Nothing below `ROUNDING` is drawn.
+        Of `inversion_bias`. Rows of the other case are left out. A link without curvature has c = 0 and no line. Its
+        bias falls below the frame, and the key says from which M on. Nothing below `ROUNDING` is drawn.
     ax : Axes
 
     Returns
@@ -53,7 +53,7 @@ def draw_interior(bias: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_boundary(bias: pd.DataFrame, ax: Axes) -> Axes:
-    """Bias with the trim at the mean itself, beside a line of slope -1/2.
+    """Bias with the trim at the mean itself, and a line of slope -1/2.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _case(bias: pd.DataFrame, case: str) -> pd.DataFrame:
 
 
 def _points(chosen: pd.DataFrame, floor: float, ax: Axes) -> None:
-    """Log-log markers joined by lines; the key tells from which M on a link lies below the frame."""
+    """Log-log markers joined by lines. The key says from which M on the bias of a link is below the frame."""
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     series = series_of(chosen["link"])
@@ -109,7 +109,7 @@ def _points(chosen: pd.DataFrame, floor: float, ax: Axes) -> None:
 
 
 def _compute(_: FigureContext) -> Frames:
-    """Exact sums: no setting changes them."""
+    """Exact sums, which do not depend on any setting."""
     return {"bias": inversion_bias()}
 
 

@@ -1,4 +1,4 @@
-"""Learning curves of all methods on one preference oracle, against everything that a run spends."""
+"""Learning curves of all methods on one preference oracle, against iterations, trajectories and votes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSTANCE = "stochastic-gridworld"
 Spent = Literal["iteration", "trajectories", "votes"]
 SPENT: dict[Spent, str] = {"iteration": "iterations", "trajectories": "trajectories", "votes": "votes"}
 
-# Two rows with ZPG in both: so many curves could not be told apart.
+# Two rows, since all curves in one could not be told apart. ZPG is in both.
 PERTURBING = "methods that perturb the policy, beside those that need no votes"
 LEARNING = "methods that learn a reward or compare likelihoods, beside ZPG"
 
@@ -36,16 +36,16 @@ _LONG_LABEL = 24  # letters, four of which do not fit beside each other
 
 
 def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) -> Axes:
-    """Mean exact value over seeds with its 95% band, a curve a method, against one thing that a run spends.
+    """Mean exact value over seeds with its 95% band, one curve per method, against one kind of cost.
 
     Parameters
     ----------
     curves : DataFrame
         Of `compare_learning`, of one instance with one budget.
     optimum : float
-        A grey line.
+        Drawn as a grey line.
     spent : {"iteration", "trajectories", "votes"}
-        Methods that spend none of it have no curve.
+        The kind of cost. Methods without this cost have no curve.
     ax : Axes
 
     Returns
@@ -56,8 +56,8 @@ def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) ->
     Raises
     ------
     InputError
-        If there are no curves, or of several experiments, or one with fewer seeds at some iterations, or a value lies
-        above the optimum, or the start not below it.
+        If there are no curves, if they come from several experiments, if a curve has fewer seeds at some iterations, if
+        a value is above the optimum, or if the start is not below it.
     """
     _check(curves, optimum)
     ax.axhline(optimum, color=GREY, linewidth=1.6, zorder=1)
@@ -81,17 +81,17 @@ def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) ->
 
 
 def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:
-    """Two rows of methods, each against iterations, trajectories and votes; one scale of values for all.
+    """Two rows of methods against iterations, trajectories and votes, with one scale of values.
 
     Parameters
     ----------
     curves, finals : DataFrame
-        Of `compare_learning`. Methods that are not built in stand in the first row.
+        Of `compare_learning`. A user's methods are in the first row.
 
     Raises
     ------
     InputError
-        If there are no curves, or no optimum or several; see also `draw_curves`.
+        If there are no curves, or not exactly one optimum; see also `draw_curves`.
     """
     if curves.empty:
         raise InputError("curves must hold at least one method, got none; take those of compare_learning")
@@ -132,7 +132,7 @@ def _key(ax: Axes, curves: pd.DataFrame, titles: Mapping[str, str]) -> list[Any]
 
 
 def _interval(rows: pd.DataFrame) -> MeanInterval:
-    """Of the values of one method over seeds, by iteration."""
+    """Interval of the mean over seeds for one method, by iteration."""
     size = rows["seed"].nunique() * rows["iteration"].nunique()
     if len(rows) != size or rows.duplicated(["seed", "iteration"]).any():
         raise InputError(
@@ -143,14 +143,14 @@ def _interval(rows: pd.DataFrame) -> MeanInterval:
 
 
 def _stretch(curves: pd.DataFrame, optimum: float, ax: Axes) -> None:
-    """Make room for the bands of all these methods, drawn or not: panels beside each other share the axis."""
+    """Make room for the bands of all these methods, also those not drawn here, since the panels share the axis."""
     methods = [rows.drop_duplicates(["seed", "iteration"]) for _, rows in curves.groupby("method")]
     start = _start(curves)
     stretch_values(min(start, *(_interval(rows).low.min() for rows in methods)), start, optimum, ax, "y")
 
 
 def _start(curves: pd.DataFrame) -> float:
-    """Value of the parameters that all runs start from."""
+    """Value at the start, which all runs share."""
     return float(curves["value"].iloc[curves["iteration"].argmin()])
 
 

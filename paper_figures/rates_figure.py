@@ -1,4 +1,4 @@
-"""The rate checks, drawn: measured points, fitted power laws, stated slopes and verdicts."""
+"""Figures of the rate checks: measured points, fitted power laws, stated slopes and verdicts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Pair = tuple[float, float]
 MAIN_INSTANCE = "circular"
 NORMAL_95 = 1.96
 
-# A stated line reaches this share of the window beyond it on both sides, where no fitted line hides it.
+# A stated line is longer than the window by this share on both sides, so that a fitted line does not hide it.
 _OVERHANG = 0.12
-# Between the algorithms in the lower strip, as a share of the window.
+# Distance between the algorithms in the lower strip, as a share of the window.
 _DODGE = 0.018
 _PANEL_HEIGHT = 3.2  # inches
 _STATED: dict[str, Any] = {"color": GREY, "linestyle": (0, (2.5, 1.2)), "linewidth": 1.6}
@@ -49,18 +49,18 @@ def draw_axis(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     points, verdicts : DataFrame
-        Of `RateResults`, the claims along one axis of one instance; points of other claims are left out.
+        Of `RateResults`, with the claims along one axis of one instance. Points of other claims are left out.
     ax : Axes
 
     Returns
     -------
     Axes
-        The same. The eps axis is inverted, so that every axis tends to its limit on the right.
+        The same. The eps axis is inverted, so that the limit of every axis is on the right.
 
     Raises
     ------
     InputError
-        If the verdicts are of several axes or instances, or of none.
+        If the verdicts are not those of exactly one axis of one instance.
     """
     axis = _one_axis(verdicts)
     middle, window = _middle(points, verdicts)
@@ -74,7 +74,7 @@ def draw_axis(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> Axes:
         ax.plot(x, _power_law(x, row.slope, math.exp(row.intercept)), **series.line, zorder=2)
         mean, half_width = _interval(rows)
         ax.errorbar(rows["x"], mean, half_width, **series.markers, elinewidth=0.7, zorder=3)
-        # The key shows marker and line together.
+        # For a key with marker and line together.
         ax.plot([], [], **(series.markers | series.line), label=verdict_label(row))
     ax.set(xlabel=X_LABELS[axis], ylabel="mean squared gradient norm")
     ax.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.02))  # over the tick labels too: lines are long
@@ -82,9 +82,9 @@ def draw_axis(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_compensated(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the same with the stated line divided out: flat if its slope is attained, with intervals that can be seen.
+    """The same, divided by the stated line. It is flat if the stated slope is attained, and shows small intervals.
 
-    Algorithms stand side by side: their points are moved along x by a small share of the window.
+    Points of different algorithms are moved along x by a small share of the window, so that they are side by side.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def verdict_label(row: Any) -> str:
 
 
 def _draw_panels(points: pd.DataFrame, panels: list[tuple[str, pd.DataFrame]]) -> Figure:
-    """StackedFeedback in two columns, each a large plot over a strip with the stated slope divided out."""
+    """Panels in two columns. Each has a large plot, and below it a strip that is divided by the stated line."""
     columns = min(2, len(panels))
     lines = math.ceil(len(panels) / columns)
     with print_style():
@@ -193,7 +193,7 @@ def _one_axis(verdicts: pd.DataFrame) -> Axis:
 
 
 def _claims(points: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[tuple[Any, Series, pd.DataFrame]]:
-    """Every claim's verdict, series and points."""
+    """Verdict, series and points of every claim."""
     series = series_of(verdicts["method"])
     rows: Iterator[Any] = verdicts.itertuples()
     for row in rows:
@@ -201,7 +201,7 @@ def _claims(points: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[tuple[Any,
 
 
 def _middle(points: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[Pair, Pair]:
-    """Geometric middle of all points of the claims, and the window of x they cover."""
+    """Geometric middle of all points of the claims, and their window of x."""
     rows = points[points["claim"].isin(verdicts["claim"])]
     x, mean = np.exp(np.log(rows[["x", "mean"]].to_numpy()).mean(axis=0)).tolist()
     return (x, mean), (float(rows["x"].min()), float(rows["x"].max()))
@@ -221,7 +221,7 @@ def _level(exponent: float, middle: Pair) -> float:
 
 
 def _stated(exponent: float, middle: Pair, window: Pair) -> tuple[FloatArray, FloatArray]:
-    """Ends of the stated line: through the middle, and a little beyond the window."""
+    """Ends of the stated line, which goes through the middle and is a little longer than the window."""
     beyond = (window[1] / window[0]) ** _OVERHANG
     x = np.array([window[0] / beyond, window[1] * beyond])
     return x, _power_law(x, exponent, _level(exponent, middle))
@@ -242,7 +242,7 @@ def _label_stated(ax: Axes, exponent: float, left_end: Pair) -> None:
 
 
 def _log_scales(ax: Axes, axis: Axis, window: Pair) -> None:
-    """Log-log, in powers of the number whose powers the grid consists of, the limit on the right."""
+    """Log-log scales with ticks at the powers that the grid is made of, and the limit on the right."""
     powers_of_two = all(math.log2(x).is_integer() for x in window) and window != (1.0, 1.0)
     ax.set_xscale("log", base=2 if powers_of_two else 10)
     ax.set_yscale("log")
@@ -251,7 +251,7 @@ def _log_scales(ax: Axes, axis: Axis, window: Pair) -> None:
 
 
 def _interval(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
-    """Mean and half the width of its 95% interval; a single replicate has none."""
+    """Mean and half the width of its 95% interval. With a single replicate there is no interval."""
     return rows["mean"].to_numpy(), NORMAL_95 * rows["standard_error"].fillna(0).to_numpy()
 
 

@@ -1,4 +1,4 @@
-"""Figures by name: what to compute and how to draw it."""
+"""Figures by name: how each is computed and drawn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Frames = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class FigureContext:
-    """How the data of figures are computed.
+    """Settings for the computation of figures.
 
     Attributes
     ----------
@@ -42,13 +42,13 @@ class PaperFigure:
     Attributes
     ----------
     name : str
-        Of its files and on the command line.
+        Name of its files, and on the command line.
     title : str
-        One line on what it shows.
+        What it shows, in one line.
     compute : function of FigureContext
-        Gives the frames it is drawn from; all running and fitting happens here.
+        Returns the frames by name. All running and fitting happens here.
     draw : function of these frames
-        Gives the figure.
+        Returns the figure.
     """
 
     name: str
@@ -57,7 +57,7 @@ class PaperFigure:
     draw: Callable[[Frames], Figure]
 
 
-# Modules and the figures they hold. Importing matplotlib takes a while, so that names are told without it.
+# Names of figures, with their module and attribute. Importing matplotlib takes a while, so names are known without it.
 _HOMES = {
     "rates": "rates_figure:RATES",
     "rates-instances": "rates_figure:INSTANCES",

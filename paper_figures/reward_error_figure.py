@@ -1,4 +1,4 @@
-"""What a learned reward gets wrong: off the data it was taught with, and where the policy trained on it goes."""
+"""Errors of a learned reward: away from its training data, and on the path of a policy that is trained on it."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ REPLICATES: dict[Preset, int] = {"quick": 20, "paper": 160}
 
 _SOLID: Any = "-"
 _DASHED: Any = (0, (3, 1.5))
-# Bands that overlap stay see-through; markers and dashes tell the lines apart.
+# Overlapping bands are transparent. Lines differ in markers and dashes.
 _BAND = 0.15
-# Of the axis over what is drawn, so that the key has a place of its own.
+# Free share of the axis above the data, for the key.
 _HEADROOM = 1.25
 _KEY_SHARE = 0.45  # the same on a logarithmic axis, of its decades
 _ERROR = "rms error of return differences"
 
 
 def draw_coverage(coverage: pd.DataFrame, ax: Axes) -> Axes:
-    """Error of the learned reward against how badly the behaviour covers an optimal policy.
+    """Error of the learned reward against the concentrability of the behaviour policy.
 
     Parameters
     ----------
     coverage : DataFrame
-        Summary of `coverage_error`, with ``ignorance`` beside ``error``: thin lines, each of the dashes of its policy.
+        Summary of `coverage_error`, with ``error`` and ``ignorance``. The latter is drawn as thin lines, with the
+        dashes of the policy.
     ax : Axes
 
     Returns
@@ -49,7 +50,7 @@ def draw_coverage(coverage: pd.DataFrame, ax: Axes) -> Axes:
     Raises
     ------
     InputError
-        If the measure is not there.
+        If the summary does not have the measure.
     """
     series = series_of(coverage["policy"])
     for name, points in _only(coverage, "error").groupby("policy", sort=False):
@@ -66,12 +67,12 @@ def draw_coverage(coverage: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_joint_error(joint: pd.DataFrame, ax: Axes) -> Axes:
-    """Error against votes in joint training: on the current policy (filled, solid) and on the start (hollow, dashed).
+    """Error against votes in joint training, on the current policy (filled, solid) and on the start (hollow, dashed).
 
     Parameters
     ----------
     joint : DataFrame
-        Summary of `joint_training`; rows with pairs from the start are left out.
+        Summary of `joint_training`. Rows with pairs from the start are left out.
     ax, returns, raises
         See `draw_coverage`.
     """
@@ -90,10 +91,10 @@ def draw_joint_error(joint: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_gains(joint: pd.DataFrame, ax: Axes) -> Axes:
-    """Gain under the learned reward against true gain along training, with 95% limits where it ends.
+    """Gain under the learned reward against true gain during training, with 95% limits at the end.
 
-    Pairs come from the current policy (filled, solid) or from the start (hollow, dashed); without over-optimisation
-    paths would keep to the grey line.
+    Pairs come from the current policy (filled, solid) or from the start (hollow, dashed). Without over-optimisation the
+    paths would follow the grey line.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def draw_gains(joint: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_pressure(fixed: pd.DataFrame, ax: Axes) -> Axes:
-    """Gains against the pressure of optimisation: under the learned reward (filled, solid), true (hollow, dashed).
+    """Gains against the pressure of optimisation: under the learned reward (filled, solid) and true (hollow, dashed).
 
     The grey line is the gain of an optimal policy.
 
@@ -178,14 +179,14 @@ def _curve(points: pd.DataFrame, x: str, ax: Axes, look: dict[str, Any]) -> None
 
 
 def _look(settings: pd.Series, setting: Any, style: Any) -> dict[str, Any]:
-    """Colour and marker say which setting, dashes and filling which of two measures."""
+    """Colour and marker show the setting; dashes and filling show which of the two measures it is."""
     look = series_of(f"{each:g}" for each in settings)[f"{setting:g}"]
     face = look.color if style == _SOLID else "white"
     return look.markers | {"markersize": 3.6, "markerfacecolor": face, "markeredgewidth": 0.7, "linestyle": style}
 
 
 def _key(ax: Axes, settings: pd.Series, symbol: str, measures: tuple[str, str], grey: str | None = None) -> None:
-    """Settings in one column, measures and what is grey in the other; in a corner of its own if there is one."""
+    """Key: settings in one column, measures and grey lines in the other; in a free corner if there is one."""
     for setting in settings.unique():
         ax.plot([], [], **_look(settings, setting, _SOLID), label=f"${symbol}$ = {setting:g}")
     for name, style in zip(measures, (_SOLID, _DASHED), strict=True):

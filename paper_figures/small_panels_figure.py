@@ -1,4 +1,4 @@
-"""Few pairs and few votes: how far from the optimum methods end."""
+"""Gap to the optimum of every method, with few pairs per iteration and few votes per pair."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
 from theory.errors import InputError
 
-# The axis of gaps is linear up to this share of the largest one, so that 0 is on it, and logarithmic above.
+# The axis of gaps is linear up to this share of the largest gap, so that it shows 0, and logarithmic above.
 _LINEAR_UP_TO = 0.02
 _LINEAR_DECADES = 0.5  # length of the linear part
 _BELOW = 0.25  # of the linear part, shown below 0
@@ -26,25 +26,26 @@ _DODGE = 0.08  # between methods, as a share of the way from one number of votes
 
 
 def draw_panel(panels: pd.DataFrame, n_pairs: int, ax: Axes) -> Axes:
-    """Gap to the optimum against votes a pair, with 95% intervals: a line a method, moved a little along the axis.
+    """Gap to the optimum against votes per pair, with 95% intervals. Methods are moved a little along the axis.
 
     Parameters
     ----------
     panels : DataFrame
-        Of `compare_panels`, with all numbers of pairs: they set the scale of gaps.
+        Of `compare_panels`. Rows with other numbers of pairs take part in the scale of gaps.
     n_pairs : int
-        Of this panel.
+        Pairs per iteration of this panel.
     ax : Axes
 
     Returns
     -------
     Axes
-        The same. Intervals may leave it below, where they hold gaps that cannot be.
+        The same. Intervals may leave it below, since gaps cannot be negative.
 
     Raises
     ------
     InputError
-        If there are no rows with so many pairs, or several of a method and number of votes, or a gap is negative.
+        If there are no rows with this number of pairs, if a method and number of votes occur twice, or if a gap is
+        negative.
     """
     chosen = panels[panels["n_pairs"] == n_pairs]
     if chosen.empty:
@@ -74,7 +75,7 @@ def draw_panel(panels: pd.DataFrame, n_pairs: int, ax: Axes) -> Axes:
 
 
 def _scale_of_gaps(largest: float, high: float, ax: Axes) -> None:
-    """Make the axis logarithmic for gaps up to the largest, with 0 and round numbers on it."""
+    """Make the axis logarithmic up to the largest gap, with 0 and round numbers on it."""
     threshold = _LINEAR_UP_TO * largest
     ax.set_yscale("symlog", linthresh=threshold, linscale=_LINEAR_DECADES)
     decades = 10.0 ** np.arange(np.ceil(np.log10(threshold / 3)), np.log10(high) + 1)
@@ -85,7 +86,7 @@ def _scale_of_gaps(largest: float, high: float, ax: Axes) -> None:
 
 
 def draw_small_panels(panels: pd.DataFrame) -> Figure:
-    """A panel a number of pairs, fewest first, on one scale of gaps, two columns wide.
+    """One panel per number of pairs, fewest first, with one scale of gaps, two columns wide.
 
     Parameters
     ----------

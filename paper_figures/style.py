@@ -1,4 +1,4 @@
-"""One style for all figures: print sizes, fonts, colours, and files that come out the same every time."""
+"""One style for all figures: print sizes, fonts, colours, and files with the same bytes every time."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _RC: Any = {  # as matplotlib types it, a dict of some 300 literals
 
 @dataclass(frozen=True)
 class Series:
-    """How one series is drawn, as matplotlib takes it: no two differ in colour alone."""
+    """How one series is drawn, as arguments of matplotlib. Two series never differ in colour alone."""
 
     look: Look
 
@@ -90,37 +90,37 @@ class Series:
         }
 
 
-# Looks for whatever has none of its own: the colours of Okabe and Ito, told apart by the colour-blind, and when these
-# are used up the same with other markers.
+# Looks for methods without one: the colours of Okabe and Ito, which colour-blind readers can tell apart. When all are
+# used, the same colours come with other markers.
 _COLORS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0072B2", "#D55E00", "#000000")
 _MARKERS = ("^", "v", "P", "x", "*", "s", "o", "D", "<", ">", "p")
 _DASHES = ((5, 1, 1, 1), (7, 2), (3, 1, 1, 1, 1, 1), (2, 2), (1, 2.5), (4, 1.5), ())
 
 
 def print_style() -> AbstractContextManager[None]:
-    """Set the style for as long as the context lasts: draw and save inside it."""
+    """Context that sets the style. Draw and save inside it."""
     return matplotlib.rc_context(_RC)
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make a figure of its own, without pyplot or a display.
+    """Make a figure without pyplot and without a display.
 
     Parameters
     ----------
     width, height : float
-        Inches, as printed.
+        In inches, as printed.
     """
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def series_of(names: Iterable[str]) -> dict[str, Series]:
-    """Choose a series for every method, or whatever else is told apart.
+    """Choose a series for every name.
 
     Parameters
     ----------
     names : iterable of str
-        Repetitions are allowed. A method of the catalogue has its own look in every figure; other names take looks
-        that are free.
+        Names of methods, or others; they may repeat. A built-in method has the same look in every figure. Other names
+        get looks that are free.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def series_of(names: Iterable[str]) -> dict[str, Series]:
 
 
 def _looks() -> Iterator[Look]:
-    """Looks that no two of which share colour and marker, the most different ones first."""
+    """Looks without repetition of colour and marker together, the most different ones first."""
     for turn in range(len(_MARKERS)):
         for number, color in enumerate(_COLORS):
             marker = _MARKERS[(number + turn) % len(_MARKERS)]

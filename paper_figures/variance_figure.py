@@ -1,4 +1,4 @@
-"""Where the error of each estimator comes from, and how it depends on the radius."""
+"""Parts of the error of each estimator, and how the error depends on the radius."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MAIN_INSTANCE = "circular"
 N_PAIRS, N_QUERIES = 100, 20
 NORMAL_95 = 1.96
 
-# From where every estimate drowns in noise to where the raw error nears that of the estimate 0; beyond, the circular
-# policy has turned more than once and the curves repeat.
+# At the smallest radius every estimate is mostly noise. At the largest the raw error is near that of the estimate 0.
+# For larger radii the circular policy turns more than once, and the curves repeat.
 RADII = np.geomspace(0.2, 12.0, 25)
 
 Measure = Literal["rescaled_mse", "mse"]
@@ -32,10 +32,10 @@ MEASURES: dict[Measure, str] = {
     "mse": r"raw error / $|\nabla V|^2$",
 }
 
-# A row a group, with ZPG in each: more curves than this could not be told apart.
+# One row per group, since more curves could not be told apart. ZPG is in each.
 GROUPS = (DIRECTIONS, VARIANTS)
 
-# Luminances and hatches differ as well as colours.
+# The parts differ in luminance and hatch as well as in colour.
 _PARTS: dict[str, tuple[str, str, str]] = {
     "bias_squared": ("bias²", "#000000", ""),
     "variance_direction": ("variance: direction", "#56B4E9", ""),
@@ -45,13 +45,13 @@ _PARTS: dict[str, tuple[str, str, str]] = {
 
 
 def draw_budget(budget: pd.DataFrame, ax: Axes) -> Axes:
-    """Error of each estimator as a stack of its parts, first row on top; linear, since only then do parts add up.
+    """Error of each estimator as a stack of its parts, first row on top. The scale is linear, so that parts add up.
 
     Parameters
     ----------
     budget : DataFrame
-        Rows of `compare_variance`. Where directions were sampled a whisker shows the 95% interval of the error; the
-        error at the best scale stands on the right, because it is what the radius was chosen for.
+        Rows of `compare_variance`. If directions were sampled, a whisker shows the 95% interval of the error. The error
+        at the best scale is written on the right, since it decides the radius.
     ax : Axes
 
     Returns
@@ -93,7 +93,7 @@ def draw_budget(budget: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_error_budget(budget: pd.DataFrame) -> Figure:
-    """All estimators, two columns wide: those with a radius over those that see the reward, on a scale of their own.
+    """All estimators, two columns wide: those with a radius above, and those that see rewards below, on another scale.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def draw_error_budget(budget: pd.DataFrame) -> Figure:
 
 
 def draw_radius(sweep: pd.DataFrame, measure: Measure, ax: Axes) -> Axes:
-    """One measure of error against the radius, a curve an estimator, its radius of least rescaled error marked.
+    """One measure of error against the radius, one curve per estimator. Its best radius is marked.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def draw_radius(sweep: pd.DataFrame, measure: Measure, ax: Axes) -> Axes:
 
 
 def draw_error_radius(sweep: pd.DataFrame) -> Figure:
-    """Both measures side by side, a row for the laws of directions and one for the variants of ZPG.
+    """Both measures side by side, with one row for the laws of directions and one for the variants of ZPG.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def draw_error_radius(sweep: pd.DataFrame) -> Figure:
     Raises
     ------
     InputError
-        If no estimator of any group is there.
+        If there is no estimator of any group.
     """
     groups = [*GROUPS, *(group for group in sweep["group"].unique() if group not in GROUPS)]
     panels = [(group, sweep[(sweep["group"] == group) | (sweep["name"] == "zpg")]) for group in groups]
@@ -184,7 +184,7 @@ def _compute_budget(context: FigureContext) -> Frames:
 
 
 def _compute_radius(context: FigureContext) -> Frames:
-    """Errors in units of the squared length of the gradient."""
+    """Errors divided by |grad V|^2."""
     instance = find("instance", MAIN_INSTANCE)
     sweep = sweep_radius(MAIN_INSTANCE, instance.start, RADII, **_COST, execution=context.execution)
     unit = float((policy_gradient(instance.mdp, instance.policy, instance.start) ** 2).sum())

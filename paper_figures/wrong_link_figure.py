@@ -1,4 +1,4 @@
-"""Raters who use another link than the methods assume: where runs end, and what the mistake costs."""
+"""Raters who use another link than the methods assume: final values, and the loss of value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, new_figure, print_st
 from theory.errors import InputError
 
 INSTANCE = "stochastic-gridworld"
-# Raters as certain as the instance has them, and votes enough to invert each pair.
+# The certainty of the raters is that of the instance. There are enough votes to invert each pair.
 RISKY: dict[str, Any] = {"instance": "risky-bandit", "scale": 0.15, "n_queries": 25}
 LEVEL = 0.05
 
@@ -30,12 +30,12 @@ _SIGNIFICANT = f"p \N{LESS-THAN OR EQUAL TO} {LEVEL:g} (Holm)"
 
 
 def draw_final(links: pd.DataFrame, ax: Axes) -> Axes:
-    """Mean final values with 95% intervals: a row a method, a point a link of the raters.
+    """Mean final values with 95% intervals: one row per method, and one point per link of the raters.
 
     Parameters
     ----------
     links : DataFrame
-        Of `compare_links`. The link assumed is black and filled; its mean is drawn through the other points.
+        Of `compare_links`. The assumed link is black and filled, and a line at its mean goes through the other points.
     ax : Axes
 
     Returns
@@ -46,7 +46,8 @@ def draw_final(links: pd.DataFrame, ax: Axes) -> Axes:
     Raises
     ------
     InputError
-        If there are no rows, or of several experiments, or a method without some link, or a value above the optimum.
+        If there are no rows, if they come from several experiments, if a method lacks a link, or if a value is above
+        the optimum.
     """
     _check(links)
     optimum, start = (float(links[name].iloc[0]) for name in ("optimum", "start"))
@@ -65,7 +66,7 @@ def draw_final(links: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_loss(links: pd.DataFrame, ax: Axes) -> Axes:
-    """Mean losses against raters of the link assumed, run by run, with 95% intervals; right of 0 the mistake costs.
+    """Mean losses compared with raters of the assumed link, run by run, with 95% intervals. Right of 0 is a loss.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def draw_loss(links: pd.DataFrame, ax: Axes) -> Axes:
     Raises
     ------
     InputError
-        If there are no rows, or of several experiments, or a method without some link.
+        If there are no rows, if they come from several experiments, or if a method lacks a link.
     """
     _check(links)
     ax.axvline(0, color="black", linewidth=0.5, zorder=1)
@@ -113,7 +114,7 @@ def draw_wrong_link(links: pd.DataFrame) -> Figure:
 
 
 def _key(links: pd.DataFrame, ax: Axes) -> list[Any]:
-    """Links first, then lines, then the star if there is one."""
+    """Key: links first, then lines, then the star if there is one."""
     handles = [*ax.containers, *ax.lines[:2]]
     if (links["p_loss"] <= LEVEL).any():
         handles += ax.plot([], [], color="black", marker="$*$", markersize=4, linestyle="none", label=_SIGNIFICANT)
@@ -142,7 +143,7 @@ def _points(links: pd.DataFrame, measure: str, ax: Axes, *, wrong_only: bool = F
 
 
 def _heights(links: pd.DataFrame) -> NDArray[np.float64]:
-    """Methods from 0 downwards in their order, links side by side in theirs."""
+    """Heights of methods from 0 downwards, and of the links within the row of a method."""
     row, place = (pd.factorize(links[name])[0] for name in ("method", "raters"))
     return np.asarray(row + _SPREAD * ((place + 0.5) / (place.max() + 1) - 0.5))
 

@@ -28,9 +28,9 @@ SETTINGS = (NO_NOISE, (1e10, math.inf), (1e8, math.inf), (math.inf, 65536.0), (1
 LARGEST_TABLE = 4e6
 # Without noise the bound is to be this share of |grad V|^2 at the start. The rest is left for the noise.
 SHARE = 0.7
-# Iterations where the bound asks for more than are allowed.
+# Iterations of a short run, where the bound asks for more than are allowed.
 SHORT = 256
-# The start is chosen at a cost of so many gradients, around the instance's own.
+# Gradients that the search for a start may cost. It looks around the instance's own start.
 GRADIENTS, SPREAD = 8192, 2.0
 
 # Values of c = L alpha d, and of the radius.

@@ -22,7 +22,7 @@ AXIS_TITLES: dict[Axis, str] = {
 
 
 class RunSettings(NamedTuple):
-    """All that the law of a run depends on, beside method and instance."""
+    """The numbers that the law of a run depends on, apart from its method and instance."""
 
     n_pairs: float
     n_queries: float
@@ -48,7 +48,7 @@ class Point:
         The gradient norm is averaged over iterations ``burn_in * T < t <= T``: 0 for the theorems' average over the
         whole run, 1/2 for the stationary tail.
     repeated : bool
-        Whether the votes on a pair are one rater's, repeated: a fault to be studied.
+        Whether all votes on a pair are one rater's vote, repeated. This is a fault, for controls.
     start : tuple of float, optional
         Where runs start, by default where the instance says.
     """
@@ -64,7 +64,7 @@ class Point:
 
     @property
     def settings(self) -> RunSettings:
-        """What the law of a run depends on: points that share it are prefixes of the same runs."""
+        """What the law of a run depends on. Points with equal settings are prefixes of the same runs."""
         return RunSettings(self.n_pairs, self.n_queries, self.radius, self.step_size, self.repeated, self.start)
 
     @property
@@ -82,24 +82,24 @@ class PointOf(NamedTuple):
 
 @dataclass(frozen=True)
 class Setup:
-    """How everything but the axis is set.
+    """Settings of everything except the axis.
 
     Attributes
     ----------
     n_iterations, n_pairs, n_queries : float
-        T, N and M; along the balanced path their constants c1, c2, c3. Infinity isolates the other axes exactly.
+        T, N and M; along the balanced path their constants c1, c2, c3. Infinity removes a term exactly.
     burn_in : float
         Share of the run that is left out before averaging: 0 for the theorems' average, 1/2 for the stationary tail.
     radius : float, optional
-        Fixes mu where the schedule would make it 0 (no noise at all) or on purpose.
+        A fixed mu. It is needed where the schedule gives 0, as it does without any noise.
     step_size : float, optional
-        Fixes alpha, whatever d: a fault.
+        A fixed alpha for every d. This is a fault, for controls.
     radius_scale, step_scale : float
-        The constants that the schedule leaves open.
+        Constants that the schedule leaves open.
     queries_power : float, optional
-        Power of 1 / eps at which votes grow along the balanced path, in place of the rate's: a fault.
+        Power of 1 / eps at which votes grow along the balanced path, in place of the rate's. This is a fault.
     repeated : bool
-        Whether one rater's vote is repeated: a fault.
+        Whether one rater's vote is repeated. This is a fault.
     """
 
     n_iterations: float
@@ -125,7 +125,7 @@ class Claim:
     method : str or Method
     instance : str or Instance
     axis : {"T", "N", "M", "eps", "d"}
-        Along d, grid point x is run on the instance ``<instance>-x``.
+        Along d, grid point x runs on the instance ``<instance>-x``.
     grid : tuple of float
         The asymptotic window, fixed before the run.
     setup : Setup
@@ -134,19 +134,19 @@ class Claim:
     replicates : int
         At the first look.
     two_sided : bool
-        Whether the exponent is claimed to be attained (TIGHT) and not only a bound.
+        Whether the claim is that the exponent is attained (TIGHT), and not only that it is a bound.
     reason : str
         Why this setup isolates the axis.
     margin : float
-        Slack granted to the exponent.
+        How far the slope may lie from the exponent.
     in_family : bool, default True
-        Whether it belongs to the family whose error rate is promised. False where the noise of its replicates is so
-        skewed that a t test does not keep its level, as the calibration on measured replicates shows.
+        Whether it belongs to the family whose error rate is promised. False where its replicates are so skewed that a
+        t test does not keep its level. The calibration on measured replicates shows which claims these are.
 
     Raises
     ------
     InputError
-        If the grid is not of at least two distinct positive numbers, or other numbers are out of their range.
+        If the grid does not have at least two distinct positive numbers, or another number is out of its range.
     """
 
     name: str
@@ -190,7 +190,7 @@ class Claim:
 
     @property
     def limit(self) -> Literal["infinity", "zero"]:
-        """Where the axis tends to."""
+        """The end of the axis: eps tends to zero, the others to infinity."""
         return "zero" if self.axis == "eps" else "infinity"
 
     def points(self) -> list[PointOf]:
@@ -240,5 +240,5 @@ class Claim:
 
 
 def name_of(thing: str | Instance | Method) -> str:
-    """Name of an instance or method that may be given as an object."""
+    """Name of an instance or a method, which may be given by its name or as an object."""
     return thing if isinstance(thing, str) else thing.name

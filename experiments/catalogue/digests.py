@@ -1,4 +1,4 @@
-"""Digests of values by their content, code of the user's included."""
+"""Digests of values by their content, including code from user modules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def content_digest(value: Any) -> str:
 
 @contextmanager
 def by_value() -> Iterator[None]:
-    """Let code of the user's modules be pickled itself, in place of the name of its module."""
+    """Pickle code from user modules by value, and not by the name of its module."""
     modules = [m for m in list(sys.modules.values()) if user_modules.is_users(m) and m.__name__ != "__main__"]
     for module in modules:
         cloudpickle.register_pickle_by_value(module)

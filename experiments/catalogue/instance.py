@@ -13,14 +13,14 @@ from experiments.catalogue.digests import content_digest
 from theory import InputError, Link, Logistic, Policy, TabularMDP, value_and_gradient
 from theory.errors import require_kind
 
-# Of the protocols: a message names those that are missing.
+# Members of the protocols, so that a message can name those that are missing.
 POLICY_MEMBERS = ("n_states", "n_actions", "horizon", "dim", "score_bounds", "probabilities", "score_product")
 LINK_MEMBERS = ("symmetric", "probability", "inverse", "derivative", "second_derivative")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Instance:
-    """What a claim is tested on.
+    """An MDP with a policy class, a start and a link: what a claim is tested on.
 
     Attributes
     ----------
@@ -32,12 +32,12 @@ class Instance:
     link : Link
         The link of the raters.
     link_is_default : bool, default False
-        Whether nobody chose the link. Comparisons of methods then choose a scale at which votes are informative.
+        Whether the link was not chosen by the user. Comparisons then choose a scale at which votes are informative.
 
     Raises
     ------
     InputError
-        If the policy or the link lacks what its protocol has, or `start` is not `dim` finite numbers.
+        If the policy or the link lacks a member of its protocol, or `start` is not `dim` finite numbers.
     """
 
     name: str
@@ -77,12 +77,12 @@ def _require_members(name: str, given: object, members: tuple[str, ...], example
 
 
 def default_link(mdp: TabularMDP) -> Logistic:
-    """Link of instances that name none."""
+    """Link of an instance for which none was chosen."""
     return Logistic(scale=mdp.horizon / 2)
 
 
 def at_optimum(instance: Instance) -> Instance:
-    """The instance, started where exact ascent from its start ends: noise floors are then reached at once."""
+    """The same instance, started where exact ascent from its start ends. Runs then begin at their noise floor."""
 
     def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         value, gradient = value_and_gradient(instance.mdp, instance.policy, theta)
@@ -94,7 +94,7 @@ def at_optimum(instance: Instance) -> Instance:
 
 @lru_cache(maxsize=256)
 def content_of(instance: Instance) -> str:
-    """Digest of all that an instance holds, its names aside."""
+    """Digest of everything in an instance except its name and summary."""
     mdp = instance.mdp
     arrays = (mdp.probabilities, mdp.next_states, mdp.rewards, mdp.initial, mdp.horizon)
     return content_digest((*arrays, instance.policy, instance.start, instance.link))

@@ -39,7 +39,8 @@ def _tabular(name: str, summary: str, mdp: TabularMDP) -> Instance:
 
 
 def _garnet() -> TabularMDP:
-    # Of the first 300 seeds, the one whose circular optimum is unique and curves most in its flattest direction.
+    # Of the first 300 seeds, this one has a unique circular optimum, with the largest curvature in its flattest
+    # direction.
     return garnet(5, 3, 3, 5, np.random.default_rng(57))
 
 
@@ -62,7 +63,7 @@ _ARMS, N_STEPS = (0.2, 0.5, 0.8), 16
 
 
 def bandits(n_copies: int) -> TabularMDP:
-    """Copies of one three-armed Bernoulli bandit, a uniform one of which is played, once: only their number varies."""
+    """Copies of one three-armed Bernoulli bandit. One of them, drawn uniformly, is played once."""
     law = np.broadcast_to([[0.8, 0.2], [0.5, 0.5], [0.2, 0.8]], (n_copies, 3, 2))
     stay = np.broadcast_to(np.arange(n_copies)[:, None, None], law.shape)
     first = np.full(n_copies, 1 / n_copies)
@@ -96,7 +97,7 @@ def risky_bandit(sure: float = 0.6, chance: float = 0.55) -> TabularMDP:
 
 
 def paying_grid(slip: float = 0.3, side: int = 5, horizon: int = 20) -> TabularMDP:
-    """Square grid without goals, whose cells pay 0, 1/2 or 1 for every step that begins in them."""
+    """Square grid without a goal. Every step pays 0, 1/2 or 1, by the cell it begins in."""
     moves = gridworld(["S" + "." * (side - 1), *["." * side] * (side - 1)], horizon, slip)
     paid = np.random.default_rng(0).integers(3, size=(side**2, 1, 1)) / 2
     law, next_states = moves.probabilities[0], moves.next_states[0]
@@ -192,7 +193,7 @@ def _built_in(name: str) -> Instance:
 
 
 def _accepted(text: str, found: object) -> Instance:
-    """Make an instance of what a user gave; checked once."""
+    """Instance made from what a user gave, checked once."""
     if isinstance(found, Instance):
         return _sound(text, found)
     if not isinstance(found, TabularMDP) and not callable(found):

@@ -1,4 +1,4 @@
-"""The ways to read votes that have names."""
+"""The inversions with built-in names: ways to read votes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The links that have names, and links as the exact claims and figures on inversion bias use them."""
+"""The links with built-in names, and the scales at which the exact claims and figures on inversion bias use them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ HORIZON = 5
 
 
 def scaled_link(name: str, horizon: int = HORIZON) -> ScaledLink:
-    """Link scaled to H / 2; the linear one to 2 H, which it needs to be invertible."""
+    """Link with scale H / 2. The linear link has scale 2 H, since it must be invertible on [-H, H]."""
     return LINKS[name](scale=2.0 * horizon if name == "linear" else horizon / 2)
 
 
 def boundary_model(name: str, n_queries: int, horizon: int = HORIZON) -> tuple[VoteModel, float]:
-    """Votes read with the trim on its boundary, and the difference where it then acts at the mean."""
+    """Vote model with the largest legal trim, and the difference of returns whose mean vote share lies at this trim."""
     link = scaled_link(name, horizon)
     low, high = float(link.probability(-horizon)), float(link.probability(horizon))
     model = VoteModel(link, n_queries, Trimmed(largest_trim(link, horizon)))
@@ -24,12 +24,14 @@ def boundary_model(name: str, n_queries: int, horizon: int = HORIZON) -> tuple[V
 
 
 def matched_link(name: str, link: Link) -> Link:
-    """Link of that name, as steep at 0 as a given one: only its shape differs. A user's own is taken unchanged.
+    """Link of that name with the slope at 0 of a given link, so that only the shape differs.
+
+    A user's own link is taken unchanged.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is no such link.
     """
     if name not in LINKS:
         return KIND.find(name)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Each module has a `KIND`. Imported when first asked for: `zpg --help` must be fast.
+# Each module has a `KIND`. They are imported when first needed, because `zpg --help` must be fast.
 _HOMES = {
     "instance": "experiments.catalogue.instances",
     "method": "experiments.catalogue.methods",
@@ -36,17 +36,17 @@ _HOMES = {
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """A kind of thing that has names.
+    """A kind of thing that is found by name.
 
     Attributes
     ----------
     word : str
-        What it is called in messages.
+        Name of the kind, used in messages.
     names : function -> mapping from name to one line
-        The built-in ones.
+        The built-in names and their summaries.
     build : function of a built-in name -> thing
-    accept : function of (text, what a user's module holds under it) -> thing
-        Raises InputError where that will not do.
+    accept : function of (text, value of a user's attribute) -> thing
+        Raises InputError if the value cannot be used.
     """
 
     word: str
@@ -60,7 +60,7 @@ class Kind(Generic[T]):
         Raises
         ------
         InputError
-            If there is no such name, module or attribute, or what is there will not do.
+            If there is no such name, module or attribute, or the value cannot be used.
         """
         if not isinstance(wanted, str):
             return self.accept(f"given as an object of type {type(wanted).__name__}", wanted)
@@ -82,29 +82,29 @@ def find(kind: Literal["inversion"], wanted: str | Inversion) -> Inversion: ...
 @overload
 def find(kind: Literal["claim"], wanted: str | Claim) -> Claim: ...
 def find(kind: str, wanted: Any) -> Any:
-    """Find what a name stands for.
+    """Find the thing that a name stands for.
 
     Parameters
     ----------
     kind : {"instance", "method", "link", "inversion", "claim"}
     wanted : str or object
-        A built-in name, ``module:attribute`` for the user's own, or the thing itself, which is checked and given back.
+        A built-in name, ``module:attribute`` for the user's own, or the thing itself. A thing is checked and returned.
 
     Raises
     ------
     InputError
-        If there is no such name, or what it stands for breaks the contract of its kind.
+        If there is no such name, or the thing breaks the contract of its kind.
     """
     return kind_named(kind).find(wanted)
 
 
 def kind_named(kind: str) -> Kind[Any]:
-    """Give the kind of this name.
+    """The kind with this name.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is no such kind.
     """
     if kind not in _HOMES:
         raise unknown("kind", kind, list(_HOMES))
@@ -113,7 +113,7 @@ def kind_named(kind: str) -> Kind[Any]:
 
 
 def attribute_of(word: str, text: str) -> object:
-    """Value of ``module:attribute``, the module imported anew if its source has changed.
+    """Value of ``module:attribute``. The module is imported again if its source has changed.
 
     Raises
     ------
@@ -143,12 +143,12 @@ def attribute_of(word: str, text: str) -> object:
 
 
 def called(word: str, text: str, build: Callable[[], object]) -> object:
-    """What a user's function without arguments returns.
+    """Call a user's function without arguments, and return its value.
 
     Raises
     ------
     InputError
-        If it raises.
+        If the function raises.
     """
     try:
         return build()
@@ -160,7 +160,7 @@ def called(word: str, text: str, build: Callable[[], object]) -> object:
 
 
 def unknown(word: str, wanted: str, names: list[str]) -> InputError:
-    """Error for a name that is not known, with the nearest ones."""
+    """Error for an unknown name, with the nearest known names."""
     return InputError(
         f"{word} must be one of {', '.join(names)}, or module:attribute for your own; "
         f"got {wanted!r}{_nearest(wanted, names)}"
@@ -168,7 +168,7 @@ def unknown(word: str, wanted: str, names: list[str]) -> InputError:
 
 
 def _where(error: BaseException) -> str:
-    """File and line of the user's that an exception came through last; empty if it came through none."""
+    """Last file and line of the user's code in the traceback of an exception; empty if there is none."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
     own = [frame for frame in frames if not user_modules.is_installed(Path(frame.filename))]
     return f"; see {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""

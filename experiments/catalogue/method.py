@@ -1,4 +1,4 @@
-"""One record of a method: how it is built, what it may be tuned over, and how it is shown."""
+"""The record of a method: how it is built, which settings it is tuned over, and how it is shown."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from experiments.catalogue.instance import Instance
 from experiments.catalogue.setting_grid import SettingGrid
 from theory.errors import InputError
 
-# The one preference oracle: N pairs an iteration, M votes a pair. Stacked, it answers for several settings at once.
+# The preference oracle: N pairs an iteration, M votes a pair. A stacked oracle answers for several settings at once.
 Oracle: TypeAlias = PreferenceFeedback | StackedFeedback
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a method is drawn. No two differ in colour alone.
+    """How a method is drawn. Two methods never differ in colour alone.
 
     Attributes
     ----------
     color : str
     marker : str
     size : float
-        Of the marker, points.
+        Size of the marker, in points.
     filled : bool
     dashes : tuple of float
         Lengths of dashes and gaps, in line widths; empty for a solid line.
@@ -40,7 +40,7 @@ class Look:
 
 @dataclass(frozen=True, repr=False)
 class Method:
-    """One method. Rate checks, comparisons of variance and of learning, and figures all read this record.
+    """One method. Rate checks, comparisons and figures all read this record.
 
     Attributes
     ----------
@@ -49,26 +49,26 @@ class Method:
     title : str
         Name in tables and figures.
     build : function of (dim, oracle, knob) -> GradientEstimator or Learner
-        dim is the number of parameters d. The knob is a float or an array that broadcasts against the batch.
+        dim is the number of parameters d. The knob is a float, or an array that broadcasts against the batch.
     grid : function of Instance -> SettingGrid, optional
-        Settings that it may be tuned over. Without one it takes no part in comparisons of learning.
+        Settings that it may be tuned over. A method without a grid cannot take part in comparisons of learning.
     knob : str, default "radius"
-        What the knob is. Empty where there is none. A radius follows the schedule in rate checks, and is optimised in
+        Name of the knob; empty if there is no knob. A radius follows the schedule in rate checks, and is optimised in
         comparisons of variance. Another knob has the first value of the grid in rate checks.
     steps : bool, default True
-        Whether the step size plays a part.
+        Whether the step size has an effect.
     stacks : bool, default False
         Whether `build` takes a stacked oracle, so that runs with different N and M make one batch.
     least_dim : int
-        Least number of parameters that it needs, K for instance.
+        Least number of parameters that it needs, for instance K.
     group : str
-        What it is shown beside in figures.
+        Group of methods that figures show together.
     family : str
-        Its name on the command line together with others, ``zbcpg`` for instance.
+        Name of several methods together on the command line, for instance ``zbcpg``.
     work : float
         Time an iteration takes, relative to ZPG.
     look : Look, optional
-        Otherwise figures choose one that is free.
+        By default figures choose one that is free.
     """
 
     name: str
@@ -88,16 +88,16 @@ class Method:
         return f"Method({self.name!r}, {self.title!r}, knob={self.knob!r})"
 
     def fits(self, dim: int) -> bool:
-        """Whether so many parameters are enough for it."""
+        """Whether this number of parameters is enough for the method."""
         return self.least_dim <= dim
 
     def settings(self, instance: Instance) -> SettingGrid:
-        """Settings it may be tuned over on an instance.
+        """Settings that the method may be tuned over on an instance.
 
         Raises
         ------
         InputError
-            If it has no grid.
+            If the method has no grid.
         """
         if self.grid is None:
             raise InputError(

@@ -1,6 +1,6 @@
-"""How the built-in methods are built, and the settings they may be tuned over.
+"""How the built-in methods are built, and the settings that they are tuned over.
 
-Where these grids lie was fixed from pilot runs under other seeds.
+The grids were fixed from pilot runs with other seeds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from experiments.catalogue.setting_grid import SettingGrid
 from theory import InputError, Link
 from theory.links import ScaledLink
 
-# Settings tried first, the same number for every method: twelve step sizes, or four times three values of the knob.
+# Settings tried first, the same number for every method: 12 step sizes, or 4 step sizes times 3 values of the knob.
 N_SETTINGS = 12
 
 DIRECTIONS, VARIANTS = "directions", "variants of ZPG"
@@ -43,7 +43,7 @@ def _sphere(dim: int) -> Directions:  # noqa: ARG001  (any number of parameters)
 
 
 def blocks(block_size: int) -> Callable[[int], Directions]:
-    """Blocks of so many coordinates, whatever the number of parameters."""
+    """Directions from blocks of this size, for any number of parameters."""
     return lambda dim: Blocks(block_size)  # noqa: ARG005
 
 
@@ -63,7 +63,26 @@ def perturbing(
     stacks: bool = True,
     **record: Any,
 ) -> Method:
-    """Zeroth-order method; steps are of order 1/d, radii a multiple of that which moves a coordinate by about 1."""
+    """Method of a zeroth-order estimator.
+
+    The first step sizes are of order 1/d. The first radius moves a coordinate by about 1.
+
+    Parameters
+    ----------
+    name, title : str
+    directions : function of dim -> Directions
+    feedback : function of the preference oracle -> Feedback
+    step : float
+        First step size, times d.
+    radius : function of dim -> float
+        First radius.
+    symmetric : bool
+        See `ZerothOrder`.
+    stacks : bool
+        Whether `feedback` takes a stacked oracle.
+    record
+        Other fields of `Method`.
+    """
 
     def grid(instance: Instance) -> SettingGrid:
         dim = instance.policy.dim
@@ -76,12 +95,12 @@ def perturbing(
 
 
 def one_coordinate(dim: int) -> float:  # noqa: ARG001  (the radius moves one coordinate)
-    """Radius that moves the one coordinate of a block as far as others move each of d."""
+    """First radius for blocks of one coordinate, which move this coordinate alone."""
     return 3.0
 
 
 def averaged(oracle: Oracle, k: int) -> PreferenceFeedback:
-    """The oracle with a share of its pairs, for each of k directions."""
+    """The oracle with 1/k of its pairs, for each of k directions."""
     plain = _plain("zpg-averaged", oracle)
     if plain.n_pairs % k:
         raise InputError(f"n_pairs must be a multiple of {k} to be shared by {k} directions, got {plain.n_pairs:g}")
@@ -95,12 +114,12 @@ def _plain(name: str, oracle: Oracle) -> PreferenceFeedback:
 
 
 def common(oracle: Oracle) -> Feedback:
-    """The oracle with pairs whose trajectories share their random numbers."""
+    """The oracle with common random numbers for the two trajectories of a pair."""
     return replace(_plain("zpg-common", oracle), common_random_numbers=True)
 
 
 def returns(oracle: Oracle) -> Feedback:
-    """As many pairs, whose returns are seen."""
+    """Feedback that shows the returns of as many pairs."""
     return ReturnFeedback(np.asarray(oracle.n_pairs), getattr(oracle, "sampler", "law"))
 
 
@@ -109,7 +128,7 @@ def _scale(link: Link) -> float:
 
 
 def ppo(name: str, title: str, look: Look, *, online: bool, sampled: bool = False) -> Method:
-    """Reward model from the votes, and proximal policy optimisation on it."""
+    """Reward model learned from the votes, and proximal policy optimisation on this model."""
 
     def build(dim: int, oracle: Oracle, ridge: Any) -> Ppo:  # noqa: ARG001
         asked = _plain(name, oracle)
@@ -123,7 +142,11 @@ def ppo(name: str, title: str, look: Look, *, online: bool, sampled: bool = Fals
 
 
 def dpo_online() -> Method:
-    """Beta is small beside the scale of the raters' link, or the reference would hold the policy back; steps 1/beta."""
+    """Online DPO.
+
+    Beta is small compared with the scale of the raters' link, because a large one keeps the policy near its reference.
+    Step sizes are of order 1/beta.
+    """
 
     def build(dim: int, oracle: Oracle, beta: Any) -> Dpo:  # noqa: ARG001
         return Dpo(_plain("dpo-online", oracle), beta, online=True)
@@ -136,7 +159,7 @@ def dpo_online() -> Method:
 
 
 def dpo_early() -> Method:
-    """Stopping early matters more than beta, which is a hundredth of the scale of the link that it assumes."""
+    """Offline DPO, stopped early. The number of steps is tuned; beta is 1/100 of the scale of the assumed link."""
 
     def build(dim: int, oracle: Oracle, n_steps: Any) -> Dpo:  # noqa: ARG001
         asked = _plain("dpo-early", oracle)
@@ -152,7 +175,7 @@ def dpo_early() -> Method:
 
 
 def dpo_minimised() -> Method:
-    """The loss brought to its minimum, where the step size plays no part."""
+    """Offline DPO that minimises its loss. The step size has no effect."""
 
     def build(dim: int, oracle: Oracle, beta: Any) -> Dpo:  # noqa: ARG001
         return Dpo(_plain("dpo-offline", oracle), beta)
@@ -176,7 +199,7 @@ def dpo_minimised() -> Method:
 def seeing(
     name: str, title: str, build: Callable[[int], Reinforce | Gpomdp], look: Look | None = None, *, tuned: bool = False
 ) -> Method:
-    """Score-function method on as many trajectories as N pairs have."""
+    """Score-function method on 2 N trajectories, as many as N pairs have."""
 
     def grid(instance: Instance) -> SettingGrid:  # noqa: ARG001
         return SettingGrid(0.02, 2.5, (N_SETTINGS, 1))

@@ -1,4 +1,4 @@
-"""The methods that have names."""
+"""The methods with built-in names."""
 
 from __future__ import annotations
 
@@ -118,12 +118,12 @@ METHODS = {method.name: method for method in _METHODS}
 
 
 def methods_named(pattern: str) -> list[str]:
-    """Names of a method, of a family such as ``zbcpg``, or of all; ``module:attribute`` stands for itself.
+    """Names of a method, of a family such as ``zbcpg``, or of all methods; ``module:attribute`` stands for itself.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is no such method.
     """
     names = [name for name, method in METHODS.items() if pattern in ("all", name, method.family)]
     if not names:

@@ -1,6 +1,6 @@
-"""What components that users write must be, checked in milliseconds before anything is judged with them.
+"""Quick checks of components that users write, in milliseconds, before any result rests on them.
 
-The full contract of a component, with draws, is `experiments.contracts`.
+The full contract of a component, with draws, is in `experiments.contracts`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Kind: TypeAlias = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-# What tells a component by what it has, the more telling first. Whatever else it needs is found missing by its check.
+# Members by which a kind is recognised; the first match counts. Other members that it needs are found by its check.
 _MARKS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     ("instance", ("mdp", "policy", "start")),
     ("claim", ("axis", "grid", "rate")),
@@ -86,12 +86,12 @@ _QUICK: Mapping[Kind, Callable[[Any], Iterator[CheckOutcome]]] = MappingProxyTyp
 
 
 def kind_of(component: Any) -> Kind:
-    """Kind of a component, told by what it has.
+    """Kind of a component, recognised by its members.
 
     Raises
     ------
     InputError
-        If it is of no known kind, or a class where an object is meant.
+        If it is of no known kind, or a class in place of an object.
     """
     if isinstance(component, TabularMDP):
         return "mdp"
@@ -111,7 +111,7 @@ def kind_of(component: Any) -> Kind:
 
 
 def quick_outcomes(kind: Kind, component: Any) -> Iterator[CheckOutcome]:
-    """Check a component in milliseconds: its shape, its numbers, and what can be seen at a few points.
+    """Check a component in milliseconds: its members, shapes and numbers, at a few points.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def quick_outcomes(kind: Kind, component: Any) -> Iterator[CheckOutcome]:
     Yields
     ------
     CheckOutcome
-        In order; where one that the others rest on fails, it is the last.
+        In order. When a check fails that the later ones need, it is the last.
 
     Raises
     ------
@@ -133,22 +133,22 @@ def quick_outcomes(kind: Kind, component: Any) -> Iterator[CheckOutcome]:
 
 
 def require_sound(kind: Kind, name: str, component: Any) -> None:
-    """Refuse a component that a quick check finds at fault.
+    """Refuse a component that fails a quick check.
 
     Parameters
     ----------
     kind : str
         One of `KINDS`.
     name : str
-        What the user called it: ``module:attribute``.
+        As the user wrote it: ``module:attribute``.
     component : Any
 
     Raises
     ------
     InputError
-        At the first fault: component, requirement, what came, remedy.
+        At the first fault. It names the component, what is required, what came and what to do.
     """
-    # Matrices are small here: threads would cost more than they give.
+    # The matrices are small, so threads would cost more time than they save.
     with threadpool_limits(limits=1):
         for outcome in quick_outcomes(kind, component):
             if not outcome.passed:
@@ -157,12 +157,12 @@ def require_sound(kind: Kind, name: str, component: Any) -> None:
 
 
 def require_kind_name(kind: str) -> Kind:
-    """Name of a kind, checked.
+    """The name of a kind, checked.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is no such kind.
     """
     for known in KINDS:
         if kind == known:

@@ -1,4 +1,4 @@
-"""Settings that a method may be tuned over: a grid without ends, of which a few points are tried first."""
+"""Settings that a method may be tuned over: an unbounded grid. A few of its points are tried first."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
-# How often the ratios of step size and knob are applied.
+# Powers of the two ratios, of step size and of knob.
 GridIndex = tuple[int, int]
 
 
 class Setting(NamedTuple):
-    """What a method is run with: a step size, and the value of its knob (nan where it has none)."""
+    """A step size and the value of the knob, nan for a method without a knob."""
 
     step_size: float
     knob: float
@@ -25,15 +25,15 @@ class SettingGrid:
     Attributes
     ----------
     step, knob : float
-        At index (0, 0); knob is nan where nothing else is tuned.
+        Values at index (0, 0). The knob is nan if only the step size is tuned.
     step_ratio, knob_ratio : float
-        From one value to the next, above 1.
+        Ratio of one value to the one before, above 1.
     shape : (int, int)
-        Step sizes and knobs tried first, from index (0, 0) on; where it is 1, that is all there is.
+        Numbers of step sizes and knobs tried first, from index (0, 0) on. Where it is 1 the grid does not grow.
     coupled : bool
-        Whether step sizes fall as the knob grows: by knob_ratio from one knob to the next.
+        Whether step sizes fall as the knob grows, by knob_ratio from one knob to the next.
     least_knob : float
-        Smaller ones have no meaning.
+        The smallest knob that has a meaning.
     """
 
     step: float
@@ -57,7 +57,7 @@ class SettingGrid:
         return Setting(step / self.knob_ratio**j if self.coupled else step, self.knob * self.knob_ratio**j)
 
     def beside(self, index: GridIndex) -> tuple[tuple[GridIndex, ...], tuple[GridIndex, ...]]:
-        """Next smaller and larger step size, and next smaller and larger knob, as far as there are any."""
+        """Indices of the neighbouring step sizes, and of the neighbouring knobs, smaller ones first."""
         i, j = index
         steps = ((i - 1, j), (i + 1, j)) if self.shape[0] > 1 else ()
         knobs = ((i, j - 1), (i, j + 1)) if self.shape[1] > 1 else ()

@@ -41,14 +41,14 @@ def _bound(
     two_sided: bool = False,
     in_family: bool = True,
 ) -> Claim:
-    """A claim that is then made of each method: that quantities fall at least as fast as the rate says."""
+    """A template of claims: the quantity falls at least as fast as the rate says. `_each` makes one a method."""
     return Claim(
         "", PUBLISHED[0], instance, axis, grid, setup, rate, replicates, two_sided, reason, in_family=in_family
     )
 
 
 def _circular(axis: Axis, grid: tuple[float, ...], setup: Setup, reason: str, *, rate: Rate = STATED_RATE) -> Claim:
-    """The same on the circular instance, where exponents are attained."""
+    """The same on the circular instance, where the exponents are attained."""
     return _bound("circular", axis, grid, setup, reason, rate=rate, replicates=16, two_sided=True)
 
 
@@ -62,8 +62,8 @@ _EVERY = (*PUBLISHED, "zbcpg-d")
 _TAIL = Setup(n_iterations=1200, burn_in=0.5)
 _NO_NOISE = Setup(n_iterations=1, radius=0.01)
 
-# A window in T starts at 256 on the circular instance: at 128 one run in a thousand still owes part of its transient,
-# and the skewness of that breaks Student's t.
+# On the circular instance a window in T starts at 256. At 128 one run in a thousand is still in its transient, and the
+# skewness of these runs breaks Student's t.
 _CLAIMS = (
     *_each(_EVERY, _circular(
         "T", _powers(2, 8, 12), _NO_NOISE,
@@ -151,7 +151,7 @@ def sharpened_claims(preset: Preset = "quick", method: str = "all", axis: str = 
 
 
 def controls(preset: Preset = "quick", axis: str = "all") -> list[Claim]:
-    """Claims with a fault planted in the run: each must come out VIOLATED."""
+    """Claims with a planted fault. Each must come out VIOLATED."""
     stated = {claim.axis: claim for claim in stated_claims(preset, "zpg") if claim.instance == "circular"}
     stated |= {claim.axis: claim for claim in stated_claims(preset, "zpg", "d")}
     sharpened = {(claim.instance, claim.axis): claim for claim in sharpened_claims(preset, "zpg")}
@@ -185,12 +185,14 @@ def claims_on(
 
 
 def claims_in(text: str) -> list[Claim]:
-    """Claims that a text names: a built-in one, or what ``module:attribute`` holds: one, several, or their function.
+    """Claims that a text names: a built-in claim, or ``module:attribute``.
+
+    The attribute may be one claim, a list of claims, or a function that returns them.
 
     Raises
     ------
     InputError
-        If there are none, or two of the same name.
+        If there are no claims, or two have the same name.
     """
     if ":" not in text:
         return [find("claim", text)]

@@ -1,8 +1,9 @@
-"""Modules that users write: found beside the command, imported behind everything installed, read anew when they change.
+"""Modules that users write: found in the current folder, and imported again when they change.
 
-A user's folder may hold an ``experiments/`` or a ``theory.py`` of its own. It therefore comes last on the search path:
-installed packages win, and its other modules can still be imported. What a module was when it was imported, with all
-that it imports from the user's folders, is remembered as a digest, which is part of the key of every result kept.
+A user's folder may hold an ``experiments/`` or a ``theory.py`` of its own. Therefore it comes last on the search path:
+installed packages win, and its other modules can still be imported. When a module is imported, a digest of its source
+is remembered, with the source of all that it imports from the user's folders. The digest is part of the key of every
+result that is kept.
 """
 
 from __future__ import annotations
@@ -23,27 +24,27 @@ from theory.errors import InputError
 
 PACKAGES = ("theory", "estimators", "experiments", "paper_figures")
 
-# Of every module imported by `load`: digest of its sources then, and what results are to be filed under. The two differ
-# where nothing is known of the source that the module in memory was made from.
+# For every module imported by `load`: digest of its sources at that time, and the digest used in keys. The two differ
+# if the source that the module in memory was made from is not known.
 _digests: dict[str, tuple[str, str]] = {}
-# All modules that came with them.
+# All user modules that were imported with them.
 _names: set[str] = set()
 
 
 def load(name: str, folders: Iterable[str] = ()) -> ModuleType:
-    """Import a user's module, anew if its source or that of a module it imports has changed since.
+    """Import a user's module; again if its source, or that of a module it imports, has changed.
 
     Parameters
     ----------
     name : str
         Dotted name, found in the folders or anywhere on the search path.
     folders : iterable of str
-        Searched after everything installed; by default the current folder.
+        Searched after installed packages; by default the current folder.
 
     Raises
     ------
     Exception
-        Whatever the module raises.
+        What the module raises when it is imported.
     """
     add_folders(folders or (os.getcwd(),))
     if name in _digests and _digests[name][0] != digest_of(name):
@@ -54,7 +55,7 @@ def load(name: str, folders: Iterable[str] = ()) -> ModuleType:
 
 
 def loaded_digest() -> str:
-    """Digest of the sources of all modules imported by `load`; empty while there are none."""
+    """Digest of the sources of all modules imported by `load`; empty if there are none."""
     if not _digests:
         return ""
     filed = sorted((name, key) for name, (_, key) in _digests.items())
@@ -62,7 +63,7 @@ def loaded_digest() -> str:
 
 
 def loaded() -> tuple[tuple[str, str], ...]:
-    """Modules imported by `load`, each with the digest of its sources then."""
+    """Modules imported by `load`, each with the digest of its sources at that time."""
     return tuple(sorted((name, plain) for name, (plain, _) in _digests.items()))
 
 
@@ -72,7 +73,7 @@ def load_same(modules: Iterable[tuple[str, str]], folders: Iterable[str]) -> Non
     Raises
     ------
     InputError
-        If the source of one has changed since.
+        If the source of a module has changed since.
     """
     add_folders(folders)
     for name, digest in modules:
@@ -84,12 +85,12 @@ def load_same(modules: Iterable[tuple[str, str]], folders: Iterable[str]) -> Non
 
 
 def came_with_loaded(name: str) -> bool:
-    """Whether a module was imported by `load`, itself or by one that was."""
+    """Whether a module was imported by `load`, directly or by another user module."""
     return name in _names
 
 
 def forget() -> None:
-    """Drop every module imported by `load`, and what came with it: the next `load` reads the files."""
+    """Drop every user module that was imported, so that the next `load` reads the files again."""
     for name in _names:
         sys.modules.pop(name, None)
     _names.clear()
@@ -99,7 +100,7 @@ def forget() -> None:
 
 def add_folders(folders: Iterable[str]) -> None:
     """Put folders at the end of the search path."""
-    # Compiled files are told apart by the second and size of their source: two edits in one second could be confused.
+    # Python recognises compiled files by time in seconds and size. Two edits within a second could be confused.
     sys.dont_write_bytecode = True
     for folder in folders:
         if folder not in sys.path:
@@ -136,7 +137,8 @@ def _import(name: str) -> None:
             if is_users(sys.modules[fresh]):
                 del sys.modules[fresh]
         raise
-    # Imported by somebody else, perhaps before an edit, or edited just now: no other process may rely on it.
+    # The module was imported before, or edited just now. Its source is not known for sure, so no other process may
+    # rely on its results.
     doubtful = name in before or digest != digest_of(name)
     _names.update(fresh for fresh in set(sys.modules) - before if is_users(sys.modules[fresh]))
     _digests[name] = digest, os.urandom(8).hex() if doubtful else digest
@@ -154,7 +156,7 @@ def _is_installed_file(file: str) -> bool:
 
 
 def _sources(name: str) -> set[Path]:
-    """Files of a module and of the modules it imports, as far as they lie in the user's folders."""
+    """Files of a module and of the modules it imports that lie in the user's folders."""
     found: set[Path] = set()
     waiting = list(_files_of(name, user_folders()))
     while waiting:
@@ -169,7 +171,7 @@ def _sources(name: str) -> set[Path]:
 
 
 def _imported_names(path: Path) -> Iterator[str]:
-    """Dotted names that a file imports, relative ones by their last part: a name too many does no harm."""
+    """Dotted names that a file imports, relative ones by their last part. A name too many does no harm."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
@@ -184,7 +186,7 @@ def _imported_names(path: Path) -> Iterator[str]:
 
 
 def _files_of(name: str, roots: Iterable[str]) -> Iterator[Path]:
-    """Files of a dotted name and of the packages it lies in, below any of the roots."""
+    """Files of a dotted name, and of the packages that contain it, below any of the roots."""
     parts = name.split(".")
     for root in dict.fromkeys(roots):
         for length in range(1, len(parts) + 1):

@@ -79,7 +79,7 @@ def compare(
     votes = usual.n_iterations * usual.n_pairs * int(usual.n_queries) if budget is None else budget
     spent = Budget.of_votes(votes, pairs or usual.n_pairs, queries or int(usual.n_queries))
     names = split(methods)
-    # What is broken is told before a folder is made.
+    # Broken instances and methods are refused before a folder is made.
     for kind, wanted in (("instance", instance), *(("method", name) for name in names)):
         kind_named(kind).find(wanted)
     folder = prepare_folder(out)

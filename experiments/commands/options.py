@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they stand for."""
+"""Options that several commands share, and their values."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ Methods = Annotated[
 Pairs = Annotated[int, typer.Option("--pairs", min=1, help="Trajectory pairs, N.")]
 Queries = Annotated[int, typer.Option("--queries", min=1, help="Votes a pair, M.")]
 
-# Longer file names are cut, and told apart by a digest.
+# Longer file names are replaced by a digest.
 LONGEST_SUFFIX = 160
 
 
 def split(values: list[str] | None) -> list[str]:
-    """Names given by repeating an option, by commas, or both; ``all`` is the same as none."""
+    """Names from a repeated option, from commas, or both; ``all`` is the same as no names."""
     names = [name.strip() for value in values or [] for name in value.split(",") if name.strip()]
     return [] if names == ["all"] else names
 
@@ -60,14 +60,14 @@ def split(values: list[str] | None) -> list[str]:
 def execution(
     folder: Path, seed: int, jobs: int, backend: Any, address: str | None, progress: Progress | None
 ) -> Execution:
-    """How the work of a command is carried out; finished work is kept in its folder."""
+    """The execution settings of a command. Finished work is kept in its folder."""
     from experiments.running.execution import Execution
 
     return Execution(seed, jobs, backend, address, folder / "cache", progress)
 
 
 def suffix(**settings: Any) -> str:
-    """End of a file name that tells settings apart: of those that are not None."""
+    """End of a file name, made of the settings that are not None."""
     given = {name: value for name, value in settings.items() if value not in (None, [], "")}
     words = "".join(f"_{name}-{_word(value)}" for name, value in given.items())
     if len(words) <= LONGEST_SUFFIX:
@@ -76,7 +76,7 @@ def suffix(**settings: Any) -> str:
 
 
 def with_settings(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """A frame with the settings of its run as columns, where it has none of that name."""
+    """A frame with the settings of its run as columns, except those whose name it has already."""
     missing = {name: ", ".join(value) if isinstance(value, list) else value for name, value in settings.items()}
     return frame.assign(**{name: value for name, value in missing.items() if name not in frame.columns})
 

@@ -1,4 +1,4 @@
-"""What every command writes: its tables as CSV, all of them as JSON, with the settings they come from."""
+"""Output of every command: its tables as CSV and all of them as JSON, with the settings of the run."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def write_tables(
     ----------
     folder : Path
     name : str
-        Of the command.
+        Name of the command.
     tables : dict of DataFrame
     json : Path, optional
     settings : dict
-        Of the run. They are columns of every CSV and keys of the JSON.
+        Settings of the run. They are columns of every CSV and keys of the JSON.
     usual : dict
-        Settings as they are by default. The others become part of the file names, so that no run overwrites another.
+        The default settings. Other values become part of the file names, so that no run overwrites another.
     wall : float
-        Seconds that the run took.
+        Duration of the run in seconds.
 
     Returns
     -------
     str
-        Pattern of the files written.
+        Pattern of the names of the files.
     """
     other = {key: value for key, value in settings.items() if value != usual.get(key)}
     prefix = name + suffix(**other)

@@ -1,1 +1,1 @@
-"""Methods on one preference oracle: one rule of tuning, learning curves, tests."""
+"""Comparison of methods on one preference oracle: tuning by one rule, learning curves, and tests."""

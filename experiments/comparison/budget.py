@@ -1,4 +1,4 @@
-"""What a run may spend."""
+"""The budget of a run: iterations, trajectory pairs and votes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from theory.errors import InputError, require_kind
 
-# Values are kept of every iteration, setting and seed.
+# Memory bounds the number of iterations: the value of every iteration, setting and seed is kept.
 MOST_ITERATIONS = 1_000_000
 
 
@@ -50,12 +50,12 @@ class Budget:
 
     @classmethod
     def of_votes(cls, votes: int, n_pairs: int = n_pairs, n_queries: int = int(n_queries)) -> Budget:
-        """As many iterations as so many votes pay for.
+        """The budget with as many iterations as this number of votes allows.
 
         Raises
         ------
         InputError
-            If they do not pay for one.
+            If the votes are not enough for one iteration.
         """
         if votes < n_pairs * n_queries:
             raise InputError(
@@ -65,7 +65,7 @@ class Budget:
         return cls(votes // (n_pairs * n_queries), n_pairs, n_queries)
 
 
-# Votes a run, and seeds.
+# Budget of a run, and number of seeds.
 PRESETS: dict[str, tuple[Budget, int]] = {
     "quick": (Budget.of_votes(48_000), 20),
     "paper": (Budget.of_votes(160_000), 100),

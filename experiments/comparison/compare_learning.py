@@ -1,4 +1,4 @@
-"""Methods compared on one preference oracle: who ends higher, and is the difference more than chance."""
+"""Methods compared on one preference oracle: final values, and tests of their differences."""
 
 from __future__ import annotations
 
@@ -23,33 +23,34 @@ from experiments.statistics.verdicts import holm
 from theory import InputError, Link, Logistic, additive_moments, optimal_value, return_distribution
 from theory.links import ScaledLink, check_invertible
 
-# The methods compared where none are named.
+# The methods compared by default.
 COMPARED = (
     *("zpg", "zbcpg-1", "zbcpg-d", "zspo", "dpo-offline", "dpo-early", "dpo-online"),
     *("ppo-offline", "ppo-online", "ppo-sampled", "reinforce", "gpomdp", "exact"),
 )
 
-# By which a scale grows until the link no longer saturates on [-H, H].
+# Factor by which a scale grows until the link no longer saturates on [-H, H].
 WIDER = 1.25
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Learning curves and what they say.
+    """Learning curves, final values and tests.
 
     Attributes
     ----------
     curves, tuning : DataFrame
         See `experiments.comparison.learning.Learning`.
     finals : DataFrame
-        One row a method, best first: ``final`` (mean exact value where the runs end), its 95% limits ``ci_low`` and
-        ``ci_high`` (Student's t over seeds), ``median`` and ``worst`` over seeds, ``gap`` to ``optimum`` (of all
-        policies, time-dependent ones included), what a run cost, the settings chosen, whether the next step size and
-        knob were left untried, and how many settings were tried.
+        One row per method, best first. ``final`` is the mean exact value after the last iteration, with its 95% limits
+        ``ci_low`` and ``ci_high`` (Student's t over seeds). ``median`` and ``worst`` are over seeds. ``gap`` is the
+        distance to ``optimum``, the best value of all policies, time-dependent ones included. Other columns are the
+        cost of a run, the chosen settings, whether a neighbouring step size or knob was not tried, and the number of
+        settings tried.
     tests : DataFrame
-        One row a pair of methods: mean ``difference`` of the final values, 95% limits and ``p_value`` of the paired
-        sign-flip test over seeds, ``p_holm`` after Holm over all pairs, and ``significant`` at 5%. Differences of one
-        seed below 1e-4 of the optimum count as none.
+        One row per pair of methods: mean ``difference`` of the final values, 95% limits and ``p_value`` of the paired
+        sign-flip test over seeds, ``p_holm`` after Holm over all pairs, and ``significant`` at 5%. A difference of one
+        seed below 1e-4 of the optimum counts as 0.
     """
 
     curves: pd.DataFrame
@@ -62,7 +63,7 @@ class Comparison:
         return f"Comparison({ends}; optimum {self.finals['optimum'].iloc[0]:.4g})"
 
     def to_frame(self) -> pd.DataFrame:
-        """Where the methods end, one row a method, best first."""
+        """Final values, one row per method, best first."""
         return self.finals
 
 
@@ -76,29 +77,29 @@ def compare_learning(
     raters: str | None = None,
     execution: Execution | None = None,
 ) -> Comparison:
-    """Tune methods by one rule, run them on the same oracle with the same budget, and compare where they end.
+    """Tune methods by one rule, run them on one oracle with one budget, and compare their final values.
 
     Parameters
     ----------
     instance : str or Instance
         A built-in name, ``module:attribute``, or an instance.
     methods : sequence of str or Method
-        The same.
+        As for `instance`.
     budget : Budget, optional
         T, N and M of every run.
     n_seeds : int
         At least 2.
     scale : float, optional
-        Of the link assumed, in units of return; see `informative_link`.
+        Scale of the assumed link, in units of return; see `informative_link`.
     raters : str, optional
-        The link that the raters use instead: a built-in one, made as steep at 0, or ``module:attribute``. Methods are
-        tuned without knowing.
+        Another link for the raters: a built-in one, scaled to the same slope at 0, or ``module:attribute``. Methods are
+        tuned without it.
     execution : Execution, optional
 
     Raises
     ------
     InputError
-        If a name is unknown or a number out of its range.
+        If a name is unknown, or a number is out of its range.
     """
     chosen = find("instance", instance)
     link = informative_link(chosen, scale)
@@ -109,20 +110,20 @@ def compare_learning(
 
 
 def informative_link(instance: Instance, scale: float | None = None) -> Link:
-    """The instance's own link; where it names none, one whose votes say something about two trajectories of the start.
+    """The link of an instance, with a scale at which votes on trajectories of the start policy are informative.
 
     Parameters
     ----------
     instance : Instance
     scale : float, optional
-        Instead of the scale that the link has. An instance without a link of its own gets, by default, the standard
-        deviation of the difference of two returns at the start, or the first of its multiples 1.25, 1.25^2, ... at
-        which the link can be inverted on [-H, H].
+        In place of the link's own scale. If nobody chose the link of the instance, the default is the standard
+        deviation of the difference of two returns at the start. It is multiplied by 1.25 until the link can be inverted
+        on [-H, H].
 
     Raises
     ------
     InputError
-        If a scale is given for a link that has none.
+        If a scale is given for a link without one.
     """
     link, mdp = instance.link, instance.mdp
     if scale is not None:
@@ -144,7 +145,7 @@ def informative_link(instance: Instance, scale: float | None = None) -> Link:
 
 
 def _rounded(scale: float) -> float:
-    """Three digits: they print in full, and differences of rounding between machines do not reach the results."""
+    """Rounded to three digits. They print in full, and rounding errors of a machine do not reach the results."""
     return float(f"{scale:.3g}")
 
 
@@ -157,13 +158,13 @@ def _invertible(link: Link, horizon: int) -> bool:
 
 
 def reference_method(finals: pd.DataFrame) -> str:
-    """The method that others are printed against: ZPG where it takes part, else the best."""
+    """The method that the others are compared with in print: ZPG if it takes part, otherwise the best one."""
     names = list(finals["method"])
     return "zpg" if "zpg" in names else str(names[0])
 
 
 def tests_against(tests: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Tests of every other method minus the reference, in a column ``method``; signs are turned where needed."""
+    """Tests of every other method, named in column ``method``, minus the reference."""
     ahead = tests[tests["second"] == reference].rename(columns={"first": "method"})
     behind = tests[tests["first"] == reference].rename(columns={"second": "method"})
     turned = behind.assign(difference=-behind["difference"], ci_low=-behind["ci_high"], ci_high=-behind["ci_low"])
@@ -171,7 +172,7 @@ def tests_against(tests: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def compare_finals(learning: Learning, optimum: float, methods: Mapping[str, Method]) -> Comparison:
-    """Final values and paired tests of learning curves of methods, by name, on one instance with one budget."""
+    """Final values and paired tests from the learning curves of methods on one instance with one budget."""
     ends = learning.curves[learning.curves["iteration"] == learning.curves["n_iterations"]]
     values = ends.pivot(index="seed", columns="method", values="value")
     values = values[values.mean().sort_values(ascending=False, kind="stable").index]

@@ -1,4 +1,4 @@
-"""Learning curves: methods on one preference oracle, each tuned by the same rule."""
+"""Learning curves of methods on one preference oracle, each tuned by the same rule."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Learning:
     Attributes
     ----------
     curves : DataFrame
-        Rows of `run_learning` for the settings chosen.
+        Rows of `run_learning` for the chosen settings.
     tuning : DataFrame
         See `tune`.
     """
@@ -34,20 +34,20 @@ class Learning:
 
 
 def learn(entries: Sequence[Entry], n_seeds: int, execution: Execution | None = None) -> Learning:
-    """Tune every entry by the same rule, then run it on seeds of their own.
+    """Tune every entry by the same rule, then run it on new seeds.
 
     Parameters
     ----------
     entries : sequence of Entry
     n_seeds : int
-        At least 2; runs of the chosen setting.
+        At least 2; the number of runs with the chosen setting.
     execution : Execution, optional
-        Grids that grow add to the total of the progress.
+        The total of the progress grows when a grid grows.
 
     Raises
     ------
     InputError
-        If there are fewer than two seeds or no entries.
+        If there are fewer than two seeds, or no entries.
     """
     if n_seeds < 2 or not entries:
         raise InputError(f"n_seeds must be at least 2 and entries at least one, got {n_seeds} and {len(entries)}")

@@ -1,4 +1,4 @@
-"""Learning curves of one method under a few settings: cells that are pure."""
+"""Cells of learning curves: pure tasks that run one method with a few settings."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from experiments.comparison.budget import Budget
 from theory import InputError, Link, VoteModel, policy_value
 from theory.arrays import FloatArray
 
-# Settings are scored by the mean value over this share of the iterations, the last.
+# Settings are scored by the mean value over the last iterations, this share of all.
 SCORED = 0.1
-# Points of a curve.
+# Points per curve.
 N_POINTS = 60
 
 
@@ -39,7 +39,7 @@ class Entry:
     link : Link
         Assumed by the methods, and used by the raters unless `rater_link` is given.
     rater_link : Link, optional
-        Used by the raters. Settings are tuned without it: who assumes a wrong link does not know.
+        Used by the raters. Settings are tuned without it, because a user who assumes a wrong link does not know it.
     """
 
     method: str | Method
@@ -65,7 +65,7 @@ class Entry:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What tells entries apart in frames; links are in words."""
+        """Columns that identify an entry in frames. Links are given in words."""
         budget = self.budget
         values = (
             *(name_of(self.method), name_of(self.instance)),
@@ -77,18 +77,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class LearningCell:
-    """Settings of an entry, each run on the same number of seeds.
+    """Some settings of an entry, each run on the same seeds.
 
     Attributes
     ----------
     entry : Entry
     indices : tuple of GridIndex
-        Where the settings stand on the method's grid.
+        Indices of the settings on the method's grid.
     first_seed, n_seeds : int
         Seeds ``first_seed <= s < first_seed + n_seeds``.
     entropy : int
     spawn_key : tuple of int
-        The same for every method: those that draw the same things draw the same numbers, which pairs them.
+        The same for every method. Methods that draw the same things then draw the same numbers, which pairs them.
     """
 
     entry: Entry
@@ -138,7 +138,7 @@ def run_learning(cell: LearningCell) -> pd.DataFrame:
 
 
 def oracle(entry: Entry) -> PreferenceFeedback:
-    """The preference oracle of an entry: every pair is simulated and every vote drawn, whatever the method."""
+    """The preference oracle of an entry. For every method, all pairs are simulated and all votes are drawn."""
     votes = VoteModel(entry.link, entry.budget.n_queries, rater_link=entry.rater_link)
     return PreferenceFeedback(np.asarray(entry.budget.n_pairs), "rollout", votes)
 
@@ -177,12 +177,12 @@ def _settings(cell: LearningCell) -> FloatArray:
 
 
 def _spent(total: FloatArray, share: FloatArray) -> FloatArray:
-    """Share of a total that may be infinite: nothing of it at the start."""
+    """Share of a total, which may be infinite. It is 0 at the start."""
     return np.multiply(float(total), share, where=share > 0, out=np.zeros_like(share))
 
 
 def _words(link: Link) -> str:
-    """Name of a link that is the same in every process, which the address in a plain object's is not."""
+    """Name of a link that is the same in every process. The default repr of an object has its address, which is not."""
     return type(link).__qualname__ if type(link).__repr__ is object.__repr__ else str(link)
 
 
@@ -194,12 +194,12 @@ def grid_of(entry: Entry) -> SettingGrid:
 def learning_cell(
     entry: Entry, indices: tuple[GridIndex, ...], first_seed: int, n_seeds: int, seed: int, stage: tuple[int, int]
 ) -> LearningCell:
-    """Cell whose random stream depends on the instance, the stage and the seed, and so not on the method."""
+    """Cell whose random stream depends on the instance, the stage and the seed, but not on the method."""
     spawn_key = (zlib.crc32(name_of(entry.instance).encode()), *stage)
     return LearningCell(entry, indices, first_seed, n_seeds, seed, spawn_key)
 
 
 def learning_work(cell: LearningCell) -> float:
-    """About how long a cell takes; methods that keep all pairs and look at them again take longest."""
+    """Approximate time of a cell. Methods that keep all pairs and use them again take longest."""
     work = find("method", cell.method).work
     return work * cell.n_seeds * len(cell.indices) * cell.entry.budget.n_iterations

@@ -1,4 +1,7 @@
-"""The rule by which every method is tuned: a grid that grows where its best is at an edge, then a look at the best."""
+"""The tuning rule, the same for every method.
+
+The grid grows if its best setting is at an edge. Then the best settings are run on more seeds.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from experiments.catalogue.methods import N_SETTINGS
 from experiments.catalogue.setting_grid import GridIndex
 from experiments.comparison.learning_cells import SCORED, Entry, LearningCell, grid_of, learning_cell
 
-# Seeds of the first look, on which the whole grid runs, and of the second, for the best few of it.
+# Seeds for the whole grid, further seeds for the best settings, and the number of these.
 FIRST_SEEDS, SECOND_SEEDS, N_SECOND = 4, 20, 3
-# How often the grid may grow by the untried settings beside its best one, and how often the best few may get a second
-# look: who is best on few seeds may have been lucky, and may fall behind the next ones.
+# How often the grid may grow by the untried neighbours of its best setting, and how often the best settings may be run
+# on further seeds. A setting that is best on few seeds may have been lucky, and others may then pass it.
 GROWTHS, LOOKS = 5, 3
 
 _FIELDS = list(Entry.FIELDS)
@@ -23,16 +26,16 @@ _INDEX = ["step_index", "knob_index"]
 
 
 class Run(Protocol):
-    """Runs cells, of which the last `extra` had not been planned."""
+    """Runs cells. The last `extra` of them were not part of the planned total."""
 
     def __call__(self, cells: list[LearningCell], *, extra: int = 0) -> pd.DataFrame:
         """Rows of `run_learning` of all cells."""
 
 
 def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
-    """Score settings of every entry: the neighbours of the best are tried, and the best are seen again.
+    """Score settings of every entry by the tuning rule.
 
-    A setting's score is its mean over the seeds that it was run on; see `run_learning`.
+    The score of a setting is its mean over its seeds; see `run_learning`.
 
     Parameters
     ----------
@@ -43,9 +46,9 @@ def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an entry and setting: fields of the entry, index and values of the setting, ``score``, ``seeds`` that it
-        was scored on, ``rank`` (of those with most seeds first), ``chosen``, ``at_edge`` and ``knob_at_edge`` where a
-        smaller or larger step size or knob is possible and was not tried.
+        One row per entry and setting: fields of the entry, index and values of the setting, ``score``, number of
+        ``seeds``, ``rank`` (settings with most seeds come first), and ``chosen``. ``at_edge`` and ``knob_at_edge`` tell
+        that a neighbouring step size or knob is possible and was not tried.
     """
     pilots = [run([learning_cell(entry, grid_of(entry).first, 0, FIRST_SEEDS, seed, (0, 0)) for entry in entries])]
     grown, looked = Counter[Entry](), Counter[Entry]()
@@ -67,7 +70,7 @@ def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
 
 
 def rule_in_words() -> str:
-    """The rule, for those who read its results."""
+    """The rule in words, for the output."""
     return (
         f"{N_SETTINGS} settings on {FIRST_SEEDS} seeds, up to {GROWTHS} times the untried ones beside the best, "
         f"up to {LOOKS} times the best {N_SECOND} on {SECOND_SEEDS} seeds more; all with the full budget, "
@@ -82,7 +85,7 @@ def best_settings(tuning: pd.DataFrame, entries: Sequence[Entry], number: int) -
 
 
 def score_settings(pilots: pd.DataFrame, entries: Sequence[Entry]) -> pd.DataFrame:
-    """Score and rank the settings of pilot runs; of equals the first is the best. See `tune`."""
+    """Score and rank the settings of pilot runs. Among equal scores the first is the best. See `tune`."""
     groups = pilots.groupby([*_FIELDS, *_INDEX], sort=False)
     scores = groups.agg(
         step_size=("step_size", "first"), knob=("knob", "first"), score=("score", "mean"), seeds=("seed", "nunique")
@@ -99,7 +102,7 @@ def score_settings(pilots: pd.DataFrame, entries: Sequence[Entry]) -> pd.DataFra
 
 
 def _beside_best(tuning: pd.DataFrame, entry: Entry) -> tuple[GridIndex, ...]:
-    """Untried settings beside the best one."""
+    """Untried neighbours of the best setting."""
     rows = _of(tuning, entry)
     (best,) = _indices(rows[rows["rank"] == 0])
     tried = set(_indices(rows))
@@ -107,7 +110,7 @@ def _beside_best(tuning: pd.DataFrame, entry: Entry) -> tuple[GridIndex, ...]:
 
 
 def _best_seen_once(tuning: pd.DataFrame, entry: Entry) -> tuple[GridIndex, ...]:
-    """Those of the best few by score that had no second look."""
+    """Those of the best settings that were not yet run on further seeds."""
     best = _of(tuning, entry).sort_values("score", ascending=False, kind="stable").head(N_SECOND)
     return _indices(best[best["seeds"] == FIRST_SEEDS])
 

@@ -1,4 +1,4 @@
-"""Calibration: the whole statistical procedure on synthetic power laws whose truth and noise are known."""
+"""Calibration: the whole statistical procedure on power laws whose true slopes and noise are known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from theory.errors import InputError
 BoolArray = NDArray[np.bool_]
 
 COVERAGE_LIMITS = (0.93, 0.97)
-# Level of the one-sided tests of a claim alone.
+# Level of the one-sided tests of a single claim.
 ONE_SIDED = 0.025
 POWER = 0.8
 JUST_BEYOND = 1e-9
@@ -35,7 +35,7 @@ BLOCK = 50
 
 
 class NoiseSource(Protocol):
-    """Where the noise of replicates comes from."""
+    """A source of the noise of replicates."""
 
     def draw(self, x: FloatArray, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
         """Factors of mean 1, array (*shape[:-1], n_points, shape[-1]); the last axis holds the replicates."""
@@ -43,13 +43,13 @@ class NoiseSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CalibrationReport:
-    """How the procedure fares where the truth is known; intervals are exact (Clopper-Pearson), 95%.
+    """Error rates and coverage of the procedure. Intervals are exact 95% intervals (Clopper-Pearson).
 
     Attributes
     ----------
     families : DataFrame
-        One row a preset and false alarm: ``preset, scenario, error`` (what would be wrong), ``count, n, rate, low,
-        high, promised`` (the rate that the procedure promises at most).
+        One row per preset and false alarm: ``preset, scenario, error`` (the wrong call), ``count, n, rate, low, high``
+        and ``promised`` (the largest rate that the procedure allows).
     claims : DataFrame
         One row a preset, scenario, kind of claim and ``measure`` (HOLDS, VIOLATED, UNDECIDED, TIGHT; coverage: the 95%
         interval holds the true slope at the look where the claim stopped; the same ``alone``: at the first look, at
@@ -91,12 +91,12 @@ def calibrate(
     noise: Callable[[Claim], NoiseSource] = noise_of,
     kind: Callable[[Claim], str] = kind_of,
 ) -> CalibrationReport:
-    """Run fits and sequential verdicts on families of claims whose truth is known.
+    """Run fits and sequential verdicts on families of claims whose true slopes are known.
 
-    Scenarios: every true slope exactly on the boundary of its claim (a VIOLATED is wrong: the least favourable case);
-    every slope just beyond it (a HOLDS is wrong); the two alternating; every slope at the edge where it is too steep
-    to be tight (a TIGHT is wrong); every slope as stated (power). A slope shifts the fit of the same noise exactly, so
-    all scenarios share their noise.
+    There are five scenarios. On the boundary: every true slope lies on the boundary of its claim, so that VIOLATED is
+    wrong, in the least favourable case. Just beyond it: HOLDS is wrong. The two alternating. Too steep to be tight:
+    TIGHT is wrong. As stated: this shows the power. Another slope shifts the fit of the same noise exactly, so all
+    scenarios share their noise.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def clopper_pearson(count: int, n: int) -> tuple[float, float]:
 def slope_p_values(
     slope: FloatArray, standard_error: FloatArray, df: FloatArray, claims: Sequence[Claim]
 ) -> FloatArray:
-    """Batch form of `experiments.statistics.verdicts.p_values`: (..., n_claims) to (3, ..., n_claims)."""
+    """`experiments.statistics.verdicts.p_values` for a batch: (..., n_claims) -> (3, ..., n_claims)."""
     sign, exponent, margin = _signs(claims), *np.array([(c.exponent, c.margin) for c in claims]).T
     excess = sign * (slope - exponent)
     holds = stdtr(df, (excess - margin) / standard_error)
@@ -191,7 +191,7 @@ class _Errors:
 def _scenarios(
     claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the families table, which have an ``error``, and of the claims table."""
+    """Rows of the families table, which have an ``error``, and rows of the claims table."""
     sign = _signs(claims)
     exponent, margin = np.array([(claim.exponent, claim.margin) for claim in claims]).T
     beyond = np.arange(len(claims)) % 2 == 1
@@ -248,7 +248,7 @@ def _claim_rows(
 def _detection(
     claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
 ) -> Iterator[dict[str, Any]]:
-    """Excess over the boundary that the 80th percentile of the families asks for, beside claims that hold."""
+    """Excess over the boundary that is called VIOLATED in 80% of the families, when the other claims hold."""
     levels = np.array(plan.levels)[:, None, None] / (2 * len(claims))
     needed = (stdtrit(errors.df, 1 - levels) * errors.standard - _signs(claims) * errors.slope).min(axis=0)
     for kind, members in columns.items():

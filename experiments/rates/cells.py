@@ -1,4 +1,4 @@
-"""Cells: pure, seeded units of work, each the same whatever runs it, in whatever order."""
+"""Cells: pure, seeded tasks. Their results do not depend on where or in which order they run."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from experiments.running.run_tasks import run_tasks
 from theory import VoteModel, difference_law, return_distribution
 from theory.arrays import FloatArray
 
-# Replicates of a cell.
+# Replicates per cell.
 BLOCK = 32
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Replicates of some grid points of one method on one instance, with a seed of their own.
+    """Replicates of some grid points of one method on one instance, with a random stream of their own.
 
-    Points that differ in the number of iterations only are prefixes of the same runs.
+    Points that differ only in the number of iterations are prefixes of the same runs.
 
     Attributes
     ----------
     claim : str
-        What the cell is for.
+        Name of the claim or check.
     method : str or Method
     instance : str or Instance
     points : tuple of Point
     first_point : int
-        Number of the first of them on the claim's grid.
+        Index of the first of them on the claim's grid.
     replicates : tuple of int
-        Numbers of the replicates, consecutive over the cells of a claim.
+        Indices of the replicates, consecutive over the cells of a claim.
     entropy : int
     spawn_key : tuple of int
-        The cell's own child SeedSequence, bound to it before anything is scheduled.
+        Of the SeedSequence of the cell, fixed before anything is scheduled.
     """
 
     claim: str
@@ -60,23 +60,23 @@ class Cell:
 
     @property
     def work(self) -> float:
-        """About how long it takes, in any unit."""
+        """Approximate time of a cell, in any unit."""
         return sum(point.n_iterations * min(point.n_queries, 1e4) for point in self.points)
 
 
 def run_cell(cell: Cell) -> pd.DataFrame:
-    """Run a cell: one row a grid point and replicate.
+    """Run a cell: one row per grid point and replicate.
 
     Returns
     -------
     DataFrame
-        Columns ``claim, method, instance, point`` (number on the claim's grid), ``replicate``, ``gradient_norm_sq``
-        (mean over the iterates after the burn-in), ``start_value`` (V at the first of these), ``end_value`` (at the
-        last), the settings, and ``clip_rate`` (share of pairs read at the trim, where the runs end).
+        Columns ``claim, method, instance, point`` (index on the claim's grid), ``replicate``, ``gradient_norm_sq``
+        (mean over the iterates after the burn-in), ``start_value`` (V at the first of these), ``end_value`` (V at the
+        last), the settings, and ``clip_rate`` (share of pairs read at the trim at the end of the runs).
     """
     rng = np.random.default_rng(SeedSequence(cell.entropy, spawn_key=cell.spawn_key))
     rows: list[pd.DataFrame] = []
-    # Sums inside a matrix product depend on the number of threads; one makes the bytes the same everywhere.
+    # The rounding of matrix products depends on the number of threads. With one thread the bytes are always the same.
     with threadpool_limits(limits=1):
         instance, method = find("instance", cell.instance), find("method", cell.method)
         for points in _batches(cell.points, together=method.stacks):
@@ -86,9 +86,9 @@ def run_cell(cell: Cell) -> pd.DataFrame:
 
 
 def _batches(points: Sequence[Point], *, together: bool) -> list[list[Point]]:
-    """Points by the length of the run they need: prefixes of one run stay together, and equal lengths make a batch.
+    """Batches of points by the length of their run. Prefixes of one run are in the same batch.
 
-    Methods that do not take a stacked oracle get a batch for each of their settings.
+    A method that does not take a stacked oracle gets one batch per setting.
     """
     longest: dict[RunSettings, int] = {}
     for point in points:
@@ -125,12 +125,12 @@ def _run_batch(
 
 
 def _first_knob(method: Method, instance: Instance, radius: FloatArray) -> FloatArray:
-    """Knob of a method that has no radius to be scheduled: that of the setting which its grid tries first."""
+    """Knob of a method without a radius: the first knob of its grid."""
     return np.full_like(radius, method.settings(instance).setting((0, 0)).knob)
 
 
 def _clip_rates(instance: Instance, oracles: Sequence[PreferenceFeedback], theta: FloatArray) -> FloatArray:
-    """Share of pairs read at the trim, at the parameters where the runs end, (settings, replicates)."""
+    """Share of pairs read at the trim at the end of the runs, (settings, replicates)."""
     law = return_distribution(instance.mdp, instance.policy, theta).probabilities
     gaps = difference_law(law, law)
     return np.stack([gaps[k] @ oracle.table(instance.mdp).clipped for k, oracle in enumerate(oracles)])
@@ -160,15 +160,15 @@ def _rows(cell: Cell, point: Point, ascent: Ascent, run: int) -> pd.DataFrame:
 def cells_of(claim: Claim | CertificateCheck, seed: int, first: int = 0, last: int | None = None) -> list[Cell]:
     """Cells of replicates ``first <= r < last`` of a claim, in blocks of 32, each with its own random stream.
 
-    The stream depends on the seed, the claim's name, the instance and the block's first replicate alone, so neither the
-    selection of claims nor the replicates before or after change it.
+    The stream depends only on the seed, the claim's name, the instance and the first replicate of the block. So it does
+    not depend on which other claims or replicates are run.
 
     Parameters
     ----------
     claim : Claim or CertificateCheck
     seed : int
     first, last : int
-        By default all the replicates of the first look.
+        By default all replicates of the first look.
     """
     last = claim.replicates if last is None else last
     name = zlib.crc32(claim.name.encode())

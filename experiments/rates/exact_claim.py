@@ -1,4 +1,4 @@
-"""Claims on one estimate, computed exactly: no run, no noise, so that a slope is a number."""
+"""Claims on exactly computed properties of one estimate. They need no runs and have no noise."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class ExactClaim:
     ----------
     name : str
     axis : str
-        What varies.
+        Name of the quantity that varies.
     grid : tuple of float
     exponent : float
     limit : {"infinity", "zero"}
-        Where the axis tends to.
+        The limit of the axis.
     two_sided : bool
-        Whether the exponent is claimed to be attained.
+        Whether the claim is that the exponent is attained.
     source, reason : str
     measure : function of the grid value -> quantity
     margin : float

@@ -1,4 +1,4 @@
-"""All exact claims, and all with a planted fault."""
+"""All exact claims, and all exact claims with a planted fault."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def exact_claims() -> list[ExactClaim]:
 
 
 def exact_controls() -> list[ExactClaim]:
-    """The same claims with a fault planted: each must come out VIOLATED."""
+    """The same claims with a planted fault. Each must come out VIOLATED."""
     return [*smoothing_controls(), *inversion_controls()]

@@ -1,7 +1,7 @@
-"""Link-inversion bias: 1/M inside the range of differences, 1/sqrt(M) where the trim acts at the mean.
+"""Link-inversion bias: of order 1/M inside the range of differences, and 1/sqrt(M) where the trim acts at the mean.
 
-At the level of the algorithm a wrong link or a crude trim hides: both distort the differences of returns monotonically,
-which hardly moves the optimum. Here they show.
+Runs hardly show a wrong link or a crude trim. Both distort the differences of returns monotonically, and the optimum
+hardly moves. The bias of one estimate shows them.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from theory.votes import bias_at
 
 DELTA_METHOD = "delta method for the inverted link, trim below sigma(-H)"
 
-# The rarest vote has probability 0.003 (complementary log-log): its expected count must be large.
+# The rarest vote has probability 0.003 (complementary log-log), and its expected count must be large.
 VOTES = tuple(2.0**k for k in range(12, 19))
-# The inverse of the linear link has no curvature: inside the range its bias vanishes faster than any power.
+# The inverse of the linear link has no curvature, so its bias inside the range falls faster than any power.
 CURVED = tuple(name for name in LINKS if name != "linear")
 
 
 def largest_bias(model: Callable[[int], VoteModel], n_queries: float) -> float:
-    """Largest |b_M| over differences -H, -H/2, H/2 and H, under a model of M votes."""
+    """Largest |b_M| over the differences -H, -H/2, H/2 and H, for a model of M votes."""
     differences = HORIZON * np.array([-1.0, -0.5, 0.5, 1.0])
     return float(np.abs(bias_at(model(int(n_queries)), differences, HORIZON)).max())
 
 
 def boundary_bias(link: str, n_queries: float) -> float:
-    """|b_M| with trim and difference on the boundary of the range."""
+    """|b_M| with the trim and the difference on the boundary of the range."""
     model, difference = boundary_model(link, int(n_queries))
     return float(np.abs(bias_at(model, difference, HORIZON)))
 
 
 def inversion_claims() -> list[ExactClaim]:
-    """Inside the range for links with curvature, and at the trim for every link."""
+    """Claims inside the range, for links with curvature, and at the trim, for every link."""
     reason = "the trim lies below every probability that occurs"
     inside = [
         _inside(f"inversion bias, {link}", partial(VoteModel, scaled_link(link)), reason, two_sided=True)
@@ -47,7 +47,7 @@ def inversion_claims() -> list[ExactClaim]:
 
 
 def inversion_controls() -> list[ExactClaim]:
-    """Raters of another link, a trim inside the range, one rater repeated: none of these biases vanishes."""
+    """Claims with a fault: raters with another link, a trim inside the range, one rater repeated. The bias stays."""
     link = scaled_link("logistic")
     faults: dict[str, Callable[[int], VoteModel]] = {
         "control: raters use probit": lambda n: VoteModel(link, n, rater_link=Probit(link.scale)),

@@ -1,4 +1,4 @@
-"""Noise of the replicates of the shipped claims, as calibration draws it."""
+"""Synthetic noise of the replicates of the shipped claims, for calibration."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from theory.arrays import FloatArray
 
 @dataclass(frozen=True)
 class Noise:
-    """Relative noise of a replicate: a factor common to the points of a run times a factor of each point's own.
+    """Relative noise of a replicate: a factor common to all points times a factor of each point.
 
-    Both are gamma, hence the skewness 2 sd; points are correlated by common**2 / (common**2 + own**2).
+    Both factors are gamma, so their skewness is 2 sd. Points have the correlation common**2 / (common**2 + own**2).
 
     Attributes
     ----------
     own : float
-        Relative standard deviation at the largest x.
+        Relative standard deviation of a point's factor at the largest x.
     power : float
-        It grows as x**power along the grid.
+        This standard deviation grows as x**power along the grid.
     common : float
-        Relative standard deviation of the common factor; 0 where every point has runs of its own.
+        Relative standard deviation of the common factor; 0 if every point has its own runs.
     late_share, late_log_sd : float
-        Mean and log standard deviation of the share of the transient that slow runs still owe at the smallest x:
+        Mean and log standard deviation of the part of the transient that slow runs still have at the smallest x. It is
         lognormal.
     """
 
@@ -47,17 +47,17 @@ class Noise:
         return factors
 
 
-# Measured on the stated claims with seeds of their own, 64 to 4096 replicates a claim, the three algorithms alike: T
-# points share runs (correlation 0.99999), whose totals vary by 0.09 to 0.14 and whose differences come from the floor,
-# proportional to T; N, M and eps points have runs of their own. Measured skewness is between 0 and 2 sd.
+# Measured on the stated claims with other seeds, 64 to 4096 replicates per claim; the three algorithms are alike.
+# Points along T share runs (correlation 0.99999). Their totals vary by 0.09 to 0.14, and their differences come from
+# the floor, in proportion to T. Points along N, M and eps have their own runs. The skewness is between 0 and 2 sd.
 NOISE = {
     "T": Noise(own=2.4e-4, power=1.0, common=0.14),
     "N": Noise(own=0.09),
     "M": Noise(own=0.095),
     "eps": Noise(own=0.25, power=0.42),
     "d": Noise(own=0.11),
-    # Softmax runs owe shares of their transient: slopes vary by 4 (bandit) to 200 times (log-linear) as much as on the
-    # circular instance; gridworld and FrozenLake are set between. Measured skewness is larger on the garnet, about 2.
+    # Runs of softmax policies are still in their transient. Slopes vary 4 (bandit) to 200 times (log-linear) as much as
+    # on the circular instance; gridworld and FrozenLake are set between. On the garnet the skewness is about 2.
     "T bandit": Noise(own=1e-3, power=1.0, common=0.14),
     "T chain": Noise(own=2.9e-3, power=1.0, common=0.14),
     "T garnet": Noise(own=7.4e-3, power=1.0, common=0.14),
@@ -66,14 +66,14 @@ NOISE = {
     "T log-linear": Noise(own=4.8e-2, power=1.0, common=0.2),
     "N circular-frozenlake": Noise(own=0.105),
 }
-# At T = 128 some runs still owe a share of their transient (mean 7.4e-4, the largest of 4096 above 3e-2); at 256 none
-# does. Student's t from 32 replicates then covers about 80%, and no small number of replicates repairs it.
+# At T = 128 some runs are still in their transient (mean share 7.4e-4, the largest of 4096 above 3e-2); at 256 none is.
+# The coverage of Student's t from 32 replicates is then about 80%, and a few more replicates do not change that.
 SLOW_RUNS = replace(NOISE["T"], late_share=7.4e-4, late_log_sd=1.3)
 SETTLED = 256
 
 
 def kind_of(claim: Claim) -> str:
-    """Kind of claim that `NOISE` knows: the axis, with the instance where that has noise of its own."""
+    """Key of a claim in `NOISE`: its axis, with the instance if that has noise of its own."""
     own = f"{claim.axis} {name_of(claim.instance)}"
     return own if own in NOISE else claim.axis
 

@@ -1,4 +1,4 @@
-"""The finite-sample bound of every measured point: a certificate where it is proved, a prediction elsewhere."""
+"""The finite-sample bound of every measured point: a certificate if it is proved, otherwise a prediction."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def bound_point(instance: Instance, point: Point, start_value: float, smoothness
     instance : Instance
     point : Point
     start_value : float
-        Mean V at the first averaged iterate: by the Markov property the bound holds from there on.
+        Mean V at the first averaged iterate. By the Markov property the bound holds from there.
     smoothness : float
         A proved L, or the largest Hessian norm found.
     proved : bool
-        Whether the smoothness is proved: the result is then a certificate, and the step must be below 3 / (4 L d).
+        Whether the smoothness is proved. The result is then a certificate, and the step must be below 3 / (4 L d).
     """
     table = preferences(math.inf, point.n_queries, instance.link).table(instance.mdp)
     return certificate(

@@ -1,4 +1,4 @@
-"""Pools of measured replicates: the noise that claims really meet, to be resampled."""
+"""Pools of measured replicates: the real noise of claims, for resampling."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from experiments.running.execution import Execution
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
-# Added to the seed: pools share no random number with the runs that are judged.
+# Added to the seed, so that pools share no random numbers with the runs that are judged.
 SEEDS_APART = 2**32
-# Below it the tails of the noise are not seen.
+# Fewer replicates do not show the tails of the noise.
 LEAST_REPLICATES = 64
 
 
@@ -56,7 +56,7 @@ def measure_pools(claims: Sequence[Claim], n_replicates: int, execution: Executi
     claims : sequence of Claim
         Of different names.
     n_replicates : int
-        Of each claim, at least 64; 512 and more show the tails.
+        Replicates of each claim, at least 64; 512 and more show the tails.
     execution : Execution
         Finished cells are kept in its cache.
 

@@ -22,14 +22,14 @@ from theory import SHARPENED_RATE, policy_gradient, smoothness_bound
 from theory.arrays import FloatArray
 
 N_BOOTSTRAP = 2000
-# Curvature counts as significant below this p-value: of some 40 claims that are power laws one in 25 runs is curved.
+# Curvature with a smaller p-value is significant. Of 40 claims that are power laws, one run in 25 shows a curved one.
 CURVATURE_LEVEL = 0.001
 
 
 def point_rows(
     claim: Claim | CertificateCheck, rows: pd.DataFrame, smoothness: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
-    """Means over replicates beside the bound, one row a grid point; without estimates L is the proved one."""
+    """Means over replicates and the bound, one row per grid point. Without estimates of L the proved one is used."""
     settings = ["method", "instance", "n_iterations", "n_pairs", "n_queries", "radius", "step_size"]
     table = rows.groupby("point").agg(
         claim=("claim", "first"),
@@ -58,7 +58,7 @@ def point_rows(
         proved=smoothness is None,
         smoothness=constants,
         ratio=lambda t: t["mean"] / t["bound"],
-        # A run that never moved would exceed such a bound: the check has teeth.
+        # A run that never moved would exceed such a bound, so the check can fail.
         informative=[bound < start for bound, start in zip(bounds, starts, strict=True)],
     ).reset_index()
 
@@ -66,7 +66,7 @@ def point_rows(
 def verdict_row(
     claim: Claim, kind: str, verdict: Verdict, points: pd.DataFrame, measured: FloatArray, seed: int
 ) -> dict[str, Any]:
-    """Everything that is printed with a result of runs: one row of the verdicts."""
+    """One row of the verdicts: everything that is printed with a result of runs."""
     rng = np.random.default_rng([seed, 2, zlib.crc32(claim.name.encode())])
     fit = fit_power_law(claim.grid, measured, n_bootstrap=N_BOOTSTRAP, rng=rng)
     method = find("method", claim.method)
@@ -85,12 +85,12 @@ def verdict_row(
 
 
 def sampled_row(claim: SampledClaim, result: SequentialResult[Any]) -> dict[str, Any]:
-    """The same for the variance of one estimate: no method, no instance, no bound."""
+    """The same for the variance of one estimate, without a method, an instance and a bound."""
     return _common(claim, "sampled claim", result.fit, result.verdict) | _nowhere(claim.source)
 
 
 def exact_row(claim: ExactClaim, kind: str) -> dict[str, Any]:
-    """The same for a quantity that is computed exactly: no replicates, no interval."""
+    """The same for an exactly computed quantity, without replicates and an interval."""
     fit = fit_power_law(claim.grid, claim.values())
     return _common(claim, kind, fit, judge(fit, claim)) | _nowhere(claim.source)
 
@@ -109,9 +109,9 @@ def _nowhere(source: str) -> dict[str, Any]:
 
 
 def is_curved(claim: Claim | SampledClaim | ExactClaim, fit: PowerLawFit) -> bool:
-    """Whether the points are no power law: significant curvature, and a local slope beyond the margin on either side.
+    """Whether the points are not a power law: significant curvature, and a local slope outside the margin.
 
-    A claim that holds so holds as a bound over its window alone. It says so.
+    A curved claim that holds is a bound over its window alone, and the output says so.
     """
     beyond = any(abs(slope - claim.exponent) > claim.margin for slope in fit.local_slopes)
     return bool(fit.curvature_p_value < CURVATURE_LEVEL and beyond)

@@ -1,4 +1,4 @@
-"""The rate checks: claims in, points and verdicts out."""
+"""The rate checks: run claims, and give points and verdicts."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from theory.errors import InputError
 Measured: TypeAlias = Claim | SampledClaim
 Task: TypeAlias = Cell | SampledCell
 
-# Looks at one, two and four times the replicates that a claim starts from.
+# Looks at one, two and four times the first number of replicates of a claim.
 DEFAULT_PLAN = SequentialPlan((8, 16, 32), until_tight=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RateResults:
-    """What the rate checks found.
+    """Results of the rate checks.
 
     Attributes
     ----------
     points : DataFrame
-        One row a claim, control or certified cell and grid point: ``claim, method, instance, axis, x``, settings,
-        ``mean`` and ``standard_error`` of the quantity over replicates, ``bound``, ``proved``, ``ratio``
+        One row per grid point of every claim, control and certified cell: ``claim, method, instance, axis, x``,
+        settings, ``mean`` and ``standard_error`` of the quantity over replicates, ``bound``, ``proved``, ``ratio``
         (mean / bound), ``informative`` (the bound lies below |grad V|^2 at the start), ``clip_rate``.
     verdicts : DataFrame
-        One row a claim or control (``kind``): slope, interval, stated exponent, outcome, largest measured / bound and
-        the rest.
+        One row per claim or control (``kind``): slope, interval, stated exponent, outcome, largest measured / bound,
+        and more.
     """
 
     points: pd.DataFrame
@@ -56,7 +56,7 @@ class RateResults:
         return f"RateResults({found}; {len(self.certificates)} certificates; passed={self.passed})"
 
     def to_frame(self) -> pd.DataFrame:
-        """The verdicts, one row a claim."""
+        """The verdicts, one row per claim."""
         return self.verdicts
 
     @property
@@ -83,16 +83,16 @@ def run_claims(
     plan: SequentialPlan = DEFAULT_PLAN,
     execution: Execution | None = None,
 ) -> RateResults:
-    """Run claims, controls and certificate checks; bound, fit and judge them.
+    """Run claims, controls and certificate checks, and judge them.
 
-    The claims are one family, judged group-sequentially (`judge_sequentially`): those that stay undecided get more
-    replicates, up to the plan's cap. A claim that is not `in_family` is judged alone by the same rule. A control is
+    The claims are one family, judged group-sequentially (`judge_sequentially`). Undecided claims get more replicates,
+    up to the last look of the plan. A claim that is not `in_family` is judged alone, by the same rule. A control is
     judged alone, from its first look.
 
     Parameters
     ----------
     claims : sequence of Claim
-        Of different names: they seed the runs.
+        With different names, which seed the runs.
     checks : sequence of CertificateCheck
     sampled : sequence of SampledClaim
         Claims on the variance of one estimate, members of the same family.
@@ -103,17 +103,17 @@ def run_claims(
     plan : SequentialPlan
         Its looks count in multiples of a claim's own replicates.
     execution : Execution, optional
-        The same seed gives the same rows, whatever the rest.
+        The same seed gives the same rows, whatever the other settings are.
 
     Raises
     ------
     InputError
-        If nothing is to be judged, or two claims have one name.
+        If there are no claims, or two have the same name.
     """
     _check(claims, checks, sampled, exact, controls, exact_controls)
     how = execution or Execution()
     runs = _Runs(how, plan)
-    # What needs no verdict to go on is run together with the first look: all workers stay busy.
+    # Checks and controls run together with the first look, so that all workers are busy.
     judged: list[Measured] = [*claims, *sampled]
     runs.add([*runs.cells_at(judged, 0, plan.looks[0]), *_cells([*checks, *controls], how)])
     results = _judged(judged, runs, plan)
@@ -131,7 +131,7 @@ def run_claims(
 
 
 def _judged(claims: Sequence[Measured], runs: _Runs, plan: SequentialPlan) -> list[SequentialResult[Measured]]:
-    """Results in the order of the claims: of the family together, of each other claim alone."""
+    """Results in the order of the claims. The family is judged together, every other claim alone."""
     family = [claim for claim in claims if claim.in_family]
     groups = [family, *([claim] for claim in claims if not claim.in_family)]
     results = [result for group in groups if group for result in judge_sequentially(group, runs.measure, plan)]
@@ -140,14 +140,14 @@ def _judged(claims: Sequence[Measured], runs: _Runs, plan: SequentialPlan) -> li
 
 
 class _Runs:
-    """The runs made so far, by claim."""
+    """All runs so far, by claim."""
 
     def __init__(self, execution: Execution, plan: SequentialPlan) -> None:
         self._execution, self._plan = execution, plan
         self._frames: dict[str, list[pd.DataFrame]] = {}
 
     def cells_at(self, claims: Sequence[Measured], first: int, last: int) -> list[Task]:
-        """Cells between two looks: these count in multiples of the plan's first, each claim in its own replicates."""
+        """Cells between two looks, which are scaled to each claim's own number of replicates."""
         unit = self._plan.looks[0]
         return [
             cell
@@ -172,7 +172,7 @@ class _Runs:
         return pd.concat(self._frames[name], ignore_index=True)
 
     def measure(self, claims: Sequence[Measured], first: int, last: int) -> list[FloatArray]:
-        """Quantity of each claim between two looks, (n_points, n_replicates); the first look has been run before."""
+        """Quantity of each claim between two looks, (n_points, n_replicates). The first look was run before."""
         if first > 0:
             self.add(self.cells_at(claims, first, last))
         return [measured(self._frames[claim.name][-1]) for claim in claims]
@@ -214,7 +214,7 @@ def _control_row(control: Claim, runs: _Runs, points: pd.DataFrame, seed: int) -
 
 
 def _smoothness(claims: Sequence[Claim], how: Execution) -> dict[str, float]:
-    """L_hat of every instance that claims are run on."""
+    """L_hat of every instance of the claims."""
     different = {name_of(on): on for claim in claims for on, _ in claim.points()}
     names = sorted(different)
     return dict(zip(names, estimate_all([different[name] for name in names], how), strict=True))

@@ -1,4 +1,4 @@
-"""Smoothing bias: distance of the mean estimate from exact differences to the gradient, as the radius shrinks."""
+"""Smoothing bias: distance between the gradient and the mean estimate from exact differences, as the radius shrinks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DIM = 5
 
 
 def smoothing_bias(block_size: int, radius: float, *, scale: float = 1.0) -> float:
-    """|E g_hat - grad V| for exact differences on the circular instance; `scale` misplaces the factor d on purpose."""
+    """|E g_hat - grad V| for exact differences on the circular instance. `scale` can plant an error in the factor d."""
     instance = find("instance", "circular")
-    # Here nothing vanishes by symmetry.
+    # At this theta nothing vanishes by symmetry.
     theta = np.linspace(0.3, 2.3, instance.policy.dim)
     estimator = ZerothOrder(Blocks(block_size), ExactFeedback(), radius)
     moments = estimator.moments(instance.mdp, instance.policy, theta)
@@ -29,13 +29,13 @@ def smoothing_bias(block_size: int, radius: float, *, scale: float = 1.0) -> flo
 
 
 def smoothing_claims() -> list[ExactClaim]:
-    """Stated order mu; directions come with their negatives, so even terms cancel and it is mu^2."""
+    """The stated order is mu. Directions come with their negatives, so even terms cancel and the order is mu^2."""
     reason = "stated order mu; directions come with their negatives, so even terms cancel and it is mu^2"
     return [_claim(f"smoothing bias, K = {k}", partial(smoothing_bias, k), reason) for k in (1, 3, DIM)]
 
 
 def smoothing_controls() -> list[ExactClaim]:
-    """The factor d dropped: the bias does not vanish."""
+    """A claim with a fault: without the factor d the bias does not vanish."""
     dropped = partial(smoothing_bias, 1, scale=1 / DIM)
     return [_claim("control: factor d dropped", dropped, "smoothing bias of D v / mu in place of d D v / mu")]
 

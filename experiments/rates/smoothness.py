@@ -1,4 +1,4 @@
-"""The largest Hessian norm an instance shows: an estimate of L from below, for predictions."""
+"""The largest Hessian norm found on an instance: an estimate of L from below, for predictions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from theory import CircularPolicy, hessian_norm
 
-# An exact Hessian costs d gradients: fewer starts and steps where d is large.
+# An exact Hessian costs d gradients, so a large d allows fewer starts and steps.
 GRADIENTS = 8192
 N_REFINED = 2
 
@@ -28,7 +28,7 @@ def estimate_smoothness(instance: Instance, rng: Generator) -> float:
     ----------
     instance : Instance
     rng : Generator
-        Draws the starts: angles for circular policies, standard normal parameters around the start otherwise.
+        Draws the starts: angles for circular policies, otherwise standard normal parameters around the start.
     """
     mdp, policy = instance.mdp, instance.policy
     shape = (max(16, min(256, GRADIENTS // policy.dim)), policy.dim)
@@ -51,14 +51,14 @@ def estimate_smoothness(instance: Instance, rng: Generator) -> float:
 
 @dataclass(frozen=True)
 class _Estimate:
-    """A task: the estimate for one instance."""
+    """The task of estimating L for one instance."""
 
     instance: str | Instance
     seed: int
 
 
 def estimate_all(instances: Sequence[str | Instance], execution: Execution) -> list[float]:
-    """L_hat of instances, kept like finished cells."""
+    """L_hat of instances. They are kept like finished cells."""
     tasks = [_Estimate(instance, execution.seed) for instance in instances]
     return run_tasks(_estimate, tasks, _work, replace(execution, progress=None))
 

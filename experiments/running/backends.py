@@ -1,4 +1,4 @@
-"""Where workers come from: processes of this machine, or a Dask or Ray cluster that is joined or started."""
+"""Workers: processes of this machine, or a Dask or Ray cluster, which is joined or started."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from joblib import Parallel
 from experiments.running.execution import Execution
 from theory.errors import InputError
 
-# Seconds until a scheduler that does not answer counts as missing.
+# Seconds to wait for a scheduler before it counts as missing.
 PATIENCE = 20
 
 
 class ReportingParallel(Parallel):  # type: ignore[misc]  # joblib has no types
-    """Parallel that tells how many tasks are done, on every backend."""
+    """A `joblib.Parallel` that reports the number of finished tasks, on every backend."""
 
     report: Callable[[int], None] | None = None
 
     def print_progress(self) -> None:
-        """Tell it; joblib calls this whenever a task is done."""
+        """Report the number of finished tasks; joblib calls this after every task."""
         if self.report is not None:
             self.report(self.n_completed_tasks)
 
 
 @contextmanager
 def workers(execution: Execution) -> Iterator[ReportingParallel]:
-    """Give a Parallel on the workers of an execution.
+    """A Parallel that uses the workers of an execution.
 
     Raises
     ------
     InputError
-        If a cluster that was named does not answer.
+        If the cluster at the given address does not answer.
     """
     if execution.backend == "dask":
         _dask_client(execution.address, execution.jobs)
@@ -53,7 +53,7 @@ def workers(execution: Execution) -> Iterator[ReportingParallel]:
 
 @lru_cache(maxsize=1)
 def _dask_client(address: str | None, jobs: int) -> Any:
-    """Client of a cluster, kept for the rest of the process: starting one takes seconds."""
+    """Client of a cluster. It is kept for the rest of the process, because starting one takes seconds."""
     from distributed import Client, LocalCluster
 
     if address is not None:

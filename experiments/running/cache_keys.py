@@ -1,7 +1,7 @@
-"""What finished work is filed under: everything that its result depends on.
+"""Keys of finished work, made of everything that the result depends on.
 
-Settings, the project's own code, the user's code and the versions of what computes. When in doubt, the key is a new one
-and the work is done again.
+These are the settings, the project's code, the user's code and the versions of numerical packages. When in doubt, the
+key is a new one and the work is done again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMPUTING = ("numpy", "scipy", "pandas", "statsmodels", "gymnasium")
 
 @lru_cache(maxsize=1)
 def environment_digest() -> str:
-    """Digest of the source of all packages of the project, and of the versions of what computes."""
+    """Digest of the source of all packages of the project, and of the versions of numerical packages."""
     digest = hashlib.sha256()
     for path in project_files():
         digest.update(path.name.encode() + path.read_bytes())
@@ -51,8 +51,8 @@ def project_files() -> Iterator[Path]:
 def packed(run: Callable[[Any], Any], task: Any) -> bytes:
     """A function and its task as bytes that any worker can read.
 
-    What a notebook or a module of the user's defines travels with its code if the task holds it as an object. A task
-    that holds its name instead is resolved by the worker.
+    An object that a notebook or a user module defines is sent with its code. A name is sent as it is, and the worker
+    resolves it.
     """
     with nullcontext() if is_known(task) else by_value():
         return bytes(cloudpickle.dumps((run, task)))
@@ -66,22 +66,22 @@ def key_of(run: Callable[[Any], Any], task: Any, content: str = "") -> str:
     run : function of a task
         Defined at the top of a module of the project.
     task : object
-        Its settings. Objects of the user's enter by their code.
+        Its settings. Objects that the user defined enter with their code.
     content : str
-        Digest of what names in the task stand for.
+        Digest of the things that the names in the task stand for.
     """
     parts = (run.__module__, run.__qualname__, environment_digest(), user_modules.loaded_digest(), content)
     return hashlib.sha256(repr((*parts, _settings_digest(run, task))).encode()).hexdigest()
 
 
 def is_known(task: Any) -> bool:
-    """Whether the source of all that a task holds is part of the key: nothing in it lives in this process alone."""
+    """Whether the key holds the source of everything in a task, so that nothing in it exists in this process alone."""
     return all(_is_known(value) for value in _values(task))
 
 
 def _settings_digest(run: Callable[[Any], Any], task: Any) -> str:
     if is_known(task):
-        # Functions that have no name of their own cannot be hashed by it.
+        # A function without a name of its own cannot be hashed by its name.
         with suppress(pickle.PicklingError, AttributeError, TypeError):
             return str(joblib.hash(task))
     return hashlib.sha256(packed(run, task)).hexdigest()
@@ -98,7 +98,7 @@ def _is_known(value: Any) -> bool:
 
 
 def _values(task: Any) -> Iterator[Any]:
-    """A task and all that it holds, through dataclasses and tuples."""
+    """A task and all values in it, through dataclasses and tuples."""
     yield task
     if isinstance(task, tuple):
         parts: list[Any] = list(task)

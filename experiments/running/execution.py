@@ -14,7 +14,7 @@ Backend = Literal["loky", "dask", "ray"]
 Progress = Callable[[int, int], None]
 
 MOST_JOBS = 1024
-# The package that a backend needs, and the optional dependency that brings it.
+# The package that a backend needs. The optional dependency has the name of the backend.
 NEEDS: dict[str, str] = {"dask": "distributed", "ray": "ray"}
 
 
@@ -25,17 +25,17 @@ class Execution:
     Parameters
     ----------
     seed : int, default 0
-        Not negative. The same seed gives the same rows, whatever the rest.
+        Not negative. The same seed gives the same rows, whatever the other settings are.
     jobs : int, default -1
-        Worker processes; -1 for one a core.
+        Number of worker processes; -1 means one per core.
     backend : {"loky", "dask", "ray"}, default "loky"
         loky starts processes on this machine. dask and ray need their packages.
     address : str, optional
-        Of a running scheduler, ``HOST:PORT``, for dask and ray. By default a local cluster is started.
+        Address of a running scheduler, ``HOST:PORT``, for dask and ray. By default a local cluster is started.
     cache : Path, optional
-        Folder that keeps finished work. By default nothing is kept.
+        Folder for finished work. By default nothing is kept.
     progress : function of (done, total), optional
-        Called whenever work is finished.
+        Called after every finished task.
 
     Raises
     ------
@@ -60,7 +60,7 @@ class Execution:
         if self.backend not in get_args(Backend):
             raise InputError(f"backend must be one of {', '.join(get_args(Backend))}, got {self.backend!r}")
         if self.cache is not None:
-            # Workers may have another working folder.
+            # Workers may run in another folder.
             object.__setattr__(self, "cache", Path(self.cache).absolute())
         package = NEEDS.get(self.backend)
         if package and importlib.util.find_spec(package) is None:

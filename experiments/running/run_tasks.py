@@ -1,4 +1,4 @@
-"""Run pure tasks: in parallel, with progress, keeping every finished one."""
+"""Run pure tasks in parallel, report progress, and keep every finished task."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ Q = TypeVar("Q", bound=Task)
 
 @dataclass(frozen=True)
 class Order:
-    """A task on its way to a worker, with what must be so there for its result to be the right one.
+    """A task as it is sent to a worker, with digests by which the worker checks its code and its instance.
 
     Attributes
     ----------
     content : bytes
         The function and its task, pickled.
     folders : tuple of str
-        Where the user's modules are.
+        Folders of the user's modules.
     environment : str
-        Digest of the project's code, as the key of the result has it.
+        Digest of the project's code, the one in the key of the result.
     modules : tuple of (str, str)
-        The user's modules, each with the digest of its source.
+        Names of the user's modules, each with the digest of its source.
     instance : str or Instance
     instance_content : str
-        Digest of the instance as it was built here.
+        Digest of the instance as the sender built it.
     """
 
     content: bytes
@@ -61,28 +61,28 @@ class Order:
 def run_tasks(
     run: Callable[[Q], T], tasks: Sequence[Q], work: Callable[[Q], float], execution: Execution | None = None
 ) -> list[T]:
-    """Run pure tasks and give their results in the order of the tasks.
+    """Run pure tasks. The results have the order of the tasks.
 
     Parameters
     ----------
     run : function of a task
         Defined at the top of a module.
     tasks : sequence of tasks
-        Frozen dataclasses; what is a name in them is resolved by the worker.
+        Frozen dataclasses. The worker resolves the names in them.
     work : function of a task
-        About how long it takes, in any unit.
+        Approximate time of a task, in any unit.
     execution : Execution, optional
-        With a cache, a task is run again only when its settings, its instance, the code, the user's modules or the
-        versions of numpy and scipy have changed.
+        With a cache, a finished task is run again only if its settings, its instance, the code, the user's modules or
+        the versions of numerical packages have changed.
 
     Raises
     ------
     InputError
-        If an instance or a module of the user's is not the same in another process.
+        If an instance or a user module is different in a worker process.
     """
     how = execution or Execution()
     call = _carry_out if how.cache is None else Memory(how.cache, verbose=0).cache(_carry_out, ignore=["order"])
-    # Large tasks first: the last one to start should not be the longest.
+    # The longest tasks start first, so that no long task is left at the end.
     order = sorted(range(len(tasks)), key=lambda i: -work(tasks[i]))
     folders = user_modules.user_folders()
     calls = [delayed(call)(*_ordered(run, tasks[i], folders)) for i in order]
@@ -108,7 +108,7 @@ def _ordered(run: Callable[[Q], T], task: Q, folders: tuple[str, ...]) -> tuple[
 
 
 def _carry_out(order: Order, key: str) -> Any:  # noqa: ARG001  (the key is what results are filed under)
-    """Run a task in whatever process this is."""
+    """Run a task in this process."""
     if order.environment != environment_digest():
         raise InputError(
             "workers must run the same version of zpg, numpy and scipy as the command, got others; restart the workers"

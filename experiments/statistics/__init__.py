@@ -1,1 +1,1 @@
-"""Arrays in, numbers out: fits, verdicts, intervals and tests. No MDP."""
+"""Statistics of arrays: fits, verdicts, intervals and tests. Nothing here knows of MDPs."""

@@ -1,4 +1,4 @@
-"""How far the mean of a sample may lie from its expectation, at a false-alarm rate that holds for every sample size."""
+"""Bounds of the distance between a sample mean and its expectation, with a false-alarm rate valid for every size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from theory.errors import InputError
 
 
 def bernstein(variance: ArrayLike, bound: ArrayLike, n: int, false_alarm: float) -> FloatArray:
-    """Distance that the mean of n independent variables of known variance exceeds with at most this rate.
+    """Distance of the mean of n independent variables from its expectation, exceeded with at most this probability.
+
+    The variance is known.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ def bernstein(variance: ArrayLike, bound: ArrayLike, n: int, false_alarm: float)
 
 
 def empirical_bernstein(sample: FloatArray, spread: ArrayLike, false_alarm: float) -> FloatArray:
-    """The same where only the range of the variables is known: their variance is that of the sample.
+    """The same if only the range of the variables is known. Their variance is estimated from the sample.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ def empirical_bernstein(sample: FloatArray, spread: ArrayLike, false_alarm: floa
 
 
 def dvoretzky_kiefer_wolfowitz(n: int, false_alarm: float) -> float:
-    """Distance that the distribution function of n independent variables keeps from theirs, but with this rate.
+    """Distance of an empirical distribution function from the true one, exceeded with at most this probability.
 
     References
     ----------

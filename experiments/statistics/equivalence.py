@@ -1,4 +1,4 @@
-"""Equivalence: is a ratio 1 up to a margin, alone or in a family."""
+"""Equivalence tests: is a ratio equal to 1 up to a margin, alone or in a family."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from theory.errors import InputError
 
 @dataclass(frozen=True)
 class RatioEstimate:
-    """A measured ratio and how well it is known.
+    """A measured ratio and its standard error.
 
     Attributes
     ----------
     ratio, standard_error : float
-        The error includes that of the prediction.
+        The error of the prediction is included.
     df : int
         Degrees of freedom of Student's t.
     """
@@ -39,14 +39,14 @@ class RatioEstimate:
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Family-adjusted p-values, and what they say at 5%.
+    """Family-adjusted p-values, and the conclusions at 5%.
 
     Attributes
     ----------
     p_exact : float
-        Evidence that the ratio lies within the margin: two one-sided tests.
+        Evidence that the ratio lies within the margin, from two one-sided tests.
     p_violated : float
-        Evidence that it lies beyond it.
+        Evidence that the ratio lies outside the margin.
     """
 
     p_exact: float
@@ -69,10 +69,10 @@ def ratio_of(samples: FloatArray, predicted: float, predicted_error: float = 0.0
 
 
 def judge_ratios(ratios: Sequence[RatioEstimate], margins: Sequence[float]) -> list[Equivalence]:
-    """Test a family of ratios: the probability of any wrong EXACT is at most 5%, and so is that of any wrong VIOLATED.
+    """Test a family of ratios. Any wrong EXACT has probability at most 5%, and so has any wrong VIOLATED.
 
-    Each ratio gets two one-sided tests against 1 - margin and 1 + margin (Schuirmann), and a two-sided one for lying
-    beyond them; each of the two families gets Holm's procedure.
+    Each ratio gets two one-sided tests against 1 - margin and 1 + margin (Schuirmann), and a two-sided test for lying
+    outside of them. Each of the two families gets Holm's procedure.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def judge_ratios(ratios: Sequence[RatioEstimate], margins: Sequence[float]) -> l
 
 
 def p_values(estimate: RatioEstimate, margin: float) -> tuple[float, float]:
-    """Unadjusted p-values of the evidence that a ratio lies within the margin, and that it lies beyond it."""
+    """Unadjusted p-values of the evidence that a ratio lies within the margin, and that it lies outside."""
     if estimate.standard_error == 0:
         inside = abs(estimate.ratio - 1) < margin
         return (0.0, 1.0) if inside else (1.0, 0.0)

@@ -1,4 +1,4 @@
-"""Means over replicates: Student's t intervals, and tests and intervals by flipping signs."""
+"""Means over replicates: Student's t intervals, and sign-flip tests with their intervals."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from scipy.special import stdtrit
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
-# Samples up to which all flips of their signs are tried, and the number drawn beyond, each with its mirror image.
+# Largest number of samples for which all sign flips are enumerated, and the number of flips drawn for more samples.
+# Each flip is used with its mirror image.
 MOST_ENUMERATED, N_DRAWN = 20, 2**17
-# Share of the optimum below which two values are the same for all purposes.
+# A difference below this share of the optimum counts as 0.
 RESOLUTION = 1e-4
 
 
@@ -26,7 +27,7 @@ class MeanInterval:
     Attributes
     ----------
     mean, low, high : arrays (...,)
-        Equal where the samples do not vary.
+        All equal if the samples do not vary.
     """
 
     mean: FloatArray
@@ -36,16 +37,16 @@ class MeanInterval:
 
 @dataclass(frozen=True, eq=False)
 class SignFlips(MeanInterval):
-    """Means of samples that are symmetric about the truth, with what flips of signs say of it.
+    """Sign-flip tests of means, for samples that are symmetric about the truth.
 
     Attributes
     ----------
     mean, low, high : arrays (...,)
-        The 95% limits are those of all values that the two-sided test does not reject at 5%: 0 is between them where
-        `p_value` is above 0.05 and nowhere else. Infinite for fewer than six samples.
+        The 95% limits hold all values that the two-sided test does not reject at 5%. So 0 is between them if and only
+        if `p_value` is above 0.05. They are infinite for fewer than six samples.
     p_value : array (...,)
-        Two-sided: the share of all ways to flip signs that give a mean as far from 0. Never below 2^(1 - n), where t of
-        a few samples of two values can promise anything.
+        Two-sided: the share of all sign flips whose mean is at least as far from 0. It is never below 2^(1 - n).
+        Student's t has no such bound: for a few samples with two values its p-value may be arbitrarily small.
     p_positive : array (...,)
         One-sided, against means of at most 0.
     """
@@ -56,18 +57,18 @@ class SignFlips(MeanInterval):
 
 @dataclass(frozen=True, eq=False)
 class _Flips:
-    """Ways to flip the signs of n samples, and what of a test does not depend on the samples. Arrays are read-only.
+    """Sign flips of n samples, and the parts of a test that do not depend on the samples. Arrays are read-only.
 
     Attributes
     ----------
     signs : array (flips, n - 1)
-        Of all samples but the first, whose sign is held: the other half of the flips are mirror images.
+        Signs of all samples except the first, whose sign is fixed. The other half of the flips are mirror images.
     turn_some : array (flips,)
         Whether any sign is turned.
     divisors : array (flips that turn some + flips,)
-        Twice the number of signs turned, by those flips that turn some and then by all mirror images.
+        Twice the number of turned signs, for the flips that turn some, and then for all mirror images.
     n_below : int
-        Means below the lower limit; negative if no p-value is as low as 5%.
+        Number of means below the lower limit; negative if no p-value can be as low as 5%.
     """
 
     signs: FloatArray
@@ -91,10 +92,10 @@ def mean_interval(samples: FloatArray) -> MeanInterval:
 
 
 def sign_flip_test(samples: FloatArray) -> SignFlips:
-    """Test of a mean of 0 over the first axis, (n, ...), by flipping signs; differences of pairs make it a paired test.
+    """Sign-flip test of a mean of 0 over the first axis, (n, ...). With differences of pairs it is a paired test.
 
-    The flips of up to 20 samples are enumerated; of more, 2^18 are drawn, the same ones always, among them that which
-    was seen. It cannot know of rare falls that no sample shows.
+    For up to 20 samples all flips are enumerated. For more, 2^18 flips are drawn, always the same ones; the observed
+    signs are one of them. Rare events that no sample shows are not covered by the limits.
 
     Raises
     ------
@@ -115,20 +116,20 @@ def sign_flip_test(samples: FloatArray) -> SignFlips:
 
 
 def _flipped(sample: FloatArray, flips: _Flips) -> tuple[float, float, float, float]:
-    """Limits, two-sided and one-sided p-value of one sample (n,)."""
+    """Limits, two-sided p-value and one-sided p-value of one sample (n,)."""
     seen = sample.sum()
     sums = sample[0] + flips.signs @ sample[1:]
-    # Sums that differ in rounding alone are equal.
+    # Sums that differ by rounding count as equal.
     near = 1e-12 * np.abs(sample).sum()
     p_value = float((np.abs(sums) >= abs(seen) - near).mean())
     p_positive = float(((sums >= seen - near).mean() + (-sums >= seen - near).mean()) / 2)
     if flips.n_below < 0:
         return -math.inf, math.inf, p_value, p_positive
-    # After a shift, a flip gives no less than what was seen if the mean of the samples it turns is at most the shift;
-    # that which turns none never gives less.
+    # After a shift, a flip gives at least the observed sum if the mean of the turned samples is at most the shift. The
+    # flip that turns no sample always does.
     means = np.concatenate([seen - sums[flips.turn_some], seen + sums])
     means /= flips.divisors
-    # One end at a time: numpy is three times slower when asked for both.
+    # One end at a time, because numpy is three times slower for both at once.
     means.partition(flips.n_below)
     low = float(means[flips.n_below])
     means.partition(len(means) - 1 - flips.n_below)
@@ -136,14 +137,14 @@ def _flipped(sample: FloatArray, flips: _Flips) -> tuple[float, float, float, fl
 
 
 def paired_differences(first: FloatArray, second: FloatArray, optimum: float) -> FloatArray:
-    """Differences of values, 0 where they are below 1e-4 of the optimum: nobody would choose a method for those."""
+    """Differences of values. A difference below 1e-4 of the optimum counts as 0, since it has no practical meaning."""
     differences = np.subtract(first, second)
     return np.where(np.abs(differences) <= RESOLUTION * abs(optimum), 0.0, differences)
 
 
 @lru_cache(maxsize=1)
 def _flips(n: int) -> _Flips:
-    """Flips of n samples. The last ones asked for are kept: 90 MB for 20 samples, and 1 MB a sample beyond that."""
+    """Flips of n samples. The last ones used are kept: 90 MB for 20 samples, and 1 MB per sample for more."""
     signs = _signs(n)
     turned = (n - 1 - signs.sum(axis=1)) / 2
     turn_some = turned > 0
@@ -155,7 +156,7 @@ def _flips(n: int) -> _Flips:
 
 
 def _signs(n: int) -> FloatArray:
-    """Signs of all samples but the first, (flips, n - 1)."""
+    """Signs of all samples except the first, (flips, n - 1)."""
     if n <= MOST_ENUMERATED:
         turned = np.arange(2 ** (n - 1), dtype=np.int64)[:, None] & (1 << np.arange(n - 1))
         return np.where(turned, -1.0, 1.0)

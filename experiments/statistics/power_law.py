@@ -1,4 +1,4 @@
-"""Power-law fits: the slope of the log of a replicate mean on log x, with its whole sampling error."""
+"""Power-law fits: the slope of the log of a replicate mean against log x, with its sampling error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TWO_SIDED_LEVEL = 0.95
 
 @dataclass(frozen=True)
 class PowerLawFit:
-    """A fitted power law ``y = exp(intercept) * x**slope`` and how well it is known.
+    """A fitted power law ``y = exp(intercept) * x**slope``, with standard error and intervals.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class PowerLawFit:
     curvature_p_value : float
         Two-sided t test of no curvature; nan below 3 points or for exactly computed values.
     bootstrap_low, bootstrap_high : float
-        Percentile 95% limits of the slope, replicates resampled jointly over the points; nan when not asked for.
+        Percentile 95% limits of the slope. Replicates are resampled jointly over the points. nan without a bootstrap.
     """
 
     slope: float
@@ -56,7 +56,7 @@ class PowerLawFit:
     bootstrap_high: float
 
     def one_sided(self, level: float) -> tuple[float, float]:
-        """Lower and upper limit of the slope, each one-sided at ``level`` (0.95, say)."""
+        """Lower and upper limit of the slope, each one-sided at ``level``, for instance 0.95."""
         return _one_sided(self.slope, self.standard_error, self.df, level)
 
     def predict(self, x: ArrayLike) -> FloatArray:
@@ -70,18 +70,18 @@ def fit_power_law(
 ) -> PowerLawFit:
     """Fit a power law to replicate means.
 
-    Replicates are independent of each other; within one, the points may depend on each other in any way (separate
-    runs, prefixes of one run, common random numbers). The line is fitted to the influence pseudo-values
-    ``log(mean_i) + (y_ir - mean_i) / mean_i``, clustered by replicate: their mean over r is the log of the replicate
+    Replicates are independent. The points of one replicate may depend on each other in any way: separate runs, prefixes
+    of one run, or common random numbers. The line is fitted to the influence pseudo-values
+    ``log(mean_i) + (y_ir - mean_i) / mean_i``, clustered by replicate. Their mean over r is the log of the replicate
     mean, and their covariance is that of the delta method. Lack of fit is the same in every replicate and orthogonal
-    to the regressors, so it does not enter the standard error; `curvature` reports it.
+    to the regressors, so it is not part of the standard error. `curvature` reports it.
 
     Parameters
     ----------
     x : array (n_points,)
         Positive and distinct, in any order.
     y : array (n_points, n_replicates) or (n_points,)
-        Positive. A single column, or columns that are all equal, are exactly computed values: standard error 0.
+        Positive. A single column, or equal columns, are exactly computed values, with standard error 0.
     n_bootstrap : int, default 0
         Bootstrap resamples, a check on the t interval.
     rng : numpy.random.Generator, optional
@@ -94,12 +94,12 @@ def fit_power_law(
     Raises
     ------
     InputError
-        If x or y is not as described, or the bootstrap lacks its generator.
+        If x or y is not as described, or a bootstrap is asked for without a generator.
 
     References
     ----------
     A. C. Cameron, D. L. Miller, "A Practitioner's Guide to Cluster-Robust Inference", Journal of Human Resources
-    50 (2015), section VI: few clusters, Student's t with one degree of freedom less than there are clusters.
+    50 (2015), section VI: for few clusters, Student's t with the number of clusters minus 1 as degrees of freedom.
     """
     log_x, values = _checked(x, y)
     n_points, n_replicates = values.shape
@@ -170,7 +170,7 @@ def fit_slopes(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
 
 
 def _checked(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Log x in increasing order and y as (n_points, n_replicates) in the same order."""
+    """Log x in increasing order, and y as (n_points, n_replicates) in the same order."""
     points = np.asarray(x, dtype=float)
     values = np.asarray(y, dtype=float)
     if points.ndim != 1 or points.size < 2:
@@ -228,7 +228,7 @@ def _one_sided(slope: float, standard_error: float, df: int, level: float) -> tu
 def _bootstrap_limits(
     centred: FloatArray, values: FloatArray, n_bootstrap: int, rng: np.random.Generator | None
 ) -> tuple[float, float]:
-    """Percentile limits of the slope; a resample of whole replicates is a vector of multinomial counts."""
+    """Percentile limits of the slope. A resample of replicates is a vector of multinomial counts."""
     if n_bootstrap < 0:
         raise InputError(f"n_bootstrap must be at least 0, got {n_bootstrap}; 0 leaves the bootstrap out")
     if n_bootstrap == 0:

@@ -1,4 +1,4 @@
-"""Group-sequential verdicts: more replicates for the claims that ask for them, with the same control of error."""
+"""Group-sequential verdicts: undecided claims get more replicates, and the error rates are kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BoolArray = NDArray[np.bool_]
 
 
 class GridClaim(RateClaim, Protocol):
-    """What a sequential verdict needs of a claim beside its rate."""
+    """What a sequential verdict needs of a claim: its rate and its grid."""
 
     @property
     def grid(self) -> tuple[float, ...]:
@@ -31,17 +31,17 @@ Measure = Callable[[list[C], int, int], Sequence[ArrayLike]]
 
 @dataclass(frozen=True)
 class SequentialPlan:
-    """When to look and how much error each look may spend.
+    """The looks of a procedure, and the share of the error that each may spend.
 
     Attributes
     ----------
     looks : tuple of int
-        Cumulative replicates at each look: increasing multiples of the first, which is at least 2.
+        Total replicates at each look: increasing multiples of the first, which is at least 2.
     alpha : float
-        Of the whole procedure, below 1/2.
+        Error rate of the whole procedure, below 1/2.
     until_tight : bool
-        Whether a claim that holds and asks for tightness goes on until it is TIGHT or the cap is reached. A slope that
-        is steeper than claimed always reaches the cap.
+        Whether a claim that holds and asks for tightness goes on until it is TIGHT or has used all looks. A slope that
+        is steeper than claimed always uses all looks.
 
     Raises
     ------
@@ -66,10 +66,10 @@ class SequentialPlan:
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """Alpha spent at each look: half of what is left, all of it at the last.
+        """Alpha of each look: half of what is left, and all of it at the last look.
 
-        A Bonferroni split, valid however the looks depend on each other. Most claims are settled at the first look,
-        so it gets most; a late look has more replicates and misses its share least.
+        This Bonferroni split is valid for any dependence between looks. Most claims are decided at the first look, so
+        it gets the largest share. A late look has more replicates and needs less.
         """
         shares = [0.5**k for k in range(1, len(self.looks))]
         return tuple(self.alpha * share for share in [*shares, 1 - sum(shares)])
@@ -81,19 +81,19 @@ class SequentialPlan:
 
 @dataclass(frozen=True, eq=False)
 class SequentialResult(Generic[C]):
-    """A verdict and all it rests on.
+    """A verdict, and the data and fit behind it.
 
     Attributes
     ----------
     claim : the claim
     verdict : Verdict
-        Its p-values are comparable with the alpha of the plan; its interval is that of this claim and look alone.
+        Its p-values are comparable with the alpha of the plan. Its interval is for this claim and look alone.
     fit : PowerLawFit
-        Of all the replicates.
+        Fit of all replicates.
     values : array (n_points, n_replicates)
-        Everything measured, in the order of the claim's grid.
+        All measured values, in the order of the claim's grid.
     n_looks : int
-        Looks taken.
+        Number of looks.
     """
 
     claim: C
@@ -104,24 +104,24 @@ class SequentialResult(Generic[C]):
 
 
 def judge_sequentially(claims: Sequence[C], measure: Measure[C], plan: SequentialPlan) -> list[SequentialResult[C]]:
-    """Judge claims at every look of a plan, measuring more only for those still undecided.
+    """Judge claims at every look of a plan. Only undecided claims are measured further.
 
-    The probability that any claim is ever called wrongly is at most alpha, half of it for wrong HOLDS and half for
-    wrong VIOLATED; likewise, apart, the probability of any wrong TIGHT. Argument, for HOLDS: let n0 of the hypotheses
-    that HOLDS rejects be true, and consider the first of them to be rejected, at look k. Until then only false ones
-    were rejected, so Holm's factor, the number of claims not yet called HOLDS (those called VIOLATED still count), was
-    at least n0: the p-value at look k was at most levels[k] / (2 n0). Summed over the n0 hypotheses and the looks this
-    is alpha / 2. Nothing is assumed of the dependence between looks or claims. A claim that stopped early counts with
-    the p-values it would have had, so stopping changes nothing. VIOLATED and TIGHT are alike. The factor must not
-    shrink for claims that left by the other door: those that stay were selected by the data.
+    The probability that any claim is ever called wrongly is at most alpha: half of it for wrong HOLDS, and half for
+    wrong VIOLATED. The probability of any wrong TIGHT is bounded separately by alpha. Argument for HOLDS: let n0 of the
+    hypotheses that HOLDS rejects be true. Consider the first of these that is rejected, at look k. Before, only false
+    hypotheses were rejected. So Holm's factor, the number of claims not yet called HOLDS (claims called VIOLATED still
+    count), was at least n0, and the p-value at look k was at most levels[k] / (2 n0). The sum over the n0 hypotheses
+    and the looks is alpha / 2. Nothing is assumed about the dependence between looks or claims. A claim that stopped
+    early counts with the p-values it would have had, so stopping changes nothing. The argument for VIOLATED and TIGHT
+    is the same. The factor must not shrink for claims with the other call, because the data selected those that stay.
 
     Parameters
     ----------
     claims : sequence of claims
         With `grid`, and what `judge` needs.
     measure : function of (claims, first_replicate, last_replicate)
-        For each of the claims given, the replicates ``first <= r < last`` as an array (n_points, last - first), rows
-        in the order of the grid; independent of all earlier ones. A claim may have its own scale (`plan.scaled`).
+        For each given claim, the replicates ``first <= r < last`` as an array (n_points, last - first), with rows in
+        the order of the grid, independent of all earlier replicates. A claim may have its own scale (`plan.scaled`).
     plan : SequentialPlan
 
     Returns
@@ -166,7 +166,7 @@ def _look(
     share: float,
     alpha: float,
 ) -> dict[int, Verdict]:
-    """Verdicts of the claims that have a new fit; the others enter the family with the calls they got."""
+    """Verdicts of the claims with a new fit. The others count in the family with the calls that they have."""
     raw = np.ones((3, len(claims)))
     called = np.zeros((3, len(claims)), dtype=bool)
     for i, result in results.items():
@@ -186,7 +186,7 @@ def _look(
 
 
 def look_p_values(raw: FloatArray, called: BoolArray, two_sided: ArrayLike, share: float) -> FloatArray:
-    """Adjust the p-values of families at one look, for comparison with the alpha of the whole plan.
+    """Adjust the p-values of families at one look, so that they are comparable with the alpha of the whole plan.
 
     Parameters
     ----------

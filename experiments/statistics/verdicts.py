@@ -1,4 +1,4 @@
-"""Verdicts: does a measured slope keep to a stated exponent, alone or in a family of claims."""
+"""Verdicts: does a measured slope agree with a stated exponent, alone or in a family of claims."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from theory.errors import InputError
 
 
 class Outcome(StrEnum):
-    """What a check concludes; UNDECIDED asks for more replicates."""
+    """The conclusion of a check. UNDECIDED needs more replicates."""
 
     HOLDS = "HOLDS"
     VIOLATED = "VIOLATED"
@@ -32,15 +32,15 @@ class RateClaim(Protocol):
 
     @property
     def margin(self) -> float:
-        """Slack granted to the slope."""
+        """How far the slope may lie from the exponent."""
 
     @property
     def two_sided(self) -> bool:
-        """Whether the exponent is claimed to be attained as well."""
+        """Whether the claim is also that the exponent is attained."""
 
     @property
     def limit(self) -> Literal["infinity", "zero"]:
-        """Where x tends to."""
+        """The limit of x."""
 
 
 class SlopeEstimate(Protocol):
@@ -69,19 +69,20 @@ class SlopeEstimate(Protocol):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one claim, with what it rests on.
+    """The outcome of one claim, with its evidence.
 
     Attributes
     ----------
     outcome : Outcome
     tight : bool
-        The claim holds, tightness was asked for, and the slope is shown to lie within the margin of the exponent.
+        True if the claim holds, tightness was asked for, and the slope is shown to lie within the margin of the
+        exponent.
     slope, ci_low, ci_high : float
         Estimate and two-sided 95% limits of this claim alone.
     exponent, margin : float
         As stated.
     p_holds, p_violated, p_tight : float
-        p-values of the evidence for each conclusion, comparable with alpha: adjusted when judged in a family.
+        p-values of the evidence for each conclusion, comparable with alpha. In a family they are adjusted.
     reason : str
         One line.
     """
@@ -111,10 +112,10 @@ class PValues:
 def judge(fit: SlopeEstimate, claim: RateClaim, alpha: float = 0.05) -> Verdict:
     """Judge one claim by one-sided tests at level ``alpha``.
 
-    As x tends to infinity the bound is kept when slope <= exponent + margin; as x tends to zero, when
-    slope >= exponent - margin. HOLDS if the one-sided limit of the slope on the far side of this boundary keeps to it,
-    VIOLATED if the limit on the near side is beyond it, else UNDECIDED. Only one of the two calls can be wrong, so a
-    wrong call has probability at most ``alpha``. Exact slopes (standard error 0) are compared.
+    As x tends to infinity the bound is kept if slope <= exponent + margin; as x tends to zero, if
+    slope >= exponent - margin. HOLDS: the slope keeps the bound at its worse one-sided limit. VIOLATED: the slope
+    breaks the bound at its better one-sided limit. UNDECIDED: neither. Only one of the two calls can be wrong, so a
+    wrong call has probability at most ``alpha``. Exact slopes (standard error 0) are compared directly.
 
     Parameters
     ----------
@@ -140,12 +141,12 @@ def judge(fit: SlopeEstimate, claim: RateClaim, alpha: float = 0.05) -> Verdict:
 def judge_family(fits: Sequence[SlopeEstimate], claims: Sequence[RateClaim], alpha: float = 0.05) -> list[Verdict]:
     """Judge claims together: the probability that any of them is called wrongly is at most ``alpha``.
 
-    There are two families, of the hypotheses that HOLDS rejects and of those that VIOLATED rejects, and each gets
-    Holm's procedure at alpha / 2: valid however the fits depend on each other, and nearly all of alpha / 2 is left for
-    the weakest claim once the others are decided. One step-down over the smaller p-value of each claim would not do,
-    since a claim called rightly could have been called wrongly and still counts. Tightness, a second statement about
-    claims that hold, has a Holm family of its own at alpha, of the claims that ask for it; for the others ``p_tight``
-    is unadjusted. A family of one is stricter than `judge`, which needs no split.
+    There are two families: the hypotheses that HOLDS rejects, and those that VIOLATED rejects. Each gets Holm's
+    procedure at alpha / 2. It is valid for any dependence between the fits, and when all other claims are decided,
+    nearly all of alpha / 2 is left for the last one. One step-down over the smaller p-value of each claim would not be
+    valid, since a claim that is called rightly could have been called wrongly and still counts. Tightness is a second
+    statement about claims that hold. It has a Holm family of its own at alpha, for the claims that ask for it; for the
+    others ``p_tight`` is unadjusted. A family of one claim is stricter than `judge`, which does not split alpha.
 
     Parameters
     ----------
@@ -209,7 +210,7 @@ def holm(p: ArrayLike) -> FloatArray:
 
 
 def p_values(fit: SlopeEstimate, claim: RateClaim) -> PValues:
-    """Unadjusted p-values of one claim; a sequential or joint rule can start from these."""
+    """Unadjusted p-values of one claim. Sequential and joint rules start from these."""
     excess = _orientation(claim) * (fit.slope - claim.exponent)
     violated = _p_positive(excess - claim.margin, fit)
     inside = _p_positive(claim.margin - excess, fit)
@@ -223,7 +224,7 @@ def _orientation(claim: RateClaim) -> int:
 
 
 def _p_positive(estimate: float, fit: SlopeEstimate) -> float:
-    """p-value of the evidence that the estimated parameter is positive; 0 or 1 when it is known exactly."""
+    """p-value of the evidence that the estimated parameter is positive; 0 or 1 if it is known exactly."""
     if fit.standard_error == 0:
         return 0.0 if estimate > 0 else 1.0
     return float(stdtr(fit.df, -estimate / fit.standard_error))

@@ -1,1 +1,1 @@
-"""One result, one file."""
+"""Studies: one result in each file."""

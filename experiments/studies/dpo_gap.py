@@ -1,4 +1,4 @@
-"""How far the population optimum of trajectory DPO stays below the KL-regularised optimum, against noise."""
+"""Gap between the population optimum of trajectory DPO and the KL-regularised optimum, against noise."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ CHAIN_STATES, CHAIN_HORIZON = 3, 4
 N_RANDOM, RANDOM_SEED = 12, 20
 RANDOM_ACTIONS, RANDOM_HORIZON, RANDOM_LATTICE = 2, 3, 4
 MEANS = (0.1, 0.3, 0.5, 0.7, 0.9)
-# Below it there was nothing to gain over the reference.
+# A smaller gain of the optimum over the reference counts as none.
 NO_GAIN = 1e-12
 
 MdpFamily = Mapping[str, Callable[[float], TabularMDP]]
 
 
 def noisy_chain(noise: float) -> TabularMDP:
-    """Chain whose move is, with probability `noise`, that of an action drawn uniformly."""
+    """Chain in which, with probability `noise`, the action is replaced by a uniformly drawn one."""
     return chain(CHAIN_STATES, CHAIN_HORIZON, slip=noise / 2)
 
 
 def noisy_bandit(noise: float) -> TabularMDP:
-    """Bandit whose arms pay their mean, or with probability `noise` 1 or 0 with the same mean."""
+    """Bandit whose arms pay their mean. With probability `noise` they pay 1 or 0, with the same mean."""
     mean = np.array(MEANS)
     law = np.stack([np.full_like(mean, 1 - noise), noise * (1 - mean), noise * mean], axis=-1)[None]
     paid = np.stack([mean, np.zeros_like(mean), np.ones_like(mean)], axis=-1)[None]
@@ -38,12 +38,14 @@ def noisy_bandit(noise: float) -> TabularMDP:
 
 
 def random_mdps(number: int = N_RANDOM, seed: int = RANDOM_SEED) -> MdpFamily:
-    """Random MDPs with one successor a (state, action), made uniform with probability `noise`, and one first state.
+    """Random MDPs with one first state.
+
+    Each (state, action) has one successor. With probability `noise` the next state is uniform instead.
 
     Parameters
     ----------
     number : int
-        By turns of 2 and 3 states.
+        Number of MDPs. They have 2 and 3 states in turn.
     seed : int
 
     Returns
@@ -79,7 +81,7 @@ def dpo_gaps(
     noises: Sequence[float] = NOISES,
     link: Link = LINK,
 ) -> pd.DataFrame:
-    """Gap of the population optimum of DPO, from the uniform reference, exactly.
+    """Exact gap of the population optimum of DPO, with the uniform policy as reference.
 
     Parameters
     ----------
@@ -89,15 +91,15 @@ def dpo_gaps(
     noises : sequence of float
         In [0, 1].
     link : Link
-        Of the raters, and assumed of them.
+        Link of the raters, which DPO assumes as well.
 
     Returns
     -------
     DataFrame
         Columns ``family``, ``instance``, ``noise``, ``beta``, ``gap`` (of ``E R - beta KL``, in units of return),
-        ``relative_gap`` (over what the optimum gains on the reference; nan where it gains nothing; above 1 where DPO
-        ends below its reference), ``value``, ``optimum``, ``reference_value``, ``gradient_norm`` and ``agreement``
-        (share of the starts that found this minimum).
+        ``relative_gap`` (gap over the gain of the optimum on the reference; nan if this gain is 0; above 1 if DPO ends
+        below its reference), ``value``, ``optimum``, ``reference_value``, ``gradient_norm`` and ``agreement`` (share of
+        the starts that found this minimum).
     """
     rows = []
     for family, members in (FAMILIES if families is None else families).items():
@@ -127,6 +129,6 @@ def dpo_gaps(
 
 
 def over_instances(gaps: pd.DataFrame) -> pd.DataFrame:
-    """Mean, least and largest gap of each family, beta and noise: columns ``mean``, ``low``, ``high``."""
+    """Mean, smallest and largest gap by family, beta and noise: columns ``mean``, ``low``, ``high``."""
     groups = gaps.groupby(["family", "beta", "noise"], sort=False)["gap"]
     return groups.agg(mean="mean", low="min", high="max").reset_index()

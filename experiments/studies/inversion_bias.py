@@ -1,4 +1,4 @@
-"""Link-inversion bias against the number of votes, exactly: 1/M with a known constant, or 1/sqrt(M) at the boundary."""
+"""Exact link-inversion bias against the number of votes: c/M with a known c, or of order 1/sqrt(M) at the boundary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from theory.links import inverse_curvature
 from theory.votes import bias_at
 
 VOTES = tuple(int(m) for m in 2 ** np.arange(2, 15))
-# Where the interior bias is read, as a share of H; away from 0, where it vanishes for symmetric links.
+# Difference at which the interior bias is computed, as a share of H. At 0 it vanishes for symmetric links.
 INTERIOR = 0.5
 
 
@@ -29,7 +29,7 @@ def inversion_bias(horizon: int = HORIZON, n_queries: Sequence[int] = VOTES) -> 
     Parameters
     ----------
     horizon : int
-        H; links are scaled to H / 2 (the linear one to 2 H, which it needs to be invertible).
+        H. Links have scale H / 2; the linear link has 2 H, since it must be invertible on [-H, H].
     n_queries : sequence of int
         M.
 

@@ -1,4 +1,4 @@
-"""What comes of optimising a learned reward harder and harder: its promise against the true return."""
+"""Over-optimisation: gain under a learned reward and true gain, as the learned reward is optimised harder."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ def learned_once(
     rater_link: Link | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What a reward learned once promises and what comes of it, under more and more optimisation.
+    """Gains under a reward that is learned once, and true gains, for several pressures of optimisation.
 
-    The policy is the exact optimum of the learned return less 1 / pressure times its divergence from the start: the
-    most that any method could make of this reward at this price.
+    The policy is the exact maximum of the learned return minus 1 / pressure times the KL divergence from the start. No
+    method can gain more of this objective.
 
     Parameters
     ----------
     instance : Instance
     n_pairs : sequence of int
-        Pairs of the start policy's trajectories, each a data set of its own.
+        Numbers of pairs of trajectories of the start policy. Each number has its own data set.
     n_queries : int
-        Votes a pair.
+        Votes per pair.
     pressures : sequence of float
         1 / beta of `soft_optimum`, in units of 1 / return.
     ridge : float
-        By default so small that hardly anything but the votes holds the rewards.
+        Of the `RewardModel`. The default is so small that the votes alone determine the rewards.
     n_replicates, rater_link, seed
         As for `coverage_error`.
 
     Returns
     -------
     DataFrame
-        A row a (pairs, pressure, replicate): ``n_pairs``, ``pressure``, ``replicate``, ``proxy_gain``, ``true_gain``,
-        ``overoptimisation``, as for `joint_training`; ``possible_gain``, that of an optimal policy.
+        One row per (pairs, pressure, replicate): ``n_pairs``, ``pressure``, ``replicate``, and ``proxy_gain``,
+        ``true_gain``, ``overoptimisation`` as for `joint_training`. ``possible_gain`` is that of an optimal policy.
     """
     mdp, policy, start = instance.mdp, instance.policy, instance.start
     reference = policy.probabilities(start)
@@ -72,19 +72,19 @@ def learned_once(
 
 
 def _optimised(mdp: TabularMDP, reference: FloatArray, rewards: FloatArray, pressures: FloatArray) -> FloatArray:
-    """Best policies (n_pressures, H, S, A) for learned rewards at each pressure."""
+    """Optimal policies (n_pressures, H, S, A) for learned rewards at each pressure."""
     low = float(rewards.min())
     high = max(float(rewards.max()), low + 1)
     paid = np.broadcast_to(rewards[..., None], mdp.probabilities.shape)
     believed = TabularMDP.from_outcomes(
         mdp.probabilities, mdp.next_states, paid, mdp.initial, mdp.horizon, reward_range=(low, high)
     )
-    # Rewards were mapped to [0, 1], and so must be the price.
+    # Rewards are mapped to [0, 1], so beta is mapped with them.
     return soft_optimum(believed, reference, 1 / (pressures * (high - low))).probabilities
 
 
 def _gains(mdp: TabularMDP, tables: FloatArray, reference: FloatArray, rewards: FloatArray | None) -> FloatArray:
-    """Values (B,) of policies (B, H, S, A) less that of the reference, under the MDP's rewards or others."""
+    """Values (B,) of policies (B, H, S, A) minus that of the reference, under the MDP's rewards or given ones."""
     paid = None if rewards is None else rewards[..., None]
     values = [mdp.initial @ action_value_columns(mdp, columns(pi, 3), paid)[1] for pi in (tables, reference)]
     return np.asarray(values[0] - values[1])

@@ -1,4 +1,4 @@
-"""Replicates of an experiment: run in batches that fit in memory, and summarised with intervals."""
+"""Replicates of an experiment, run in batches that fit in memory, and their means with intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from experiments.statistics.intervals import mean_interval
 
-# Runs that share one batch: their data lie in memory together.
+# Runs per batch. The data of a batch are in memory together.
 LARGEST_BATCH = 20
 
 
@@ -26,9 +26,9 @@ def mean_over_replicates(frame: pd.DataFrame, by: Sequence[str], measures: Seque
     Parameters
     ----------
     frame : DataFrame
-        A row a replicate.
+        One row per replicate.
     by : sequence of str
-        Columns that tell groups apart.
+        Columns that identify a group.
     measures : sequence of str
         Columns to average.
 

@@ -1,4 +1,4 @@
-"""What a learned reward gets wrong: where it was not taught, and where the policy trained on it goes."""
+"""Errors of a learned reward: away from its training data, and on the path of a policy that is trained on it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from theory.values import action_value_columns, flow_columns
 
 LOG_ODDS = tuple(np.linspace(0, 4, 9).tolist())
 CHECKPOINTS = 16
-# Price of leaving the uniform policy at which nothing but the return counts; ties stay ties.
+# Weight of the KL divergence from the uniform policy. It is so small that the return alone counts, and ties stay ties.
 GREEDY = 1e-6
 
 
@@ -37,32 +37,32 @@ def coverage_error(
     rater_link: Link | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Exact error of rewards learned from the pairs of one behaviour policy, on its own trajectories and on others'.
+    """Exact error of rewards that are learned from one behaviour policy, on the trajectories of several policies.
 
-    The behaviour prefers, in every state, the actions that the uniform policy's action values call bad.
+    In every state the behaviour policy prefers actions with low action values under the uniform policy.
 
     Parameters
     ----------
     instance : Instance
         Its policy class is not used.
     log_odds : sequence of float
-        Log odds of the worst action against the best, in every state: 0 is the uniform policy.
+        Log odds of the worst action against the best, in every state. 0 is the uniform policy.
     n_pairs, n_queries : int
-        Pairs of the behaviour's trajectories, and votes a pair.
+        Pairs of trajectories of the behaviour policy, and votes per pair.
     ridge : float
         Of the `RewardModel`.
     n_replicates : int
     rater_link : Link, optional
-        The link the raters really use; by default the one assumed.
+        The link of the raters; by default the assumed one.
     seed : int
 
     Returns
     -------
     DataFrame
-        A row a (log odds, policy judged, replicate): ``log_odds``; ``concentrability``, the largest ratio over
-        (stage, state, action) of the visits that an optimal policy expects to those of the behaviour; ``policy``
-        (behaviour, uniform or optimal: whose trajectories are judged); ``replicate``; ``error`` (`reward_error`);
-        ``ignorance``, the error of a model that calls all rewards equal.
+        One row per (log odds, policy, replicate). ``concentrability`` is the largest ratio over (stage, state, action)
+        of the expected visits of an optimal policy to those of the behaviour policy. ``policy`` is the one on whose
+        trajectories the error is computed: behaviour, uniform or optimal. ``error`` is the `reward_error`, and
+        ``ignorance`` the error of a model in which all rewards are equal.
     """
     mdp, uniform = instance.mdp, TabularSoftmax(instance.mdp.n_states, instance.mdp.n_actions)
     best, best_theta = optimal_policy(mdp)
@@ -100,15 +100,15 @@ def joint_training(
     rater_link: Link | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Error of the learned reward and what it promises, while `Ppo` trains a policy on it.
+    """Errors of the learned reward and gains under it, while `Ppo` trains a policy on it.
 
     Parameters
     ----------
     instance : Instance
     n_queries : sequence of int
-        Votes a pair, each a run of its own.
+        Votes per pair. Each number is a run of its own.
     n_pairs : int
-        New pairs an iteration.
+        New pairs per iteration.
     n_iterations, step_size
         Of the ascent.
     ridge, n_replicates, rater_link, seed
@@ -117,11 +117,12 @@ def joint_training(
     Returns
     -------
     DataFrame
-        A row a (source of pairs, votes a pair, iteration, replicate): ``pairs_from`` (``current`` policy, which is
-        joint training, or ``start``); ``n_queries``; ``iteration``, spaced evenly in its logarithm; ``votes`` so far;
-        ``replicate``; ``error_current``, ``error_start`` and ``error_optimal`` (`reward_error` on the trajectories of
-        these policies); ``proxy_gain`` and ``true_gain``, value of the current policy less that of the start under
-        learned and under true rewards; ``overoptimisation``, their difference.
+        One row per (source of pairs, votes per pair, iteration, replicate). ``pairs_from`` is ``current`` for joint
+        training, with pairs from the current policy, or ``start``. ``iteration`` is spaced evenly in its logarithm.
+        ``votes`` counts the votes so far. ``error_current``, ``error_start`` and ``error_optimal`` are the
+        `reward_error` on the trajectories of these policies. ``proxy_gain`` and ``true_gain`` are the value of the
+        current policy minus that of the start, under learned and under true rewards. ``overoptimisation`` is their
+        difference.
     """
     settings = [(source, votes) for source in ("current", "start") for votes in n_queries]
     frames = []
@@ -149,20 +150,20 @@ def learn_rewards(
     n_replicates: int,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Rewards fitted to the votes on pairs of one policy's trajectories, (n_replicates, 1 or H, S, A).
+    """Rewards learned from the votes on pairs of trajectories of one policy, (n_replicates, 1 or H, S, A).
 
     Parameters
     ----------
     mdp : TabularMDP
     policy : Policy
     theta : array (dim,)
-        Of the policy that both trajectories of a pair follow.
+        Parameters of the policy that both trajectories of a pair follow.
     vote : VoteModel
-        The raters; the `RewardModel` assumes the link that it inverts.
+        The raters. The `RewardModel` assumes the link that this model inverts.
     n_pairs : int
     ridge : float
     n_replicates : int
-        Each with its own pairs and votes.
+        Each has its own pairs and votes.
     rng : Generator
     """
     asked, model = PreferenceFeedback(np.asarray(n_pairs), "law", vote), RewardModel(vote.link, ridge)
@@ -175,7 +176,10 @@ def learn_rewards(
 
 
 def optimal_policy(mdp: TabularMDP) -> tuple[TabularSoftmax, FloatArray]:
-    """Return a time-dependent policy and parameters of best value, to about 1e-5; actions that tie are taken alike."""
+    """A time-dependent policy class, and parameters whose value is within about 1e-5 of the optimum.
+
+    Actions that tie have equal probabilities.
+    """
     even = np.full((1, mdp.n_states, mdp.n_actions), 1 / mdp.n_actions)
     best = soft_optimum(mdp, even, GREEDY).probabilities
     policy = TabularSoftmax(mdp.n_states, mdp.n_actions, mdp.horizon)
@@ -183,7 +187,7 @@ def optimal_policy(mdp: TabularMDP) -> tuple[TabularSoftmax, FloatArray]:
 
 
 class _Observer:
-    """Watches a batch of runs of `Ppo` at iterations spaced evenly in their logarithm."""
+    """Records a batch of runs of `Ppo` at iterations that are spaced evenly in their logarithm."""
 
     def __init__(self, instance: Instance, n_runs: int, n_iterations: int) -> None:
         self.mdp, self.policy = instance.mdp, instance.policy
@@ -214,7 +218,7 @@ class _Observer:
 
 
 def _expected_visits(mdp: TabularMDP, policy: Policy, theta: FloatArray) -> FloatArray:
-    """Visits that an episode expects, by (stage, state, action) as the rewards tell them apart."""
+    """Expected visits of an episode by (stage, state, action); stages are separate if the rewards depend on them."""
     visits = np.zeros(mdp.expected_reward.shape)
     for h, flow in flow_columns(mdp, columns(policy.probabilities(theta), 3)):
         visits[h % len(visits)] += flow[..., 0]
@@ -222,7 +226,7 @@ def _expected_visits(mdp: TabularMDP, policy: Policy, theta: FloatArray) -> Floa
 
 
 def _worst_first(mdp: TabularMDP) -> FloatArray:
-    """Logits (S A,) that favour bad actions: 1 for the worst of a state, 0 for the best, all 0 where none is better."""
+    """Logits (S A,) that favour bad actions: 1 for the worst of a state, 0 for the best; 0 if all are equal."""
     even = np.full((1, mdp.n_states, mdp.n_actions, 1), 1 / mdp.n_actions)
     values = np.mean(action_value_columns(mdp, even)[0], axis=0)[..., 0]
     short = values.max(axis=1, keepdims=True) - values

@@ -1,4 +1,4 @@
-"""Few pairs and few votes: which methods still learn."""
+"""Final values of methods with few pairs per iteration and few votes per pair."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compare_panels(
     n_seeds: int = PRESETS["quick"][1],
     execution: Execution | None = None,
 ) -> pd.DataFrame:
-    """Final values over a grid of pairs an iteration and votes a pair, every method tuned anew for each.
+    """Final values over a grid of pairs per iteration and votes per pair. Methods are tuned at every grid point.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def compare_panels(
     Returns
     -------
     DataFrame
-        One row a method, N and M: ``final`` with 95% limits ``low`` and ``high``, ``gap`` to the optimum with limits,
+        One row per method, N and M: ``final`` with 95% limits ``low`` and ``high``, ``gap`` to the optimum with limits,
         ``votes`` of a run, ``step_size``, ``knob`` and ``at_edge``.
     """
     chosen = find("instance", instance)

@@ -1,4 +1,4 @@
-"""Everything that is exactly computable of an instance, at the parameters where its runs start."""
+"""Exact facts of an instance, at the parameters where its runs start."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from theory import (
 )
 from theory.links import largest_trim
 
-# Above this many parameters the exact Hessian of one point costs more than a look is worth.
+# With more parameters than this, the exact Hessian of one point takes too long.
 LARGEST_HESSIAN = 512
 SHOWN_RETURNS = 8
 
 
 def solve_instance(instance: Instance) -> dict[str, Any]:
-    """Exact facts of an instance, by name; floats carry every digit."""
+    """Exact facts of an instance, by name. Floats have every digit."""
     mdp, policy, start = instance.mdp, instance.policy, instance.start
     value, gradient = value_and_gradient(mdp, policy, start)
     best = optimal_value(mdp)

@@ -1,9 +1,9 @@
-"""Estimators compared at equal trajectories and votes per gradient, each at its own best radius, exactly.
+"""Exact comparison of estimators at equal trajectories and votes per gradient, each at its own best radius.
 
-The best radius is the one of least `rescaled_mse`: the mean squared error after the best rescaling, which a step size
-provides for free. The raw mean squared error would not do. A value difference is at most H, so an estimate d D v / mu
-vanishes as mu grows and its error tends to |grad V|^2, while one direction without any noise or smoothing errs by
-(d - 1) |grad V|^2: for d > 2 the raw minimum lies at infinity, where the estimate says nothing.
+The best radius has the smallest `rescaled_mse`: the mean squared error after the best rescaling, since the step size
+rescales an estimate anyway. The raw mean squared error would not do. A value difference is at most H, so the estimate
+d D v / mu vanishes as mu grows, and its error tends to |grad V|^2. One direction without any noise or smoothing has the
+error (d - 1) |grad V|^2. For d > 2 the raw minimum is therefore at an infinite radius, where the estimate is 0.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from experiments.studies.variance_task import VarianceTask, at_best_radius, over
 from theory import InputError, policy_gradient
 from theory.arrays import FloatArray
 
-# The estimators compared where none are named. All cost 2 N trajectories a gradient, and N M votes or none.
+# The estimators compared by default. A gradient costs 2 N trajectories, and N M votes or none.
 VARIANCE_METHODS = (
     *("zpg", "zbcpg-1", "zbcpg-3", "zbcpg-d"),
     *("zpg-symmetric", "zpg-haldane", "zpg-jackknife", "zpg-common", "zpg-averaged", "value-sphere", "value-1"),
     *("reinforce-none", "gpomdp-none", "reinforce", "gpomdp", "reinforce-best"),
 )
-# More directions than this are too many to enumerate at every radius.
+# More directions than this take too long to enumerate at every radius.
 MOST_ENUMERATED = 2**15
-# A gradient norm below this, for rewards of 1 in every step, is rounding.
+# A gradient norm below this number times H is rounding error.
 STATIONARY = 1e-14
 
 
 def usual_methods(instance: Instance, n_pairs: int) -> list[str]:
-    """Estimators compared where none are named: those that fit the parameters and the pairs."""
+    """Estimators compared by default: those that this number of parameters and of pairs allows."""
     return [name for name in VARIANCE_METHODS if _is_usual(find("method", name), instance, n_pairs)]
 
 
@@ -57,20 +57,20 @@ def _is_usual(method: Method, instance: Instance, n_pairs: int) -> bool:
 
 
 def parameters_at(instance: Instance, where: str, rng: np.random.Generator) -> FloatArray:
-    """Parameters to compare at: where runs start, standard normal, near where exact ascent ends, or as given.
+    """Parameters to compare at: the start, standard normal ones, near the end of exact ascent, or given ones.
 
     Parameters
     ----------
     instance : Instance
     where : {"uniform", "random", "optimum"} or numbers with commas
-        At the optimum itself there is no gradient to estimate. "optimum" is the first of the points 1/2, 3/4, 7/8, ...
-        of the way there whose gradient norm is at most a hundredth of the start's.
+        "uniform" is the start. "optimum" is the first of the points 1/2, 3/4, 7/8, ... of the way to the end of exact
+        ascent whose gradient norm is at most 1/100 of that at the start; at the end itself there is no gradient.
     rng : Generator
 
     Raises
     ------
     InputError
-        If it is none of these, or the numbers are not one a parameter.
+        If it is none of these, or there is not one number per parameter.
     """
     if where == "uniform":
         return instance.start
@@ -103,21 +103,21 @@ def compare_variance(
     instance : str or Instance
     theta : array (dim,)
     n_pairs : int
-        Pairs of trajectories a gradient, N; REINFORCE and GPOMDP get 2 N trajectories.
+        Pairs of trajectories per gradient, N. REINFORCE and GPOMDP get 2 N trajectories.
     n_queries : int or inf
-        Votes a pair, M.
+        Votes per pair, M.
     methods : sequence of str or Method, optional
-        By default `usual_methods`. The first is what others are compared with.
+        By default `usual_methods`. The others are compared with the first.
     execution : Execution, optional
-        Directions that are averaged over are the same for every estimator, so that differences are paired.
+        Every estimator is averaged over the same sampled directions, so that differences are paired.
 
     Returns
     -------
     DataFrame
-        One row an estimator: its best radius, the squared biases and their cross term, the three variances, ``mse`` and
-        its standard error, ``relative_mse`` and ``rescaled_mse`` (both over |grad V|^2), ``cosine`` of the mean to the
-        gradient, ``alignment`` (root-mean-square cosine of single estimates), ``clip_rate``, costs, and ``excess`` of
-        ``rescaled_mse`` over the first estimator with 95% limits.
+        One row per estimator: its best radius, the squared biases and their cross term, the three variances, ``mse``
+        and its standard error, ``relative_mse`` and ``rescaled_mse`` (both over |grad V|^2), ``cosine`` between mean
+        and gradient, ``alignment`` (root-mean-square cosine of single estimates), ``clip_rate``, costs, and ``excess``
+        of ``rescaled_mse`` over the first estimator with 95% limits.
 
     Raises
     ------
@@ -145,9 +145,9 @@ def sweep_radius(
     methods: Sequence[str | Method] | None = None,
     execution: Execution | None = None,
 ) -> pd.DataFrame:
-    """Errors of every estimator with a radius, over radii: columns name, title, group, radius, the errors, their parts.
+    """Errors and their parts for every estimator with a radius, at every radius.
 
-    Errors are squared gradients here, not shares of |grad V|^2. The parameters are those of `compare_variance`.
+    Errors are not divided by |grad V|^2 here. The parameters are those of `compare_variance`.
     """
     tasks = _tasks(instance, theta, n_pairs, n_queries, methods, execution, radii=tuple(map(float, radii)))
     with_radius = [task for task in tasks if find("method", task.method).knob == "radius"]
@@ -190,7 +190,7 @@ def _near_optimum(instance: Instance) -> FloatArray:
 
 
 def _paired_error(influence: FloatArray, reference: FloatArray) -> float:
-    """Standard error of a difference of mean squared errors; enumerated estimators have no influence to pair."""
+    """Standard error of a difference of mean squared errors. With enumerated directions there is nothing to pair."""
     if len(influence) != len(reference):
         return float(paired_standard_error(influence if len(influence) > len(reference) else reference))
     return float(paired_standard_error(influence - reference))

@@ -1,4 +1,4 @@
-"""The error of one estimator at one theta, exactly: at given radii, or at the best one."""
+"""Exact error of one estimator at one theta, at given radii or at the best radius."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class VarianceTask:
     n_pairs : int
     n_queries : float
     seed : int
-        Of the directions that are averaged over where they cannot be enumerated.
+        Seed of the sampled directions, where they cannot be enumerated.
     radii : tuple of float
-        Where the error is computed; empty to search for the best radius.
+        Radii at which the error is computed; empty to search for the best radius.
     """
 
     method: str | Method
@@ -49,12 +49,12 @@ class VarianceTask:
     radii: tuple[float, ...] = ()
 
     def estimator(self, radius: Any) -> GradientEstimator:
-        """Build the estimator with a radius, or with radii that broadcast.
+        """Build the estimator with one radius, or with an array of radii.
 
         Raises
         ------
         InputError
-            If the method is no gradient estimator.
+            If the method does not build a gradient estimator.
         """
         method, instance = find("method", self.method), find("instance", self.instance)
         built = method.build(
@@ -69,7 +69,7 @@ class VarianceTask:
         return found
 
     def moments(self, radius: Any) -> GradientMoments:
-        """Moments at theta with a radius, or with radii.
+        """Moments at theta with one radius, or with an array of radii.
 
         Raises
         ------
@@ -89,14 +89,14 @@ class VarianceTask:
 
 
 def over_radii(task: VarianceTask) -> pd.DataFrame:
-    """Errors of an estimator at the radii of its task."""
+    """Errors of the estimator at the radii of the task."""
     radii, method = np.array(task.radii), find("method", task.method)
     known = {"name": name_of(task.method), "title": method.title, "group": method.group, "radius": radii}
     return pd.DataFrame(known | _parts(task.moments(radii)))
 
 
 def at_best_radius(task: VarianceTask) -> tuple[dict[str, Any], FloatArray]:
-    """Row of the radius of least rescaled error, and each direction's influence on that error."""
+    """Row of the radius with the smallest rescaled error, and the influence of each direction on this error."""
     if find("method", task.method).knob != "radius":
         return _row(task, np.nan, task.moments(1.0)), np.zeros(2)
     errors = task.moments(RADII).rescaled_mse
@@ -113,7 +113,7 @@ def at_best_radius(task: VarianceTask) -> tuple[dict[str, Any], FloatArray]:
 
 
 def _influence(task: VarianceTask, radius: float) -> FloatArray:
-    """Each direction's influence on the rescaled error; nothing where none were sampled."""
+    """Influence of each direction on the rescaled error; zeros if the directions were enumerated."""
     instance, estimator = find("instance", task.instance), task.estimator(radius)
     mdp, policy, theta = instance.mdp, instance.policy, np.array(task.theta)
     if not isinstance(estimator, ZerothOrder) or estimator.directions.support(policy.dim) is not None:
@@ -124,7 +124,7 @@ def _influence(task: VarianceTask, radius: float) -> FloatArray:
 
 
 def work(task: VarianceTask) -> float:
-    """About how long it takes."""
+    """Approximate time of a task."""
     return find("method", task.method).work
 
 

@@ -1,4 +1,4 @@
-"""Raters who use another link than the methods assume: who still learns, and how much is lost."""
+"""Final values of methods when the raters use another link than the methods assume, and what that loses."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def compare_links(
     scale: float | None = None,
     execution: Execution | None = None,
 ) -> pd.DataFrame:
-    """Final values when the raters use each of the links and the methods assume the instance's.
+    """Final values for every link of the raters, when the methods assume the link of the instance.
 
-    Settings are tuned under the assumed link, which is what someone would do who does not know.
+    Settings are tuned under the assumed link, as they would be by a user who does not know the link of the raters.
 
     Parameters
     ----------
@@ -44,18 +44,18 @@ def compare_links(
     budget : Budget, optional
     n_seeds : int
     scale : float, optional
-        Of the link assumed; see `informative_link`.
+        Scale of the assumed link; see `informative_link`.
     execution : Execution, optional
 
     Returns
     -------
     DataFrame
-        One row a method and link of the raters: ``final`` with 95% limits, cut off at the optimum, ``gap`` to the
-        optimum, ``gain`` over the start with limits and ``p_gain`` (one-sided, after Holm over all rows), ``late_gain``
-        over the second half of the iterations with limits and ``p_late`` (as ``p_gain``), ``loss`` against raters of
-        the assumed link (paired) with limits and ``p_loss`` (two-sided, after Holm over the rows with another link).
-        Limits of differences are those of sign-flip tests, and differences of one seed below 1e-4 of the optimum count
-        as none.
+        One row per method and link of the raters: ``final`` with 95% limits, cut off at the optimum; ``gap`` to the
+        optimum; ``gain`` over the start with limits and ``p_gain`` (one-sided, after Holm over all rows); ``late_gain``
+        over the second half of the iterations with limits and ``p_late`` (as ``p_gain``); ``loss`` compared with raters
+        of the assumed link (paired), with limits and ``p_loss`` (two-sided, after Holm over the rows with another
+        link). Limits of differences are those of sign-flip tests. A difference of one seed below 1e-4 of the optimum
+        counts as 0.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def compare_links(
 
 
 def _values(curves: pd.DataFrame, entry: Entry) -> tuple[FloatArray, FloatArray]:
-    """Values of every seed half way and at the end."""
+    """Values of every seed half way and at the end of the run."""
     fields = entry.fields
     rows = curves[(curves["method"] == fields["method"]) & (curves["raters"] == fields["raters"])]
     by_seed = rows.pivot(index="seed", columns="iteration", values="value").to_numpy()
