@@ -47,25 +47,32 @@ def rates(
     json: Json = None,
 ) -> None:
     """Run the rate checks: one row a claim, with slope, interval, stated exponent and verdict."""
+    from experiments.catalogue.claims import AXIS_TITLES
     from experiments.catalogue.shipped_claims import controls
     from experiments.commands.tables import print_floors, print_footer, print_rates
     from experiments.rates.exact_claims import exact_controls
     from experiments.rates.floor_claims import floor_controls
     from experiments.rates.run_claims import run_claims
     from experiments.rates.run_floors import run_floors
+    from theory.errors import InputError
 
     check_file(json)
     began = time.perf_counter()
     names = split(claims)
     if names and instance is not None:
         raise typer.BadParameter("claims name their own instances; leave one of the two out", param_hint="--instance")
+    if names and method != "all":
+        raise typer.BadParameter("claims name their own methods; leave one of the two out", param_hint="--method")
+    known = (*AXIS_TITLES, "floor", "all")
+    if axis not in known:
+        raise InputError(f"axis must be one of {', '.join(known)}, got {axis!r}")
     judged, checks, sampled, exact = _selected(names, instance, preset, method, axis)
     # Shipped claims on constants are about shipped instances.
     floors = _floors(preset, method) if axis in ("floor", "all") and not names and instance is None else []
     if not (judged or sampled or exact or floors):
-        raise typer.BadParameter(
-            f"there is no claim on axis {axis} for method {method} and this instance", param_hint="--axis"
-        )
+        asked = {"of": ", ".join(names), "for method": method if method != "all" else "", "on": instance}
+        limits = "".join(f" {word} {value}" for word, value in asked.items() if value)
+        raise typer.BadParameter(f"no claim{limits} is on axis {axis}; `zpg list` has them all", param_hint="--axis")
     faults = planted and not names
     folder = prepare_folder(out)
     results, constants = None, None

@@ -48,13 +48,10 @@ def print_rates(results: RateResults) -> None:
         screen.print(
             "curved: significant curvature, and local slopes beyond the margin; the slope is that of the window alone"
         )
-    expected = ["VIOLATED" if kind == "control" else "HOLDS" for kind in results.verdicts["kind"]]
-    other = results.verdicts[results.verdicts["outcome"] != expected]
+    total, other = len(results.verdicts), results.other
     for row in other.to_dict(orient="records"):
         screen.print(f"not as expected: {row['claim']}: {row['outcome']}: {row['reason']}")
-    screen.print(
-        f"{'PASSED' if results.passed else 'FAILED'}: {len(expected) - len(other)} of {len(expected)} as expected"
-    )
+    screen.print(f"{'PASSED' if results.passed else 'FAILED'}: {total - len(other)} of {total} as expected")
     if not results.points.empty:
         screen.print(f"largest clip rate {results.points['clip_rate'].max():.2g}")
 
@@ -86,11 +83,9 @@ def print_floors(results: FloorResults) -> None:
     judged = results.judged
     mean = f", mean ratio {judged['ratio'].mean():.4f}" if len(judged) else ""
     exact = int((judged["outcome"] == "EXACT").sum())
-    caught = int(((results.rows["kind"] == "control") & (results.rows["outcome"] == "VIOLATED")).sum())
-    screen.print(
-        f"{'PASSED' if results.passed else 'FAILED'}: {exact} of {len(judged)} floors EXACT{mean}; {caught} of "
-        f"{int((results.rows['kind'] == 'control').sum())} faults caught"
-    )
+    planted = results.rows[results.rows["kind"] == "control"]
+    caught = f"; {(planted['outcome'] == 'VIOLATED').sum()} of {len(planted)} faults caught" if len(planted) else ""
+    screen.print(f"{'PASSED' if results.passed else 'FAILED'}: {exact} of {len(judged)} floors EXACT{mean}{caught}")
 
 
 def print_footer(footer: str) -> None:
@@ -265,8 +260,8 @@ def _certificate_line(certificates: pd.DataFrame) -> str:
     exceeded, informative = (certificates["ratio"] > 1), certificates["informative"]
     return (
         f"certificates (L proved, alpha < 3/(4Ld)): {len(certificates)} cells on "
-        f"{certificates['instance'].nunique()} instances, {exceeded.sum()} exceeded; a run that never moved would "
-        f"exceed {informative.sum()} on {certificates.loc[informative, 'instance'].nunique()} instances;\n"
+        f"{certificates['instance'].nunique()} instance(s), {exceeded.sum()} exceeded; a run that never moved would "
+        f"exceed {informative.sum()} on {certificates.loc[informative, 'instance'].nunique()} of them;\n"
         f"largest measured / certificate {worst['ratio']:.3g} ({worst['method']} on {worst['instance']})"
     )
 

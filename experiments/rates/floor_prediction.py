@@ -83,13 +83,14 @@ def _predict(task: _Prediction) -> FloorPrediction:
             theta = at_optimum(where).start
             law = stationary_law(where.mdp, where.policy, estimator, theta, claim.step_size, rng)
             next_order = law.next_order
-        except InputError as error:
+        except (InputError, FloatingPointError) as error:
             return FloorPrediction(reason=str(error))
-    reason = ""
     if not abs(next_order) <= LARGEST_NEXT_ORDER:
         reason = f"outside the linear regime: the next order is {next_order:+.1%} of the floor"
-    elif law.mixing_iterations > LONGEST_MIXING:
+        return FloorPrediction(next_order=float(next_order), mixing=law.mixing_iterations, reason=reason)
+    if law.mixing_iterations > LONGEST_MIXING:
         reason = f"not mixed: a run needs {law.mixing_iterations:,} iterations to forget its start"
+        return FloorPrediction(next_order=float(next_order), mixing=law.mixing_iterations, reason=reason)
     return FloorPrediction(
         tuple(law.theta.tolist()),
         law.gradient_norm_sq * (1 + float(next_order)),
@@ -97,7 +98,6 @@ def _predict(task: _Prediction) -> FloorPrediction:
         law.bias_part,
         float(next_order),
         law.mixing_iterations,
-        reason,
     )
 
 

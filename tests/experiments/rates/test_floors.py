@@ -7,14 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from estimators import ZerothOrder
 from experiments.catalogue.lookup import find
 from experiments.rates import run_floors as module
 from experiments.rates.floor_claim import FloorClaim
-from experiments.rates.floor_claims import CELLS, floor_claims, floor_controls
+from experiments.rates.floor_claims import CELLS, METHODS, floor_claims, floor_controls
 from experiments.rates.floor_prediction import FloorPrediction, predict_floors
 from experiments.rates.planted_faults import LongBlocks, OneDirection, dropped_dimension
+from experiments.rates.run_claims import run_claims
 from experiments.rates.run_floors import FloorOutcome, run_floors
+from experiments.rates.smoothing_claims import smoothing_claims
 from experiments.running.execution import Execution
+from experiments.statistics.verdicts import Outcome
 from theory import Logistic
 from theory.errors import InputError
 
@@ -82,6 +86,10 @@ def test_families_are_fixed_and_vary_what_they_claim_to():
         assert len({type(claim.link) for claim in claims}) == links
         assert len({claim.instance for claim in claims}) >= instances
         assert {claim.n_queries for claim in claims} == {1, 5, 25, np.inf}
+        for method in METHODS:
+            own = [claim for claim in claims if claim.method == method]
+            assert {claim.radius for claim in own} == {0.3, 0.5}
+            assert {claim.step_size for claim in own} == {0.2, 0.05}
     assert len(floor_controls()) == 7
 
 
@@ -95,3 +103,12 @@ def test_every_planted_fault_is_caught():
     results = run_floors([], floor_controls(), Execution(jobs=2))
     assert set(results.rows["outcome"]) == {FloorOutcome.VIOLATED}
     assert results.passed
+
+
+def test_a_factor_in_the_estimator_itself_is_seen_by_the_smoothing_claims(monkeypatch):
+    """It moves the run and its prediction alike, so no floor can see it."""
+    scale = ZerothOrder.scale
+    monkeypatch.setattr(ZerothOrder, "scale", lambda self, policy: 2 * scale(self, policy))
+    results = run_claims([], exact=smoothing_claims())
+    assert set(results.verdicts["outcome"]) == {Outcome.VIOLATED}
+    assert not results.passed
