@@ -103,6 +103,7 @@ def test_two_processes_write_the_same(alone: dict[str, bytes], tmp_path: Path, z
     assert other(run_all(zpg, tmp_path, "--jobs", "2"), alone) == []
 
 
+@pytest.mark.slow
 def test_dask_writes_the_same(alone: dict[str, bytes], tmp_path: Path, zpg) -> None:
     pytest.importorskip("distributed")
     shutil.copy(MODULE, tmp_path)
