@@ -83,4 +83,6 @@ def with_settings(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame
 
 def _word(value: Any) -> str:
     text = "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return re.sub(r"[^A-Za-z0-9.+]+", ".", text).strip(".")
+    # A minus sign must not be lost among the other marks: other numbers are another file.
+    signed = re.sub(r"(?<![A-Za-z0-9])-(?=[0-9.])", "m", text)
+    return re.sub(r"[^A-Za-z0-9.+]+", ".", signed).strip(".")

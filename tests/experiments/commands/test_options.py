@@ -27,6 +27,7 @@ def test_settings_tell_files_apart():
     assert names[0] == ""
     assert names[1] == "_seed-1"
     assert len(set(names)) == len(names)
+    assert suffix(theta="0.3,-0.2") != suffix(theta="0.3,0.2")
     assert suffix(instance="mine:COIN") == "_instance-mine.COIN"
     long = suffix(methods=[f"method-number-{k}" for k in range(30)])
     assert len(long) < 20
