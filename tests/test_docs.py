@@ -87,6 +87,7 @@ def test_a_template_is_short_and_sound(section: Section, tmp_path: Path, zpg_in_
         require_sound(kind_of(one), checked, one)
 
 
+@pytest.mark.slow
 @BY_SECTION
 def test_its_commands_run(section: Section, tmp_path: Path, zpg_in_process) -> None:
     (tmp_path / f"{section.module}.py").write_text(section.template)

@@ -86,6 +86,7 @@ def test_every_part_passes_its_check(kind: str, attribute: str, tmp_path: Path, 
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_one_process_writes_every_table(alone: dict[str, bytes]) -> None:
     for table in TABLES:
         command, _, title = table.partition("_")
@@ -98,6 +99,7 @@ def test_one_process_writes_every_table(alone: dict[str, bytes]) -> None:
     assert verdicts.count("HOLDS") == 2
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same(alone: dict[str, bytes], tmp_path: Path, zpg) -> None:
     shutil.copy(MODULE, tmp_path)
     assert other(run_all(zpg, tmp_path, "--jobs", "2"), alone) == []
@@ -110,6 +112,7 @@ def test_dask_writes_the_same(alone: dict[str, bytes], tmp_path: Path, zpg) -> N
     assert other(run_all(zpg, tmp_path, "--backend", "dask", "--jobs", "2"), alone) == []
 
 
+@pytest.mark.slow
 def test_another_module_or_seed_would_be_seen(alone: dict[str, bytes], tmp_path: Path, zpg_in_process) -> None:
     """The comparison tells a half from a third in the estimator, and one seed from another."""
     wanted = {name: content for name, content in alone.items() if name.startswith("variance")}

@@ -52,6 +52,7 @@ def alone(folder: Path) -> bytes:
     return run(folder, "--jobs", "1")
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bytes(folder: Path, alone: bytes) -> None:
     assert run(folder, "--jobs", "2") == alone
 
@@ -61,6 +62,7 @@ def test_a_local_dask_cluster_gives_the_same_bytes(folder: Path, alone: bytes) -
     assert run(folder, "--backend", "dask", "--jobs", "2") == alone
 
 
+@pytest.mark.slow
 def test_a_running_dask_cluster_is_joined(folder: Path, alone: bytes) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
@@ -88,6 +90,7 @@ print(tables[0].equals(tables[1]), len(tables[0]))
 """
 
 
+@pytest.mark.slow
 def test_objects_defined_where_they_are_used_reach_the_workers(tmp_path: Path) -> None:
     """As in a notebook: classes and functions of __main__, which no worker can import."""
     code = NOTEBOOK.format(module=textwrap.dedent(MODULE))

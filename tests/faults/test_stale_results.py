@@ -117,6 +117,7 @@ def test_an_edit_of_a_users_module_runs_its_cells_again(file, old, new, matters,
     assert (kept(tmp_path) > before) == matters
 
 
+@pytest.mark.slow
 def test_after_an_edit_the_rows_are_those_of_a_fresh_folder(tmp_path, zpg):
     """The fault that was there: classes were hashed by their name, so that an edited link gave back the old cells."""
     user_folder(tmp_path)

@@ -126,6 +126,7 @@ def test_a_long_message_of_many_lines_is_shortened(tmp_path: Path) -> None:
     assert len(line) < 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("snippet", "words"),
     [
@@ -160,6 +161,7 @@ def test_a_worker_that_dies_is_one_line(tmp_path: Path) -> None:
     assert "TerminatedWorkerError" in log.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "snippet",
     [
@@ -180,6 +182,7 @@ def test_a_reader_who_left_is_no_error(snippet: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_readers_of_the_real_commands_may_leave(tmp_path: Path) -> None:
     for arguments in (["--help"], ["list"], ["solve", "bandit"], ["solve", "bandit", "--json", "-"]):
         output = closed_pipe()
@@ -205,6 +208,7 @@ def test_output_that_cannot_be_written_is_one_line(snippet: str, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no device that is full")
 def test_real_commands_notice_that_their_output_cannot_be_written(tmp_path: Path) -> None:
     for arguments in (["--help"], ["list"], ["solve", "bandit", "--json", "-"]):
@@ -237,6 +241,7 @@ def test_json_is_alone_on_standard_output(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_json_is_alone_even_where_workers_print(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/proc/self/fd/1")  # as /dev/stdout is
     snippet = (

@@ -127,6 +127,7 @@ def zpg(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_row_a_check_and_exits_by_what_it_found(folder: Path) -> None:
     sound = zpg(folder, "mine:LINK", "--json", "out.json")
     assert sound.returncode == 0, sound.stderr

@@ -119,6 +119,7 @@ def test_what_draws_nothing_keeps_its_contract(component: Any) -> None:
     assert failures(component) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", DRAWN.values(), ids=DRAWN)
 def test_what_draws_keeps_its_contract(component: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """False-alarm rate 1e-6 each; a fifth of the draws that users' components are checked with."""

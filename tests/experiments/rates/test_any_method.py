@@ -28,6 +28,7 @@ def test_every_method_runs_in_a_cell(method):
         assert rows["end_value"].nunique() == 6, "every replicate draws its own numbers"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.stacks])
 def test_a_stacked_oracle_gives_the_law_of_one_oracle(method):
     """Stacked or one by one, what is estimated is the same: the mean drift of many replicates agrees.

@@ -62,6 +62,7 @@ def test_predicted_exponent_is_that_of_the_trace_times_the_root_of_d(
     assert fit_power_law(grid, floors).slope == pytest.approx(exponent, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_measured_floors_are_the_predicted_ones() -> None:
     """No free constant. False-alarm rate 1e-6 a point; sees a level off by 15% with probability 0.9 or more."""
     values = measured(run_cells(cells_of(CLAIM, 41), Execution(jobs=1)))
