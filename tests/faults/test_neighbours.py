@@ -27,6 +27,7 @@ def write(folder: Path, name: str, text: str) -> None:
     path.write_text(textwrap.dedent(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_neighbours_named_like_our_packages_are_passed_over_in_workers_too(jobs, tmp_path, zpg):
     for name in ("experiments/__init__.py", "theory.py", "estimators.py", "paper_figures/__init__.py"):

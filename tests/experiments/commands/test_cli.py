@@ -114,6 +114,7 @@ def assert_one_line(done: subprocess.CompletedProcess[str], words: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_path, zpg_in_process):
     settings = "instance-bandit_methods-zpg+exact+ppo.sampled_budget-47_pairs-2_queries-2_runs-3"
     small = ["--instance", "bandit", "--methods", "zpg,exact,ppo-sampled"]

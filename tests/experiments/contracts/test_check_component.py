@@ -144,6 +144,7 @@ def test_the_command_prints_a_row_a_check_and_exits_by_what_it_found(folder: Pat
     assert zpg(folder, "mine:mdp").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -229,6 +229,7 @@ def zpg(*arguments: str, cwd: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_command_prints_and_writes_every_estimator(tmp_path: Any) -> None:
     done = zpg("--instance", "bandit", "--pairs", "4", "--queries", "3", "--json", "v.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
