@@ -18,7 +18,7 @@ LARGEST_SUPPORT = 5000
 N_SAMPLED = 1024
 # The rule of degree 5 has 2 d^2 points, which are too many in higher dimensions.
 LARGEST_FIFTH_DEGREE = 20
-FEWEST_ROTATIONS, N_ROTATED = 4, 1024
+FEWEST_ROTATIONS, N_ROTATED = 4, 512
 
 
 @dataclass(frozen=True, eq=False)

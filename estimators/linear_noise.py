@@ -91,7 +91,7 @@ class LinearNoise:
     @property
     def variances(self) -> FloatArray:
         """Variance of the length of a step along each direction, at the root, (n,)."""
-        return self.squares / (1 - self.share) - self.lengths**2
+        return np.maximum(self.squares / (1 - self.share) - self.lengths**2, 0.0)
 
     def on(self, basis: FloatArray) -> LinearNoise:
         """The same in the coordinates y = basis' x, where `basis` has orthonormal columns, (dim, m)."""

@@ -26,6 +26,8 @@ from theory.values import policy_gradient, policy_hessian, policy_value
 LONGEST_SEARCH = 10
 # Sizes tried of a move along a direction left out.
 SIZES = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 61)])
+# A share of the largest eigenvalue that counts as none.
+ROUNDING = 1e-12
 # Second differences: their error is of order STEP^2 and of rounding / STEP^2, about 1e-6 and 1e-9.
 STEP = 1e-3
 
@@ -152,25 +154,30 @@ class LocalModel:
             Z, the derivative of tr(A X A) in the noise of a step.
         step_size : float
         """
-        values, vectors = np.linalg.eigh(covariance)
-        spread = values > 0
-        points, weights = normal_points(int(spread.sum()))
-        x = shift + points @ (vectors[:, spread] * np.sqrt(values[spread])).T
+        values, axes = _principal_axes(covariance)
+        points, weights = normal_points(len(values))
+        x = shift + points * np.sqrt(values) @ axes
         thetas, basis = self.theta + x, self.relevant.basis
         scale = step_size * self.drift_ratio
         form = adjoint + basis @ basis.T @ self.hessian @ basis @ basis.T / (2 * scale)
         norms = (policy_gradient(self.mdp, self.policy, thetas) ** 2).sum(axis=1)
-        moved = 2 * step_size * ((x @ form) * self.moments.drift(thetas)).sum(axis=1)
-        squared = step_size**2 * self.moments.quadratic(thetas, form)
-        return float(weights @ (norms + moved + squared - self.moments.gain(thetas, step_size) / scale))
+        step = self.moments.step(thetas, form, step_size)
+        change = 2 * step_size * ((x @ form) * step.drift).sum(axis=1) + step_size**2 * step.quadratic
+        return float(weights @ (norms + change - step.gain / scale))
 
     def _second_derivative(self, function: Callable[[FloatArray], FloatArray], covariance: FloatArray) -> FloatArray:
         """Sum over i, j of X_ij times the second derivative of function(theta) in x_i and x_j."""
-        values, vectors = np.linalg.eigh(covariance)
-        moves = STEP * vectors.T
-        found = function(np.concatenate([self.theta + moves, self.theta - moves, self.theta[None]]))
-        bends = found[: len(moves)] + found[len(moves) : -1] - 2 * found[-1]
+        values, axes = _principal_axes(covariance)
+        found = function(np.concatenate([self.theta + STEP * axes, self.theta - STEP * axes, self.theta[None]]))
+        bends = found[: len(axes)] + found[len(axes) : -1] - 2 * found[-1]
         return np.asarray(values @ bends / STEP**2)
+
+
+def _principal_axes(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Eigenvalues above rounding, (m,), and their unit vectors, (m, dim)."""
+    values, vectors = np.linalg.eigh(covariance)
+    live = values > ROUNDING * values[-1]
+    return values[live], vectors[:, live].T
 
 
 def normal_points(dim: int) -> tuple[FloatArray, FloatArray]:

@@ -29,6 +29,25 @@ NORMAL_NODES, NORMAL_WEIGHTS = np.array([-math.sqrt(3), 0.0, math.sqrt(3)]), np.
 CHUNK = 4096
 
 
+@dataclass(frozen=True, eq=False)
+class Step:
+    """Moments of a step theta + step_size g.
+
+    Attributes
+    ----------
+    drift : array (n, dim)
+        E g.
+    quadratic : array (n,)
+        E[g' form g].
+    gain : array (n,)
+        E V(theta + step_size g) - V(theta).
+    """
+
+    drift: FloatArray
+    quadratic: FloatArray
+    gain: FloatArray
+
+
 class StepMoments(Protocol):
     """Moments of a gradient estimate g as functions of theta."""
 
@@ -41,11 +60,8 @@ class StepMoments(Protocol):
     def linearised(self, theta: FloatArray) -> LinearNoise:
         """Leading order near a root of the drift, (dim,)."""
 
-    def quadratic(self, theta: FloatArray, form: FloatArray) -> FloatArray:
-        """E[g' form g], (n, dim) -> (n,), where form is (dim, dim)."""
-
-    def gain(self, theta: FloatArray, step_size: float) -> FloatArray:
-        """Mean gain E V(theta + step_size g) - V(theta) of a step, (n, dim) -> (n,)."""
+    def step(self, theta: FloatArray, form: FloatArray, step_size: float) -> Step:
+        """Moments of a step from every theta, (n, dim); form is (dim, dim)."""
 
 
 def step_moments(mdp: TabularMDP, policy: Policy, estimator: object, rng: Generator | None = None) -> StepMoments:
@@ -113,30 +129,24 @@ class ZerothOrderMoments:
         length, variance, pulls, slopes = self._differences(theta)
         return LinearNoise.along(self.rule, self.estimator.n_directions, length, variance, pulls, slopes)
 
-    def quadratic(self, theta: FloatArray, form: FloatArray) -> FloatArray:
-        """E[g' form g], (n, dim) -> (n,), where form is (dim, dim)."""
-        length, variance = self._lengths(theta)
-        k, mean = self.estimator.n_directions, self._along(length)
-        own = (self.rule.weights * forms(self.rule.directions, form)) @ (length**2 + variance)
-        return np.asarray(own / k + (1 - 1 / k) * forms(mean, form))
+    def step(self, theta: FloatArray, form: FloatArray, step_size: float) -> Step:
+        """Moments of a step from every theta, (n, dim); form is (dim, dim).
 
-    def gain(self, theta: FloatArray, step_size: float) -> FloatArray:
-        """Mean gain E V(theta + step_size g) - V(theta) of a step, (n, dim) -> (n,).
-
-        The length of a step along its direction counts as normal, and the gains along k directions, each of 1/k of the
-        step, add up, but for the square of their mean.
+        For the gain, the length of a step along its direction counts as normal, and the gains along k directions, each
+        of 1/k of the step, add up, but for the square of their mean.
         """
-        return np.array([self._gain_at(point, step_size) for point in theta])
-
-    def _gain_at(self, theta: FloatArray, step_size: float) -> float:
-        length, variance = (part[:, 0] for part in self._lengths(theta[None]))
-        v, k = self.rule.directions, self.estimator.n_directions
-        reach = step_size / k * (length + NORMAL_NODES[:, None] * np.sqrt(variance))
-        gained = policy_value(self.mdp, self.policy, theta + reach[..., None] * v)
-        alone = NORMAL_WEIGHTS @ (gained - policy_value(self.mdp, self.policy, theta)) @ self.rule.weights
-        mean = self._along(length[:, None])[0]
-        square = mean @ policy_hessian(self.mdp, self.policy, theta) @ mean if k > 1 else 0.0
-        return float(k * alone + step_size**2 / 2 * (1 - 1 / k) * square)
+        length, variance = self._lengths(theta)
+        k, mean, weights = self.estimator.n_directions, self._along(length), self.rule.weights
+        quadratic = (weights * forms(self.rule.directions, form)) @ (length**2 + variance)
+        gain = np.empty(len(theta))
+        for i, point in enumerate(theta):
+            reach = step_size / k * (length[:, i] + NORMAL_NODES[:, None] * np.sqrt(variance[:, i]))
+            gained = policy_value(self.mdp, self.policy, point + reach[..., None] * self.rule.directions)
+            gain[i] = k * NORMAL_WEIGHTS @ (gained - policy_value(self.mdp, self.policy, point)) @ weights
+            if k > 1:
+                square = mean[i] @ policy_hessian(self.mdp, self.policy, point) @ mean[i]
+                gain[i] += step_size**2 / 2 * (1 - 1 / k) * square
+        return Step(mean, np.asarray(quadratic / k + (1 - 1 / k) * forms(mean, form)), gain)
 
     def _along(self, lengths: FloatArray) -> FloatArray:
         """Mean over directions of length times direction, (n, B) -> (B, dim)."""
@@ -190,16 +200,15 @@ class UnbiasedMoments:
         """Leading order near a stationary point of V, (dim,)."""
         return LinearNoise.without_directions(self.jacobian(theta), self._covariance(theta))
 
-    def quadratic(self, theta: FloatArray, form: FloatArray) -> FloatArray:
-        """E[g' form g], (n, dim) -> (n,), where form is (dim, dim)."""
-        noise = np.array([np.sum(form * self._covariance(point)) for point in theta])
-        return np.asarray(noise + forms(self.drift(theta), form))
-
-    def gain(self, theta: FloatArray, step_size: float) -> FloatArray:
-        """Mean gain E V(theta + step_size g) - V(theta) of a step to second order, (n, dim) -> (n,)."""
-        hessians = (policy_hessian(self.mdp, self.policy, point) for point in theta)
-        squares = [self.quadratic(point[None], bend)[0] for point, bend in zip(theta, hessians, strict=True)]
-        return np.asarray(step_size * (self.drift(theta) ** 2).sum(axis=1) + step_size**2 / 2 * np.array(squares))
+    def step(self, theta: FloatArray, form: FloatArray, step_size: float) -> Step:
+        """Moments of a step from every theta, (n, dim); form is (dim, dim). The gain is to second order."""
+        mean, quadratic, gain = self.drift(theta), np.empty(len(theta)), np.empty(len(theta))
+        for i, point in enumerate(theta):
+            second = self._covariance(point) + np.outer(mean[i], mean[i])
+            quadratic[i] = np.sum(form * second)
+            curved = np.sum(policy_hessian(self.mdp, self.policy, point) * second)
+            gain[i] = step_size * mean[i] @ mean[i] + step_size**2 / 2 * curved
+        return Step(mean, quadratic, gain)
 
     def _covariance(self, theta: FloatArray) -> FloatArray:
         if isinstance(self.estimator, ExactGradient):

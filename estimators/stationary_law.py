@@ -87,7 +87,7 @@ class StationaryLaw:
         Worked out for normal x by `LocalModel.beyond_first_order`. Where it is small it is close to what is missing.
         Where it is not (above 0.02, say), the linear law does not hold: the algorithm is outside its linear regime.
         """
-        if self.gradient_norm_sq == 0:
+        if not self.covariance.any():
             return 0.0
         full = self.model.beyond_first_order(self._shift, self.covariance, self._adjoint, self.step_size)
         return full / self.gradient_norm_sq - 1
@@ -115,12 +115,8 @@ class StationaryLaw:
         """
         require_integer("n_iterations", n_iterations, 1)
         dim, basis = len(self.theta), self.model.relevant.basis
-        spread, offset = finite_array("covariance", covariance), finite_array("mean", mean)
-        for name, given, shape in (("covariance", spread, (dim, dim)), ("mean", offset, (dim,))):
-            if given.shape != shape and (given.ndim > 0 or given != 0):
-                raise InputError(f"{name} must be 0 or an array of shape {shape}, got shape {given.shape}")
-        centre = basis.T @ np.broadcast_to(offset, (dim,))
-        moment = basis.T @ np.broadcast_to(spread, (dim, dim)) @ basis + np.outer(centre, centre)
+        centre = basis.T @ _zero_or("mean", mean, (dim,))
+        moment = basis.T @ _zero_or("covariance", covariance, (dim, dim)) @ basis + np.outer(centre, centre)
         plain = self.noise_part - self.first_correction
         factor = self.noise_part / plain if corrected and plain > 0 else 1.0
         hessian = self.model.hessian @ basis
@@ -226,3 +222,11 @@ def _stable_recursion(model: LocalModel, step_size: float) -> LinearRecursion:
     raise InputError(
         f"step_size must be below {low:.4g} for a stable law of this estimator near theta, got {step_size:g}; lower it"
     )
+
+
+def _zero_or(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    """An array of a shape; 0 stands for zeros."""
+    given = finite_array(name, value)
+    if given.shape != shape and (given.ndim > 0 or given != 0):
+        raise InputError(f"{name} must be 0 or an array of shape {shape}, got shape {given.shape}")
+    return np.broadcast_to(given, shape)

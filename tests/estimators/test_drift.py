@@ -39,7 +39,7 @@ class Drift:
     def linearised(self, theta: FloatArray) -> Any:
         raise NotImplementedError
 
-    quadratic = gain = linearised
+    step = linearised
 
 
 def sines(theta: FloatArray) -> FloatArray:
