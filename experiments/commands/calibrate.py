@@ -1,4 +1,4 @@
-"""zpg calibrate: do the verdicts keep their error rates on the noise that claims really meet."""
+"""zpg calibrate: error rates of the verdicts on the real noise of the claims."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A claim on a constant: the stationary floor of E|grad V|^2 is the one that the law of the algorithm predicts.
 
-An exponent is a weak witness. A wrong constant, a dropped factor or raters of another link leave a slope as it was. The
-floor near a non-degenerate optimum is known with no free constant, and all of these move it.
+An exponent alone does not show a wrong constant, a dropped factor or raters with another link, since the slope stays
+the same. The floor near a non-degenerate optimum is predicted without free constants, and each of these faults changes
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ MARGIN = 0.05
 
 @dataclass(frozen=True)
 class FloorClaim:
-    """Measured over predicted floor is 1, up to a margin, at one setting.
+    """The ratio of measured to predicted floor is 1, up to a margin, at one setting.
 
     Attributes
     ----------
@@ -32,14 +33,14 @@ class FloorClaim:
     n_pairs, n_queries, radius, step_size : float
         N, M, mu and alpha, fixed. Infinity is legal.
     link : Link, optional
-        Of the raters, and inverted by the method; by default the instance's.
+        Link of the raters, which the method inverts; by default the link of the instance.
     replicates : int
     margin : float
-        Slack granted to the ratio.
+        How far the ratio may lie from 1.
     run_as : Method, optional
-        What is run in place of the method that the prediction is for: a fault.
+        Run in place of the method that the prediction is for. This is a fault.
     run_at : Point, optional
-        Settings of the runs in place of those that the prediction is for: a fault. Its length is not used.
+        Settings of the runs, in place of those that the prediction is for. This is a fault. Its length is not used.
     """
 
     name: str
@@ -70,15 +71,15 @@ class FloorClaim:
 
     @property
     def title(self) -> str:
-        """Settings in a line."""
+        """The settings in one line."""
         return (
             f"{name_of(self.method)} on {name_of(self.instance)}, {type(self.where.link).__name__}, "
             f"N = {self.n_pairs:g}, M = {self.n_queries:g}, mu = {self.radius:g}, alpha = {self.step_size:g}"
         )
 
     def point(self, start: tuple[float, ...], burn_in: int, averaged: int) -> Point:
-        """Settings of the runs: from the root of the drift, a burn-in, then the iterations that are averaged."""
+        """Settings of the runs. They start at the root of the drift; a burn-in comes before the averaged iterations."""
         point = self.run_at or Point(self.n_queries, self.n_pairs, self.radius, self.step_size, 1)
         length = burn_in + averaged
-        # A share that gives this number of iterations back, whatever the rounding.
+        # This share gives exactly this number of iterations, whatever the rounding.
         return replace(point, start=start, n_iterations=length, burn_in=(burn_in + 0.5) / length)

@@ -1,4 +1,4 @@
-"""The claims on constants that are run, and the faults planted in them; settings are drawn once and for all."""
+"""The claims on constants that are run, and their planted faults. The settings were drawn once."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from theory import LINKS, Logistic
 
 METHODS = ("zpg", "zbcpg-1", "zbcpg-3", "zbcpg-d")
 RANDOM = tuple(f"random-circular-{seed}" for seed in range(24))
-# N, M, mu and alpha as a user would have them; without any noise there is no floor worth the name.
+# Usual values of N, M, mu and alpha. N and M are not both infinite, since without noise the floor is almost 0.
 SETTINGS = tuple(
     setting
     for setting in product((1e4, 1e6, math.inf), (1, 5, 25, math.inf), (0.3, 0.5), (0.2, 0.05))
     if not setting[0] == setting[1] == math.inf
 )
-# A fixed random order: in the grid's own, radius and step repeat with period four, as the methods do.
+# A fixed random order. In the order of the grid radius and step repeat with period four, as the methods do.
 _ORDER: tuple[int, ...] = tuple(np.random.default_rng(0).permutation(len(SETTINGS)).tolist())
 CELLS: dict[Preset, int] = {"quick": 32, "paper": 140}
-# Replicates of a cell: its ratio is then known to about 1%.
+# Replicates of a claim. The standard error of its ratio is then about 1%.
 N_REPLICATES = 256
 
 
 def floor_claims(preset: Preset = "quick") -> list[FloorClaim]:
-    """Quick: the circular instance. Paper: it and 24 random garnets, none selected, by turns."""
+    """Claims on the circular instance; for the paper preset in turn on it and on 24 random garnets, none selected."""
     instances = ("circular",) if preset == "quick" else ("circular", *RANDOM)
     return [_claim(number, instances[number % len(instances)]) for number in range(CELLS[preset])]
 
 
 def floor_controls() -> list[FloorClaim]:
-    """Faults that hide from slopes: the floor is not the one predicted without them."""
+    """Claims with a fault that slopes do not show. The prediction is without the fault, so the floor differs."""
     method = find("method", "zbcpg-3")
-    # So certain that raters of another link, as steep at 0, vote differently where returns are far apart.
+    # The raters are certain enough for another link with the same slope at 0 to differ where returns are far apart.
     link = Logistic(1.0)
     sound = FloorClaim("", "zbcpg-3", "circular", 1e6, 25, 0.3, 0.05, link, N_REPLICATES)
     settings = Point(n_queries=25, n_pairs=1e6, radius=0.3, step_size=0.05, n_iterations=1)

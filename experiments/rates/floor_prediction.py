@@ -1,4 +1,4 @@
-"""What the law of the algorithm predicts for claims on constants, and which of them can be judged."""
+"""Predictions of the law of the algorithm for claims on constants, and which of the claims can be judged."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from theory.errors import InputError
 
-# A prediction is judged where the next order is below this share of it, and the runs can be long enough to mix.
+# A claim is judged if the next order is below this share of the prediction, and if the runs can be long enough to mix.
 LARGEST_NEXT_ORDER, LONGEST_MIXING = 0.02, 1000
-# Mixing times that are left out at the start of a run, and that are averaged; iterations that are averaged at least.
+# Mixing times left out at the start of a run, mixing times averaged over, and least number of averaged iterations.
 BURN_IN, AVERAGED, LEAST_AVERAGED = 6, 12, 400
 
 
 @dataclass(frozen=True)
 class FloorPrediction:
-    """What the law of the algorithm says of a claim.
+    """Prediction of the law of the algorithm for a claim.
 
     Attributes
     ----------

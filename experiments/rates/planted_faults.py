@@ -1,4 +1,4 @@
-"""Faults planted in an algorithm, as methods: each moves the stationary floor, and hides from a slope."""
+"""Methods with a planted fault. Each fault changes the stationary floor but not the slope."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Rescaled:
     def moments(
         self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
     ) -> GradientMoments:
-        """Not needed: what is planted is run, never predicted."""
+        """Not needed, since a planted fault is run but not predicted."""
         raise NotImplementedError
 
 
@@ -62,7 +62,7 @@ class LongBlocks:
 
 @dataclass(frozen=True)
 class OneDirection:
-    """The first signed coordinate at every iteration, with a sign that is drawn."""
+    """The first coordinate at every iteration, with a random sign."""
 
     def sample(self, dim: int, batch: tuple[int, ...], rng: Generator) -> FloatArray:
         """Draw the sign, shape (batch..., dim)."""
@@ -76,7 +76,7 @@ class OneDirection:
 
 
 def dropped_dimension(method: Method) -> Method:
-    """The factor d dropped: steps d times too small."""
+    """Without the factor d, so that steps are d times too small."""
     return _changed(method, lambda dim, built: Rescaled(built, 1 / dim))
 
 
@@ -86,7 +86,7 @@ def long_blocks(method: Method, block_size: int) -> Method:
 
 
 def one_direction(method: Method) -> Method:
-    """One direction used again and again."""
+    """The same direction at every iteration."""
     return _changed(method, lambda dim, built: replace(built, directions=OneDirection()))  # noqa: ARG005
 
 
@@ -96,7 +96,7 @@ def trimmed_inside(method: Method, trim: float = 0.2) -> Method:
 
 
 def other_raters(method: Method, link: Link) -> Method:
-    """Raters who use another link than the one that is inverted."""
+    """Raters with another link than the one that is inverted."""
 
     def heard(oracle: Oracle) -> Oracle:
         asked = oracle if isinstance(oracle, PreferenceFeedback) else oracle.members[0]

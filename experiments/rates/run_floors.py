@@ -1,4 +1,4 @@
-"""Claims on constants: run every floor that can be predicted, and test the ratios."""
+"""Claims on constants: run all floors that can be predicted, and test their ratios."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from theory.arrays import FloatArray
 from theory.errors import InputError
 
 LEVEL = 0.05
-# Share of the claims that must be judged: a prediction that is refused everywhere shows nothing.
+# Least share of the claims that must be judged. A run without judged claims shows nothing.
 LEAST_JUDGED = 0.75
-# Replicates of a cell: large batches share the work of an iteration.
+# Replicates per cell. Large batches share the work of an iteration.
 BLOCK = 128
-# What is undecided gets twice and four times the replicates. Each look may spend its share of the level.
+# Undecided claims get twice and four times the replicates. Each look may spend its share of the level.
 LOOKS = (1, 2, 4)
 SHARES = (0.5, 0.25, 0.25)
 
 
 class FloorOutcome(StrEnum):
-    """What a claim on a constant comes to."""
+    """The outcome of a claim on a constant."""
 
     EXACT = "EXACT"
     VIOLATED = "VIOLATED"
@@ -43,12 +43,12 @@ class FloorOutcome(StrEnum):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FloorResults:
-    """What the claims on constants came to.
+    """Results of the claims on constants.
 
     Attributes
     ----------
     rows : DataFrame
-        One row a claim or control (``kind``): settings, ``measured`` and ``predicted`` floor of E|grad V|^2,
+        One row per claim or control (``kind``): settings, ``measured`` and ``predicted`` floor of E|grad V|^2,
         ``bias_part`` of the prediction, ``ratio`` with 95% limits, ``next_order``, ``mixing``, ``outcome``, ``reason``.
     """
 
@@ -60,7 +60,7 @@ class FloorResults:
         return f"FloorResults({found}; passed={self.passed})"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a claim."""
+        """One row per claim."""
         return self.rows
 
     @property
@@ -70,14 +70,14 @@ class FloorResults:
 
     @property
     def other(self) -> pd.DataFrame:
-        """Rows that are not as expected: claims that are judged and not EXACT, controls that are not VIOLATED."""
+        """Rows that are not as expected: judged claims that are not EXACT, and controls that are not VIOLATED."""
         expected = np.where(self.rows["kind"] == "control", FloorOutcome.VIOLATED, FloorOutcome.EXACT)
         spared = (self.rows["kind"] == "claim") & (self.rows["outcome"] == FloorOutcome.NOT_APPLICABLE)
         return self.rows[(self.rows["outcome"] != expected) & ~spared]
 
     @property
     def passed(self) -> bool:
-        """Whether enough claims can be judged, every one of them is EXACT, and every control is caught."""
+        """Whether enough claims can be judged, all of them are EXACT, and all controls are VIOLATED."""
         n_claims = int((self.rows["kind"] == "claim").sum())
         return self.other.empty and len(self.judged) >= LEAST_JUDGED * n_claims
 
@@ -85,7 +85,7 @@ class FloorResults:
 def run_floors(
     claims: Sequence[FloorClaim], controls: Sequence[FloorClaim] = (), execution: Execution | None = None
 ) -> FloorResults:
-    """Predict, run and judge claims on constants; a control is judged alone.
+    """Predict, run and judge claims on constants. A control is judged alone.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def run_floors(
         raise InputError(f"claims must have different names, which seed their runs, got {sorted(names)}")
     found = dict(zip(names, predict_floors(every, how), strict=True))
     runs = _Runs(found, how)
-    # What is planted is run together with the first look: all workers stay busy.
+    # Controls run together with the first look, so that all workers are busy.
     runs.measure([claim for claim in every if not found[claim.name].reason], 0, 1)
     judged = _judged(claims, runs)
     for control in controls:
@@ -120,14 +120,14 @@ def run_floors(
 
 
 class _Runs:
-    """The runs made so far, by claim."""
+    """All runs so far, by claim."""
 
     def __init__(self, found: dict[str, FloorPrediction], execution: Execution) -> None:
         self._found, self._execution = found, execution
         self._values: dict[str, FloatArray] = {}
 
     def measure(self, claims: Sequence[FloorClaim], first: int, last: int) -> None:
-        """Run replicates between two looks, which count in multiples of a claim's own."""
+        """Run replicates between two looks, which count in multiples of a claim's own number."""
         asked = [claim for claim in claims if len(self._values.get(claim.name, ())) < last * claim.replicates]
         cells = [cell for c in asked for cell in _cells(c, self._found[c.name], self._execution.seed, first, last)]
         if not cells:
@@ -137,7 +137,7 @@ class _Runs:
             self._values[str(name)] = np.concatenate([self._values.get(str(name), fresh[:0]), fresh])
 
     def ratio(self, claim: FloorClaim) -> RatioEstimate | None:
-        """Measured over predicted; None where nothing was run."""
+        """Ratio of measured to predicted floor; None if nothing was run."""
         if claim.name not in self._values:
             return None
         found = self._found[claim.name]
@@ -147,7 +147,7 @@ class _Runs:
 def _judged(claims: Sequence[FloorClaim], runs: _Runs) -> dict[str, FloorOutcome]:
     """Judge a family at every look; each of the two errors has probability at most 5% over all looks and claims.
 
-    As in `experiments.statistics.sequential`: a claim that is settled counts with the call it got.
+    As in `experiments.statistics.sequential`, a decided claim counts with its call.
     """
     family = [claim for claim in claims if runs.ratio(claim) is not None]
     settled = dict.fromkeys([claim.name for claim in family], FloorOutcome.UNDECIDED)

@@ -17,7 +17,7 @@ from estimators.feedback import preferences
 from experiments.catalogue.lookup import find
 from theory.arrays import FloatArray
 
-# Replicates of a task.
+# Replicates per task.
 BLOCK = 32
 
 
@@ -51,20 +51,20 @@ class SampledClaim:
     name : str
         Unique; it seeds the samples.
     axis : str
-        What varies.
+        Name of the quantity that varies.
     grid : tuple of float
     settings : tuple of EstimateSetting
-        One a grid point.
+        One per grid point.
     exponent : float
     limit : {"infinity", "zero"}
-        The end of the axis towards which the variance must fall at least as fast as stated.
+        The end of the axis towards which the variance falls, at least as fast as stated.
     source, reason : str
     replicates : int
         At the first look.
     n_estimates : int
         Pairs of estimates that a replicate is the mean over.
     two_sided : bool
-        Whether the variance must fall no faster either.
+        Whether the claim is also that the variance does not fall faster.
     margin : float
     """
 
@@ -147,10 +147,10 @@ def run_sampled_cell(cell: SampledCell) -> pd.DataFrame:
 
 
 def sampled_variance(setting: EstimateSetting, shape: tuple[int, ...], rng: Generator) -> FloatArray:
-    """Half the squared distance of two estimates that share their direction and nothing else.
+    """Half the squared distance of two estimates with the same direction, but with other trajectories and votes.
 
-    Its mean is the trace of the covariance that trajectories and votes give one estimate; the variance that the
-    direction gives it does not enter.
+    Its mean is the trace of the covariance of one estimate due to trajectories and votes. The variance due to the
+    direction is not part of it.
     """
     instance = find("instance", setting.instance)
     feedback = preferences(setting.n_pairs, setting.n_queries, instance.link, sampler="rollout")

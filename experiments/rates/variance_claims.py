@@ -1,7 +1,7 @@
-"""Variance of one estimate in N, in the radius and in d, from estimates that are simulated.
+"""Variance of one simulated estimate, as a power of N, of the radius and of d.
 
-Each claim says that the variance falls at least as fast as stated: as N grows, as the radius grows, as d falls. So a
-program that takes no mean over the pairs, or leaves out the radius or the factor d, violates it.
+Each claim says that the variance falls at least as fast as stated: as N grows, as the radius grows, as d falls. A
+program that takes no mean over the pairs, or omits the radius or the factor d, violates it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ RADII = tuple(2.0**-k for k in range(4, 10))
 DIMENSIONS = (4.0, 8.0, 16.0, 32.0)
 FIRST_REPLICATES = 32
 
-# On the circular instance: nothing vanishes by symmetry here.
+# Parameters on the circular instance, where nothing vanishes by symmetry.
 _THETA = tuple(np.linspace(0.3, 2.3, 5).tolist())
 
 
 def variance_claims(preset: Preset = "quick") -> list[SampledClaim]:
-    """One over N, one over the radius squared, d squared."""
+    """Claims: the variance is proportional to 1 / N, to 1 / radius^2, and to d^2."""
 
     def claim(
         name: str,
