@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.main import get_command
 
@@ -189,6 +191,22 @@ def cells_of(page: Path) -> dict[str, list[str]]:
     lines = [line for line in page.read_text().splitlines() if line.startswith("|")]
     split = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {cells[0]: cells[1:] for cells in split}
+
+
+def test_tables_of_the_page_on_rates_are_written_anew() -> None:
+    """Rows that are shown go in as a frame and come out as they are; a claim that is gone has no row."""
+    script = runpy.run_path(str(ROOT / "docs" / "rate_tables.py"))
+    page = (ROOT / "docs" / "rates.md").read_text()
+    assert set(re.findall(r"<!-- rows: (\w+) -->", page)) == set(script["GROUPS"])
+    shown = {"claim": "mine N", "kind": "claim", "instance": "circular", "axis": "N", "sharpened": False}
+    shown |= {"slope": -0.5, "ci_low": -0.51, "ci_high": -0.49, "exponent": -0.5, "outcome": "HOLDS", "tight": True}
+    shown |= {"curved": False, "in_family": True, "local_slopes": "[-0.4, -0.6]", "ratio": 0.123, "replicates": 16}
+    frame = pd.DataFrame([shown | {"window": "10 .. 100"}, shown | {"claim": "fault", "kind": "control", "window": ""}])
+    text = "<!-- rows: stated -->\n\n| claim |\n|---|\n| gone |\n\nNext.\n"
+    found = script["with_tables"](text, frame, frame)
+    row = "| mine N | -0.500 | [-0.510, -0.490] | -0.50 | HOLDS, TIGHT | -0.60 .. -0.40 | 0.12 | 10 .. 100 | 16 |"
+    assert [line for line in found.splitlines() if line.startswith("|")][2:] == [row]
+    assert found.endswith("\n\nNext.\n")
 
 
 def test_the_page_on_rates_has_every_claim_and_the_exact_slopes() -> None:
