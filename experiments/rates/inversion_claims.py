@@ -7,6 +7,7 @@ hardly moves. The bias of one estimate shows them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -30,20 +31,21 @@ def largest_bias(model: Callable[[int], VoteModel], n_queries: float) -> float:
     return float(np.abs(bias_at(model(int(n_queries)), differences, HORIZON)).max())
 
 
-def boundary_bias(link: str, n_queries: float) -> float:
+def boundary_bias(link: str, n_queries: float, *, repeated: bool = False) -> float:
     """|b_M| with the trim and the difference on the boundary of the range."""
     model, difference = boundary_model(link, int(n_queries))
-    return float(np.abs(bias_at(model, difference, HORIZON)))
+    return float(np.abs(bias_at(replace(model, repeated=repeated), difference, HORIZON)))
 
 
-def inversion_claims() -> list[ExactClaim]:
-    """Claims inside the range, for links with curvature, and at the trim, for every link."""
+def inversion_claims(*, repeated: bool = False) -> list[ExactClaim]:
+    """Claims inside the range, for links with curvature, and at the trim, for every link.
+
+    `repeated` plants a fault: the vote of one rater, repeated M times.
+    """
     reason = "the trim lies below every probability that occurs"
-    inside = [
-        _inside(f"inversion bias, {link}", partial(VoteModel, scaled_link(link)), reason, two_sided=True)
-        for link in CURVED
-    ]
-    return inside + [_at_the_trim(link) for link in LINKS]
+    models = {link: partial(VoteModel, scaled_link(link), repeated=repeated) for link in CURVED}
+    inside = [_inside(f"inversion bias, {link}", model, reason, two_sided=True) for link, model in models.items()]
+    return inside + [_at_the_trim(link, repeated=repeated) for link in LINKS]
 
 
 def inversion_controls() -> list[ExactClaim]:
@@ -63,7 +65,7 @@ def _inside(name: str, model: Callable[[int], VoteModel], reason: str, *, two_si
     return ExactClaim(name, "M", VOTES, -1.0, "infinity", two_sided, DELTA_METHOD, reason, measure)
 
 
-def _at_the_trim(link: str) -> ExactClaim:
+def _at_the_trim(link: str, *, repeated: bool) -> ExactClaim:
     return ExactClaim(
         name=f"inversion bias at the trim, {link}",
         axis="M",
@@ -73,5 +75,5 @@ def _at_the_trim(link: str) -> ExactClaim:
         two_sided=True,
         source="stated inversion bias sqrt(log M / M), attained when the trim acts at the mean",
         reason="difference and trim both on the boundary of the range",
-        measure=partial(boundary_bias, link),
+        measure=partial(boundary_bias, link, repeated=repeated),
     )

@@ -1,4 +1,4 @@
-"""Methods with a planted fault. Each fault changes the stationary floor but not the slope."""
+"""Methods with a planted fault. Most change the stationary floor but not the slope."""
 
 from __future__ import annotations
 
@@ -45,6 +45,29 @@ class Rescaled:
 
 
 @dataclass(frozen=True)
+class NeverMoving(Rescaled):
+    """An estimator that is always 0. It costs nothing to run."""
+
+    factor: float = 0.0
+
+    def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:  # noqa: ARG002
+        """Zeros."""
+        return np.zeros_like(theta)
+
+
+@dataclass(frozen=True)
+class PulledBack(Rescaled):
+    """An estimator with a bias that pulls parameters back to 0: a weight decay that should not be there."""
+
+    factor: float = 1.0
+    strength: float = 1.0
+
+    def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
+        """The estimate, minus the strength times theta."""
+        return super().estimate(mdp, policy, theta, rng) - self.strength * theta
+
+
+@dataclass(frozen=True)
 class LongBlocks:
     """Blocks whose directions have length sqrt(K) in place of 1."""
 
@@ -78,6 +101,21 @@ class OneDirection:
 def dropped_dimension(method: Method) -> Method:
     """Without the factor d, so that steps are d times too small."""
     return _changed(method, lambda dim, built: Rescaled(built, 1 / dim))
+
+
+def downhill(method: Method) -> Method:
+    """Along minus the gradient."""
+    return _changed(method, lambda dim, built: Rescaled(built, -1.0))  # noqa: ARG005
+
+
+def never_moving(method: Method) -> Method:
+    """Without any step."""
+    return _changed(method, lambda dim, built: NeverMoving(built))  # noqa: ARG005
+
+
+def pulled_back(method: Method, strength: float) -> Method:
+    """With a weight decay of this strength."""
+    return _changed(method, lambda dim, built: PulledBack(built, strength=strength))  # noqa: ARG005
 
 
 def long_blocks(method: Method, block_size: int) -> Method:

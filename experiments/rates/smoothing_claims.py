@@ -28,10 +28,13 @@ def smoothing_bias(block_size: int, radius: float, *, scale: float = 1.0) -> flo
     return float(np.linalg.norm(scale * moments.mean - policy_gradient(instance.mdp, instance.policy, theta)))
 
 
-def smoothing_claims() -> list[ExactClaim]:
-    """The stated order is mu. Directions come with their negatives, so even terms cancel and the order is mu^2."""
+def smoothing_claims(*, scale: float = 1.0) -> list[ExactClaim]:
+    """The stated order is mu. Directions come with their negatives, so even terms cancel and the order is mu^2.
+
+    `scale` can plant an error in the factor d.
+    """
     reason = "stated order mu; directions come with their negatives, so even terms cancel and it is mu^2"
-    return [_claim(f"smoothing bias, K = {k}", partial(smoothing_bias, k), reason) for k in (1, 3, DIM)]
+    return [_claim(f"smoothing bias, K = {k}", partial(smoothing_bias, k, scale=scale), reason) for k in (1, 3, DIM)]
 
 
 def smoothing_controls() -> list[ExactClaim]:
