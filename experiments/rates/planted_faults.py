@@ -56,6 +56,19 @@ class NeverMoving(Rescaled):
 
 
 @dataclass(frozen=True)
+class OneSignFlipped(Rescaled):
+    """An estimator that negates its first coordinate."""
+
+    factor: float = 1.0
+
+    def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
+        """The estimate, its first coordinate negated."""
+        found = super().estimate(mdp, policy, theta, rng).copy()
+        found[..., 0] *= -1
+        return found
+
+
+@dataclass(frozen=True)
 class PulledBack(Rescaled):
     """An estimator with a bias that pulls parameters back to 0: a weight decay that should not be there."""
 
@@ -103,9 +116,14 @@ def dropped_dimension(method: Method) -> Method:
     return _changed(method, lambda dim, built: Rescaled(built, 1 / dim))
 
 
-def downhill(method: Method) -> Method:
-    """Along minus the gradient."""
-    return _changed(method, lambda dim, built: Rescaled(built, -1.0))  # noqa: ARG005
+def rescaled(method: Method, factor: float) -> Method:
+    """With every estimate times a factor; a negative one goes downhill."""
+    return _changed(method, lambda dim, built: Rescaled(built, factor))  # noqa: ARG005
+
+
+def one_sign_flipped(method: Method) -> Method:
+    """With the first coordinate of every estimate negated."""
+    return _changed(method, lambda dim, built: OneSignFlipped(built))  # noqa: ARG005
 
 
 def never_moving(method: Method) -> Method:

@@ -110,6 +110,6 @@ def test_every_fault_is_caught():
 def test_along_t_a_run_downhill_is_not_seen_on_softmax_policies():
     """Why the fault along T is a pull back: where a run only converges, it may converge to the worst policy."""
     sound = next(claim for claim in stated_claims(method="zpg", axis="T") if claim.instance == "bandit")
-    down = replace(sound, method=planted_faults.downhill(find("method", "zpg")))
+    down = replace(sound, method=planted_faults.rescaled(find("method", "zpg"), -1.0))
     results = run_claims([], controls=[down], execution=Execution(seed=3, jobs=1))
     assert list(results.verdicts["outcome"]) == [Outcome.HOLDS]
