@@ -28,7 +28,7 @@ def rates(
     method: Annotated[
         str, typer.Option("--method", "--algorithm", help="A method, a family such as zbcpg, or all.")
     ] = "all",
-    axis: Annotated[str, typer.Option("--axis", help="T, N, M, eps, d, floor or all.")] = "all",
+    axis: Annotated[str, typer.Option("--axis", help="T, N, M, eps, d, floor, energy or all.")] = "all",
     claims: Annotated[
         list[str] | None,
         typer.Option("--claims", help="Run these instead: a name from `zpg list`, or module:attribute; repeatable."),
@@ -49,6 +49,7 @@ def rates(
     """Run the rate checks: one row a claim, with slope, interval, stated exponent and verdict."""
     from experiments.catalogue.claims import AXIS_TITLES
     from experiments.catalogue.shipped_claims import controls
+    from experiments.commands.energy import print_energy, run_energies
     from experiments.commands.tables import print_floors, print_footer, print_rates
     from experiments.rates.exact_claims import exact_controls
     from experiments.rates.floor_claims import floor_controls
@@ -63,19 +64,20 @@ def rates(
         raise typer.BadParameter("claims name their own instances; leave one of the two out", param_hint="--instance")
     if names and method != "all":
         raise typer.BadParameter("claims name their own methods; leave one of the two out", param_hint="--method")
-    known = (*AXIS_TITLES, "floor", "all")
+    known = (*AXIS_TITLES, "floor", "energy", "all")
     if axis not in known:
         raise InputError(f"axis must be one of {', '.join(known)}, got {axis!r}")
     judged, checks, sampled, exact = _selected(names, instance, preset, method, axis)
     # Shipped claims on constants are about shipped instances.
     floors = _floors(preset, method) if axis in ("floor", "all") and not names and instance is None else []
-    if not (judged or sampled or exact or floors):
+    balanced = axis in ("energy", "all") and not names and instance is None
+    if not (judged or sampled or exact or floors or balanced):
         asked = {"of": ", ".join(names), "for method": method if method != "all" else "", "on": instance}
         limits = "".join(f" {word} {value}" for word, value in asked.items() if value)
         raise typer.BadParameter(f"no claim{limits} is on axis {axis}; `zpg list` has them all", param_hint="--axis")
     faults = planted and not names
     folder = prepare_folder(out)
-    results, constants = None, None
+    results, constants, energies = None, None, None
     with progress_bar("rate checks") as progress:
         how = execution(folder, seed, jobs, backend, address, progress)
         if judged or sampled or exact:
@@ -90,6 +92,8 @@ def rates(
             )
         if floors:
             constants = run_floors(floors, floor_controls() if faults else [], how)
+        if balanced:
+            energies = run_energies(preset, method, how, planted=faults)
     wall = time.perf_counter() - began
     settings: dict[str, Any] = {"preset": preset, "method": method, "axis": axis, "claims": names}
     settings |= {"instance": instance}
@@ -97,14 +101,17 @@ def rates(
     usual = {"preset": "quick", "method": "all", "axis": "all", "claims": [], "controls": True, "seed": 0}
     tables = {} if results is None else {"points": results.points, "verdicts": results.verdicts}
     tables |= {} if constants is None else {"floors": constants.rows}
+    tables |= {} if energies is None else {"energy": energies.rows}
     files = write_tables(folder, "rates", tables, json, settings=settings, usual=usual, wall=wall)
     footer = f"seed {seed}, zpg {version()}, {wall:.0f} s; rows in {files}"
     if results is not None:
         print_rates(results)
     if constants is not None:
         print_floors(constants)
+    if energies is not None:
+        print_energy(energies)
     print_footer(footer)
-    passed = all(found.passed for found in (results, constants) if found is not None)
+    passed = all(found.passed for found in (results, constants, energies) if found is not None)
     raise typer.Exit(0 if passed else 1)
 
 
@@ -131,7 +138,7 @@ def _selected(
     from experiments.rates.exact_claims import exact_claims
     from experiments.rates.variance_claims import variance_claims
 
-    if axis == "floor":
+    if axis in ("floor", "energy"):
         return [], [], [], []
     if names:
         return [claim for name in names for claim in claims_in(name) if axis in (claim.axis, "all")], [], [], []

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from experiments.catalogue.claims import name_of
 from experiments.catalogue.lookup import find
+from experiments.catalogue.methods import methods_named
 from experiments.catalogue.shipped_claims import REPLICATES, Preset, stated_claims
 from experiments.rates import planted_faults
 from experiments.rates.energy_claim import EnergyClaim
@@ -15,10 +16,19 @@ NOISY = (1e6, 25, 0.3)
 
 
 def energy_claims(preset: Preset = "quick", method: str = "all") -> list[EnergyClaim]:
-    """One for every claim along T, without noise as there; and with noise on the circular instance."""
+    """One for every claim along T, without noise as there; and with noise on the circular instance.
+
+    Parameters
+    ----------
+    preset : {"quick", "paper"}
+    method : str
+        Name of a method or of a family, or ``all``. A user's method has no such claim: its mean need not be grad V.
+    """
+    chosen = methods_named(method)
     plain = [
         EnergyClaim(f"energy {claim.name}", claim.method, claim.instance, claim.points()[0].point.step_size)
-        for claim in stated_claims(preset, method, "T")
+        for claim in stated_claims(preset, axis="T")
+        if claim.method in chosen
     ]
     n_pairs, n_queries, radius = NOISY
     noisy = [

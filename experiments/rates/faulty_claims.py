@@ -16,6 +16,8 @@ from experiments.catalogue.claims import Claim, Setup, name_of
 from experiments.catalogue.lookup import find
 from experiments.catalogue.shipped_claims import certificate_checks, sharpened_claims, stated_claims
 from experiments.rates import planted_faults
+from experiments.rates.energy_claim import EnergyClaim
+from experiments.rates.energy_claims import energy_claims
 from experiments.rates.exact_claim import ExactClaim
 from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_claims import floor_claims
@@ -25,10 +27,10 @@ from experiments.rates.smoothing_claims import DIM, smoothing_claims
 from experiments.rates.variance_claims import variance_claims
 from theory import SHARPENED_RATE, policy_gradient
 
-AnyClaim = Claim | SampledClaim | ExactClaim | CertificateCheck | FloorClaim
+AnyClaim = Claim | SampledClaim | ExactClaim | CertificateCheck | FloorClaim | EnergyClaim
 
 # Faults are gross, and few replicates show them.
-REPLICATES, FLOOR_REPLICATES = 4, 16
+REPLICATES, FLOOR_REPLICATES, ENERGY_REPLICATES = 4, 16, 32
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class FaultyClaim:
         Claims that differ only in the method, the link or the parameters of the estimate, in the table one row.
     fault : str
         In words.
-    claim : Claim, SampledClaim, ExactClaim, CertificateCheck or FloorClaim
+    claim : Claim, SampledClaim, ExactClaim, CertificateCheck, FloorClaim or EnergyClaim
         The claim to be run.
     """
 
@@ -71,6 +73,7 @@ def faulty_claims() -> list[FaultyClaim]:
         *(FaultyClaim("inversion bias", "one rater repeated", c) for c in inversion_claims(repeated=True)),
         *(_certificate(check) for check in certificate_checks()),
         *(_floor(claim) for claim in floor_claims()),
+        *(_energy(claim) for claim in energy_claims()),
     ]
 
 
@@ -130,3 +133,10 @@ def _floor(claim: FloorClaim) -> FaultyClaim:
     dropped = planted_faults.dropped_dimension(find("method", claim.method))
     few = replace(claim, run_as=dropped, replicates=FLOOR_REPLICATES)
     return FaultyClaim(f"floor {name_of(claim.method)}", "factor d dropped", few)
+
+
+def _energy(claim: EnergyClaim) -> FaultyClaim:
+    """Steps that are d times too small, whatever the instance. `energy_controls` has smaller faults."""
+    dropped = planted_faults.dropped_dimension(find("method", claim.method))
+    few = replace(claim, run_as=dropped, replicates=ENERGY_REPLICATES)
+    return FaultyClaim(f"energy {name_of(claim.instance)}", "factor d dropped", few)

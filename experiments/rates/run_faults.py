@@ -11,13 +11,16 @@ import pandas as pd
 
 from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim
+from experiments.rates.energy_claim import EnergyClaim
 from experiments.rates.exact_claim import ExactClaim
 from experiments.rates.faulty_claims import FaultyClaim
 from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.run_claims import run_claims
+from experiments.rates.run_energy import run_energy
 from experiments.rates.run_floors import FloorOutcome, run_floors
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.running.execution import Execution
+from experiments.statistics.sequential_equivalence import Equality
 from experiments.statistics.verdicts import Outcome
 
 EXCEEDED = "EXCEEDED"
@@ -98,6 +101,9 @@ def run_faults(faulty: Sequence[FaultyClaim], execution: Execution | None = None
     if floors := _of(FloorClaim, faulty):
         rows = run_floors([], floors, execution).rows.to_dict(orient="records")
         found |= {str(row["claim"]): _floor(row) for row in rows}
+    if energies := _of(EnergyClaim, faulty):
+        rows = run_energy([], energies, execution).rows.to_dict(orient="records")
+        found |= {str(row["claim"]): _energy(row) for row in rows}
     described = [
         {"claim": each.claim.name, "group": each.group, "fault": each.fault, **found[each.claim.name]}
         for each in faulty
@@ -130,6 +136,11 @@ def _floor(row: dict[str, object]) -> dict[str, object]:
     return (
         _found("measured / predicted", row["ratio"] if judged else math.nan, Outcome.VIOLATED, row["outcome"]) | limits
     )
+
+
+def _energy(row: dict[str, object]) -> dict[str, object]:
+    limits = {"low": row["ratio_low"], "high": row["ratio_high"]}
+    return _found("gain / paid", row["ratio"], Equality.VIOLATED, row["outcome"]) | limits
 
 
 def _found(quantity: str, measured: object, expected: str, verdict: object) -> dict[str, object]:

@@ -13,6 +13,7 @@ from experiments.commands import faults as command
 from experiments.commands.app import app
 from experiments.rates import faulty_claims as module
 from experiments.rates import planted_faults
+from experiments.rates.energy_claims import energy_claims
 from experiments.rates.exact_claims import exact_claims
 from experiments.rates.faulty_claims import FaultyClaim, faulty_claims, key_of
 from experiments.rates.floor_claim import FloorClaim
@@ -25,12 +26,13 @@ from experiments.statistics.verdicts import Outcome
 
 # A cheap one of each kind.
 SAMPLE = ("zpg T bandit", "variance in the radius", "smoothing bias, K = 1", "zpg certificate bandit",
-          "floor 015 zbcpg-d circular logistic")  # fmt: skip
+          "floor 015 zbcpg-d circular logistic", "energy zpg T bandit")  # fmt: skip
 
 
 def shipped(preset):
     rates = (*stated_claims(preset), *sharpened_claims(preset))
-    return [*rates, *variance_claims(preset), *exact_claims(), *certificate_checks(), *floor_claims(preset)]
+    bounds = [*variance_claims(preset), *exact_claims(), *certificate_checks()]
+    return [*rates, *bounds, *floor_claims(preset), *energy_claims(preset)]
 
 
 @pytest.mark.parametrize("preset", ["quick", "paper"])
@@ -59,7 +61,7 @@ def test_a_cheap_fault_of_each_kind_is_caught():
     rows = results.to_frame().set_index("claim")
     assert list(rows.index) == list(SAMPLE)
     assert rows["caught"].all()
-    assert list(rows["verdict"]) == [*[Outcome.VIOLATED] * 3, EXCEEDED, Outcome.VIOLATED]
+    assert list(rows["verdict"]) == [*[Outcome.VIOLATED] * 3, EXCEEDED, *[Outcome.VIOLATED] * 2]
     assert abs(rows.loc["zpg T bandit", "measured"]) < 0.1
     assert rows.loc["zpg certificate bandit", "measured"] > 1
     assert rows.loc["floor 015 zbcpg-d circular logistic", "high"] < 0.3

@@ -1,0 +1,41 @@
+"""The part of zpg rates on the energy balance: what is asked for, and its table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from experiments.commands.terminal import console, show
+
+if TYPE_CHECKING:
+    from experiments.rates.run_energy import EnergyResults
+    from experiments.running.execution import Execution
+
+
+def run_energies(preset: str, method: str, how: Execution, *, planted: bool) -> EnergyResults | None:
+    """Run the claims of a preset on the energy balance, for one method or all; None if there are none."""
+    from experiments.rates.energy_claims import energy_claims, energy_controls
+    from experiments.rates.run_energy import run_energy
+
+    claims = energy_claims("paper" if preset == "paper" else "quick", method)
+    return run_energy(claims, energy_controls() if planted else [], how) if claims else None
+
+
+def print_energy(results: EnergyResults) -> None:
+    """One row a claim: the gain of value over what the gradients pay for, at two steps and in the limit."""
+    from rich.table import Table
+
+    table = Table("gain / alpha Σ grad V·E g", "at 1/8 step", "at 1/32", "at 0", "95% interval", "verdict", "runs")
+    for row in results.rows.to_dict(orient="records"):
+        table.add_row(
+            str(row["claim"]).removesuffix(", energy"),
+            *(f"{row[name]:.3f}" for name in ("ratio_first", "ratio_second", "ratio")),
+            f"[{row['ratio_low']:.3f}, {row['ratio_high']:.3f}]",
+            str(row["outcome"]),
+            str(row["replicates"]),
+        )
+    show(table)
+    screen = console()
+    for row in results.other.to_dict(orient="records"):
+        screen.print(f"not as expected: {row['claim']}: {row['outcome']}")
+    total, other = len(results.rows), len(results.other)
+    screen.print(f"{'PASSED' if results.passed else 'FAILED'}: {total - other} of {total} balances as expected")
