@@ -68,6 +68,7 @@ _HOMES = {
     "small-panels": "small_panels_figure:FIGURE",
     "wrong-link": "wrong_link_figure:WRONG_LINK",
     "risky-bandit": "wrong_link_figure:RISKY_BANDIT",
+    "mismatched-floors": "mismatched_floors_figure:FIGURE",
     "reward-error": "reward_error_figure:FIGURE",
     "dpo-gap": "dpo_gap_figure:FIGURE",
 }
