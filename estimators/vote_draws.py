@@ -43,9 +43,7 @@ def vote_shares(votes: VoteModel, differences: FloatArray, rng: Generator) -> Fl
     return _counts(votes, differences, rng) / votes.n_queries
 
 
-def vote_runs(
-    votes: UntilDisagreement, differences: FloatArray, rng: Generator
-) -> tuple[NDArray[np.bool_], IntArray]:
+def vote_runs(votes: UntilDisagreement, differences: FloatArray, rng: Generator) -> tuple[NDArray[np.bool_], IntArray]:
     """Whether the first vote on each pair is for the first trajectory, and how many votes agree with it, itself too."""
     p, q = np.asarray(votes.raters.probability(differences)), upper_tail(votes.raters, differences)
     longest = votes.longest_run(p, q)

@@ -23,7 +23,8 @@ def require_kind(name: str, value: Any, kind: type | tuple[type, ...], example: 
     InputError
         If it is of another class.
     """
-    if not isinstance(value, kind):
+    # A class passes as a runtime protocol, since it has the same methods.
+    if isinstance(value, type) or not isinstance(value, kind):
         kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
         raise InputError(f"{name} must be a {kinds} such as {example}, got {value!r}")
 
