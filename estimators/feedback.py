@@ -150,6 +150,14 @@ class _PairFeedback:
             clip_rate=law @ table.clipped,
         )
 
+    def expected_votes(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Expected number of votes of one estimate, (...,)."""
+        return self.votes_under(mdp, self.law(mdp, policy, first, second))
+
+    def votes_under(self, mdp: TabularMDP, law: FloatArray) -> FloatArray:
+        """The same, given the law of the difference, (..., n_differences)."""
+        return np.asarray(self.n_pairs * (law @ self.table(mdp).votes))
+
     def law(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
         """Law of the difference of the two returns of a pair, (..., n_differences)."""
         if self.common_random_numbers:
@@ -234,9 +242,9 @@ class PreferenceFeedback(_PairFeedback):
         """The same pairs, links and raters, asked one by one until the first that disagrees."""
         return replace(self, votes=UntilDisagreement(self.votes.link, cap, self.votes.rater_link))
 
-    def expected_votes(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
-        """Expected number of votes of one estimate, (...,)."""
-        return np.asarray(self.n_pairs * (self.law(mdp, policy, first, second) @ self.table(mdp).votes))
+    def in_random_order(self) -> PreferenceFeedback:
+        """The same pairs and raters; each pair is shown in random order, and a swapped reading negated."""
+        return replace(self, votes=replace(self._panel, random_order=True))
 
     def require_finite(self) -> None:
         """Require one finite number of pairs, for methods that simulate trajectories.
