@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.moments import DifferenceMoments
 from estimators.rollouts import sample_returns
 from estimators.streams import Streams
+from estimators.vote_draws import read_votes, vote_shares
 from theory.arrays import FloatArray
 from theory.common_random_numbers import coupled_difference_law
 from theory.errors import InputError, require_kind
@@ -20,6 +21,7 @@ from theory.links import Link, Logistic
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.return_law import difference_law, return_distribution
+from theory.until_disagreement import UntilDisagreement
 from theory.validation import real_array
 from theory.values import policy_value
 from theory.votes import VoteModel, VoteTable, require_count, return_table
@@ -148,6 +150,14 @@ class _PairFeedback:
             clip_rate=law @ table.clipped,
         )
 
+    def expected_votes(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Expected number of votes of one estimate, (...,)."""
+        return self.votes_under(mdp, self.law(mdp, policy, first, second))
+
+    def votes_under(self, mdp: TabularMDP, law: FloatArray) -> FloatArray:
+        """The same, given the law of the difference, (..., n_differences)."""
+        return np.asarray(self.n_pairs * (law @ self.table(mdp).votes))
+
     def law(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
         """Law of the difference of the two returns of a pair, (..., n_differences)."""
         if self.common_random_numbers:
@@ -183,21 +193,21 @@ class PreferenceFeedback(_PairFeedback):
     n_pairs : int, inf or array
         Pairs N; an array broadcasts against the batch (law sampler).
     sampler : {"law", "rollout"}
-    votes : VoteModel
-        Link, votes per pair M, and inversion.
+    votes : VoteModel or UntilDisagreement
+        Link, votes per pair, and how they are read.
     common_random_numbers : bool, default False
         Whether the two trajectories of a pair use the same uniform numbers.
     """
 
-    votes: VoteModel
+    votes: VoteModel | UntilDisagreement
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_kind("votes", self.votes, VoteModel, "VoteModel(Logistic(), 5)")
+        require_kind("votes", self.votes, (VoteModel, UntilDisagreement), "VoteModel(Logistic(), 5)")
 
     @property
     def n_queries(self) -> float:
-        """Votes per pair, M."""
+        """Votes per pair, M. If it is not fixed, the expected number where the two returns are equal."""
         return self.votes.n_queries
 
     def table(self, mdp: TabularMDP) -> VoteTable:
@@ -205,21 +215,36 @@ class PreferenceFeedback(_PairFeedback):
         return self.votes.table(mdp)
 
     def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:
-        """Draw the votes on each pair, given the differences of returns, and apply the inversion."""
-        votes = self.votes
-        if np.isinf(votes.n_queries):
-            return votes.read_limit(differences, mdp.horizon)
-        return votes.read(self._counts(differences, rng), mdp.horizon)
+        """Draw the votes on each pair, given the differences of returns, and read them."""
+        return read_votes(self.votes, differences, mdp.horizon, rng)
 
     def shares(self, differences: FloatArray, rng: Generator) -> FloatArray:
-        """Draw the share of votes for the first trajectory, given the differences of returns, any shape."""
-        if np.isinf(self.n_queries):
-            return np.asarray(self.votes.raters.probability(differences))
-        return self._counts(differences, rng) / self.n_queries
+        """Draw the share of votes for the first trajectory, given the differences of returns, any shape.
+
+        Raises
+        ------
+        InputError
+            If the number of votes is not fixed, or the order of the pairs is random.
+        """
+        return vote_shares(self._panel, differences, rng)
 
     def reading(self, inversion: Inversion) -> PreferenceFeedback:
-        """The same pairs and raters, with another inversion of the votes."""
-        return replace(self, votes=replace(self.votes, inversion=inversion))
+        """The same pairs and raters, with another inversion of the votes.
+
+        Raises
+        ------
+        InputError
+            If the number of votes is not fixed.
+        """
+        return replace(self, votes=replace(self._panel, inversion=inversion))
+
+    def until_disagreement(self, cap: int | None = None) -> PreferenceFeedback:
+        """The same pairs, links and raters, asked one by one until the first that disagrees."""
+        return replace(self, votes=UntilDisagreement(self.votes.link, cap, self.votes.rater_link))
+
+    def in_random_order(self) -> PreferenceFeedback:
+        """The same pairs and raters; each pair is shown in random order, and a swapped reading negated."""
+        return replace(self, votes=replace(self._panel, random_order=True))
 
     def require_finite(self) -> None:
         """Require one finite number of pairs, for methods that simulate trajectories.
@@ -234,11 +259,11 @@ class PreferenceFeedback(_PairFeedback):
                 f"n_pairs must be one finite number for methods that simulate trajectories, got {self.n_pairs.tolist()}"
             )
 
-    def _counts(self, differences: FloatArray, rng: Generator) -> FloatArray:
-        preferred = np.asarray(self.votes.raters.probability(differences))
-        n = int(self.n_queries)
-        counts = rng.binomial(1, preferred) * n if self.votes.repeated else rng.binomial(n, preferred)
-        return counts.astype(np.float64)
+    @property
+    def _panel(self) -> VoteModel:
+        if not isinstance(self.votes, VoteModel):
+            raise InputError(f"votes must be a VoteModel, with a fixed number of votes, for this use, got {self.votes}")
+        return self.votes
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,6 +65,19 @@ class StackedFeedback:
         """The same members, with another inversion of their votes."""
         return replace(self, members=tuple(member.reading(inversion) for member in self.members))
 
+    def until_disagreement(self) -> StackedFeedback:
+        """The same members, asked one by one until the first that disagrees."""
+        return replace(self, members=tuple(member.until_disagreement() for member in self.members))
+
+    def in_random_order(self) -> StackedFeedback:
+        """The same members, with each pair shown in random order."""
+        return replace(self, members=tuple(member.in_random_order() for member in self.members))
+
+    def expected_votes(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Expected number of votes of one estimate, (...,)."""
+        laws = self._laws(mdp, policy, first, second)
+        return self._stack([member.votes_under(mdp, law) for member, law in zip(self.members, laws, strict=True)])
+
     def difference(
         self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
     ) -> FloatArray:

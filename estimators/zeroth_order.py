@@ -141,15 +141,33 @@ class ZerothOrder:
         self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
     ) -> tuple[FloatArray, DifferenceMoments]:
         """Directions (n, dim), and the moments of the value difference along each, arrays (n, ...)."""
+        theta = np.asarray(theta, dtype=np.float64)
+        directions, spread = self._spread(policy, theta, rng)
+        return directions, self.feedback.moments(mdp, policy, *self._ends(theta, spread))
+
+    def _spread(self, policy: Policy, theta: FloatArray, rng: Generator | None) -> tuple[FloatArray, FloatArray]:
+        """All directions or sampled ones, (n, dim), and the same with axes of length 1 for the batch of theta."""
         directions = self.directions.support(policy.dim)
         if directions is None:
             if rng is None:
                 raise InputError("rng must be given to average over directions that cannot be enumerated, got None")
             half = self.directions.sample(policy.dim, (N_SAMPLED_DIRECTIONS // 2,), rng)
             directions = np.concatenate([half, -half])
+        return directions, directions.reshape(len(directions), *(1,) * (theta.ndim - 1), policy.dim)
+
+    def expected_votes(
+        self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
+    ) -> FloatArray:
+        """Expected votes of one estimate, (...,): those of the feedback, averaged over directions as in `moments`.
+
+        A feedback that has no `expected_votes` asks for the same number, `n_votes`, everywhere.
+        """
         theta = np.asarray(theta, dtype=np.float64)
-        spread = directions.reshape(len(directions), *(1,) * (theta.ndim - 1), policy.dim)
-        return directions, self.feedback.moments(mdp, policy, *self._ends(theta, spread))
+        count = getattr(self.feedback, "expected_votes", None)
+        if count is None:
+            return np.broadcast_to(self.n_votes, theta.shape[:-1])
+        _, spread = self._spread(policy, theta, rng)
+        return np.asarray(self.n_directions * count(mdp, policy, *self._ends(theta, spread)).mean(axis=0))
 
     def scale(self, policy: Policy) -> FloatArray:
         """Factor of D v: d / mu, or d / (2 mu) for symmetric pairs."""

@@ -19,6 +19,7 @@ from theory.mdp_families import bandit, chain, garnet, gridworld
 from theory.policies import CircularPolicy, LogLinearSoftmax, Policy, TabularSoftmax
 from theory.rates import SHARPENED_RATE, STATED_RATE, Rate, Schedule, sharpened_schedule, stated_schedule
 from theory.return_law import ReturnDistribution, difference_law, return_distribution
+from theory.until_disagreement import UntilDisagreement
 from theory.values import (
     occupancy,
     optimal_value,
@@ -58,6 +59,7 @@ __all__ = [
     "TabularSoftmax",
     "Trajectories",
     "Trimmed",
+    "UntilDisagreement",
     "VoteModel",
     "VoteTable",
     "additive_moments",

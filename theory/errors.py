@@ -15,16 +15,18 @@ class InputError(ValueError):
     """
 
 
-def require_kind(name: str, value: Any, kind: type, example: str) -> None:
-    """Require an argument of one class, where a wrong one would fail late or never.
+def require_kind(name: str, value: Any, kind: type | tuple[type, ...], example: str) -> None:
+    """Require an argument of one class, or of one of several, where a wrong one would fail late or never.
 
     Raises
     ------
     InputError
         If it is of another class.
     """
-    if not isinstance(value, kind):
-        raise InputError(f"{name} must be a {kind.__name__} such as {example}, got {value!r}")
+    # A class passes as a runtime protocol, since it has the same methods.
+    if isinstance(value, type) or not isinstance(value, kind):
+        kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+        raise InputError(f"{name} must be a {kinds} such as {example}, got {value!r}")
 
 
 def require_integer(name: str, value: Any, least: int) -> None:

@@ -10,6 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit, ndtr, ndtri
 
+from theory.agreement_series import (
+    AgreementSeries,
+    cauchit_series,
+    cloglog_series,
+    linear_series,
+    logistic_series,
+    probit_series,
+)
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
@@ -126,6 +134,10 @@ class Logistic(ScaledLink):
     Bradley and Terry, *Rank analysis of incomplete block designs*, Biometrika 39 (1952).
     """
 
+    def agreement_series(self, n: int) -> AgreementSeries:
+        """Series of the inverse in the probabilities that votes agree, to n terms."""
+        return logistic_series(n).scaled(self.scale)
+
     def _distribution(self, z: FloatArray) -> Any:
         return expit(z)
 
@@ -148,6 +160,10 @@ class Probit(ScaledLink):
     Thurstone, *A law of comparative judgment*, Psychological Review 34 (1927).
     """
 
+    def agreement_series(self, n: int) -> AgreementSeries:
+        """Series of the inverse in the probabilities that votes agree, to n terms."""
+        return probit_series(n).scaled(self.scale)
+
     def _distribution(self, z: FloatArray) -> Any:
         return ndtr(z)
 
@@ -164,6 +180,10 @@ class Probit(ScaledLink):
 @dataclass(frozen=True)
 class Cauchit(ScaledLink):
     """sigma(x) = 1/2 + arctan(x / scale) / pi, with heavy tails that hardly saturate."""
+
+    def agreement_series(self, n: int) -> AgreementSeries:
+        """Series of the inverse in the probabilities that votes agree, to n terms."""
+        return cauchit_series(n).scaled(self.scale)
 
     def _distribution(self, z: FloatArray) -> Any:
         # Unlike 1/2 + arctan(z) / pi, it cancels no digits in the lower tail.
@@ -193,6 +213,10 @@ class ComplementaryLogLog(ScaledLink):
         """The u in sigma = 1 - exp(-u)."""
         return math.log(2) * np.exp(np.minimum(z, LARGEST_EXPONENT))
 
+    def agreement_series(self, n: int) -> AgreementSeries:
+        """Series of the inverse in the probabilities that votes agree, to n terms."""
+        return cloglog_series(n).scaled(self.scale)
+
     def _distribution(self, z: FloatArray) -> Any:
         return -np.expm1(-self._hazard(z))
 
@@ -213,6 +237,10 @@ class ComplementaryLogLog(ScaledLink):
 @dataclass(frozen=True)
 class Linear(ScaledLink):
     """sigma(x) = 1/2 + x / (2 scale) on [-scale, scale], 0 below and 1 above: its inverse is linear."""
+
+    def agreement_series(self, n: int) -> AgreementSeries:
+        """Series of the inverse in the probabilities that votes agree, to n terms."""
+        return linear_series(n).scaled(self.scale)
 
     def _distribution(self, z: FloatArray) -> Any:
         return np.clip((1 + z) / 2, 0.0, 1.0)

@@ -7,7 +7,7 @@ possible delta, built once. The policies decide the law of delta.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -43,6 +43,9 @@ class VoteModel:
         Link of the raters; by default `link`. Another one models a wrong link.
     repeated : bool, default False
         Whether the M votes of a pair are one rater's vote, repeated. This models perfectly correlated votes.
+    random_order : bool, default False
+        Whether each pair is shown in random order, and the reading negated if it was swapped. The reading of a pair of
+        equal returns then has mean 0, also under a link that is not symmetric.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class VoteModel:
     inversion: Inversion = field(default_factory=Trimmed)
     rater_link: Link | None = None
     repeated: bool = False
+    random_order: bool = False
 
     def __post_init__(self) -> None:
         require_kind("link", self.link, Link, "Logistic()")
@@ -108,7 +112,9 @@ class VoteTable:
     mean, variance : arrays (n_differences,)
         E[f | delta] and Var[f | delta].
     clipped : array (n_differences,)
-        Probability that the vote share is at the trim or beyond it.
+        Probability that the vote share is at the trim or beyond it, or that votes stop at a cap.
+    votes : array (n_differences,)
+        Expected number of votes on a pair.
     """
 
     differences: FloatArray
@@ -117,6 +123,7 @@ class VoteTable:
     mean: FloatArray
     variance: FloatArray
     clipped: FloatArray
+    votes: FloatArray
 
     def __post_init__(self) -> None:
         # Tables are cached and shared.
@@ -167,6 +174,9 @@ def bias_at(model: VoteModel, difference: ArrayLike, horizon: int) -> FloatArray
         H, which bounds the trim.
     """
     differences = np.asarray(difference, dtype=np.float64)
+    if model.random_order:
+        fixed = replace(model, random_order=False)
+        return np.asarray((bias_at(fixed, differences, horizon) - bias_at(fixed, -differences, horizon)) / 2)
     if math.isinf(model.n_queries):
         return np.asarray(model.read_limit(differences, horizon) - differences)
     values, law, _ = _reading(model, differences.ravel(), horizon)
@@ -190,20 +200,22 @@ def require_count(name: str, value: Any) -> None:
 
 @lru_cache(maxsize=64)
 def _identity_table(lattice: int, n_steps: int) -> VoteTable:
-    differences = _differences(lattice, n_steps)
+    differences = possible_differences(lattice, n_steps)
     zero = np.zeros_like(differences)
-    return VoteTable(differences, differences, None, differences, zero, zero)
+    return VoteTable(differences, differences, None, differences, zero, zero, zero)
 
 
 @lru_cache(maxsize=64)
 def _vote_table(model: VoteModel, lattice: int, n_steps: int, horizon: int) -> VoteTable:
-    differences = _differences(lattice, n_steps)
+    differences = possible_differences(lattice, n_steps)
+    if model.random_order:
+        return _in_random_order(_vote_table(replace(model, random_order=False), lattice, n_steps, horizon))
     if math.isinf(model.n_queries):
         read = model.read_limit(differences, horizon)
         zero = np.zeros_like(differences)
         shares = np.asarray(model.raters.probability(differences))
         clipped = model.inversion.clips(model.link, shares, horizon).astype(np.float64)
-        return VoteTable(differences, read, None, read, zero, clipped)
+        return VoteTable(differences, read, None, read, zero, clipped, zero + math.inf)
     if differences.size * model.n_queries > LARGEST_TABLE:
         raise InputError(
             f"n_queries must be at most {LARGEST_TABLE // differences.size} for {differences.size} differences of "
@@ -216,7 +228,28 @@ def _vote_table(model: VoteModel, lattice: int, n_steps: int, horizon: int) -> V
     np.add.at(law.T, group, count_law.T)
     mean = law @ outcomes
     variance = (law * (outcomes - mean[:, None]) ** 2).sum(axis=1)
-    return VoteTable(differences, outcomes, law, mean, variance, count_law @ clips)
+    votes = np.full_like(mean, model.n_queries)
+    return VoteTable(differences, outcomes, law, mean, variance, count_law @ clips, votes)
+
+
+def _in_random_order(table: VoteTable) -> VoteTable:
+    """With probability 1/2 the pair is swapped: its difference changes sign, and so does the reading."""
+    if table.probabilities is None and np.array_equal(table.outcomes, -table.outcomes[::-1]):
+        return table
+    law = np.eye(table.differences.size) if table.probabilities is None else table.probabilities
+    outcomes, group = np.unique(np.concatenate([table.outcomes, -table.outcomes]), return_inverse=True)
+    both = np.zeros((table.differences.size, outcomes.size))
+    np.add.at(both.T, group, np.concatenate([law, law[::-1]], axis=1).T / 2)
+    mean = both @ outcomes
+    return VoteTable(
+        differences=table.differences,
+        outcomes=outcomes,
+        probabilities=both,
+        mean=mean,
+        variance=(both * (outcomes - mean[:, None]) ** 2).sum(axis=1),
+        clipped=(table.clipped + table.clipped[::-1]) / 2,
+        votes=table.votes,
+    )
 
 
 def _reading(model: VoteModel, differences: FloatArray, horizon: int) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -228,7 +261,8 @@ def _reading(model: VoteModel, differences: FloatArray, horizon: int) -> tuple[F
     return model.read(counts, horizon), law, clips.astype(np.float64)
 
 
-def _differences(lattice: int, n_steps: int) -> FloatArray:
+def possible_differences(lattice: int, n_steps: int) -> FloatArray:
+    """Differences of two returns of at most n_steps / lattice, ascending."""
     return np.arange(-n_steps, n_steps + 1) / lattice
 
 

@@ -119,6 +119,20 @@ _CLAIMS = (
         "M", _powers(2, 7, 13), _TAIL,
         "this link is not symmetric: votes on equal policies are read as b, of order 1/M, and b^2/mu^2 is of the "
         "order of smoothing", rate=SHARPENED_RATE), instance="circular-cloglog")),
+    # Without a bias of finite M, N is the only term. The windows are those where the law near the optimum is linear.
+    *_each(("zpg-until",), _circular(
+        "T", _powers(2, 8, 12), _NO_NOISE,
+        "infinitely many pairs, about 3 votes each, and no bias: the transient is all there is")),
+    *(
+        claim
+        for rate in (STATED_RATE, SHARPENED_RATE)
+        for claim in _each(("zpg-until",), _circular(
+            "N", _powers(10, 5, 9), _TAIL, "about 3 votes a pair, read without bias: N alone is left", rate=rate))
+    ),
+    *_each(("zpg-ordered",), replace(_circular(
+        "M", _powers(2, 8, 14), _TAIL,
+        "pairs in random order: the offset of this link cancels, and smoothing is left as under a symmetric one"),
+        instance="circular-cloglog")),
 )  # fmt: skip
 
 # Where d and H are small enough for the certificate to fall below the gradient at the start.

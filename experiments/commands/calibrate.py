@@ -15,9 +15,10 @@ from experiments.commands.writing import write_tables
 from experiments.running.files import check_file, prepare_folder
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.random import Generator
 
-    from experiments.rates.calibration import CalibrationReport
+    from experiments.rates.calibration_report import CalibrationReport
     from experiments.running.execution import Execution
 
 FAMILIES, REPLICATES = 2000, 512
@@ -41,6 +42,7 @@ def calibrate(
 ) -> None:
     """Check the verdicts themselves: error rates and coverage where the true slopes are known."""
     import numpy as np
+    import pandas as pd
 
     from experiments.commands.tables import print_calibration
     from experiments.rates.calibration import calibrate as run_calibration
@@ -50,29 +52,39 @@ def calibrate(
     folder = prepare_folder(out)
     rng = np.random.default_rng([seed, 4])
     if synthetic:
-        report = run_calibration(families, rng)
+        report, alone = run_calibration(families, rng), pd.DataFrame()
     else:
         with progress_bar("pools") as progress:
             how = execution(folder, seed, jobs, backend, address, progress)
-            report = _on_measured_noise(families, replicates, rng, how)
+            report, alone = _on_measured_noise(families, replicates, rng, how)
     wall = time.perf_counter() - began
     tables = {"families": report.families, "claims": report.claims, "detection": report.detection}
+    tables |= {} if alone.empty else {"alone": alone}
     settings = {"simulated": families, "pool": 0 if synthetic else replicates, "seed": seed}
     usual = {"simulated": FAMILIES, "pool": REPLICATES, "seed": 0}
     files = write_tables(folder, "calibration", tables, json, settings=settings, usual=usual, wall=wall)
     noise = "synthetic noise" if synthetic else f"noise of {replicates} measured replicates a claim"
-    print_calibration(report, f"{families} families, {noise}; seed {seed}, {wall:.0f} s; rows in {files}")
+    print_calibration(report, alone, f"{families} families, {noise}; seed {seed}, {wall:.0f} s; rows in {files}")
     raise typer.Exit(0 if report.passed else 1)
 
 
-def _on_measured_noise(families: int, replicates: int, rng: Generator, how: Execution) -> CalibrationReport:
-    """Calibrate the family whose error rate is promised, on pools of its own replicates."""
+def _on_measured_noise(
+    families: int, replicates: int, rng: Generator, how: Execution
+) -> tuple[CalibrationReport, pd.DataFrame]:
+    """Calibrate the family whose error rate is promised on pools of its own replicates, and claims outside alone."""
+    import pandas as pd
+
     from experiments.catalogue.shipped_claims import sharpened_claims, stated_claims
     from experiments.rates.calibration import calibrate as run_calibration
+    from experiments.rates.calibration import family_claims
     from experiments.rates.pools import measure_pools
+    from experiments.rates.single_looks import single_looks
 
-    claims = [claim for claim in (*stated_claims(), *sharpened_claims()) if claim.in_family]
-    pools = measure_pools(claims, replicates, how)
-    return run_calibration(
-        families, rng, claims=claims, noise=lambda claim: pools[claim.name], kind=lambda claim: claim.name
+    family = family_claims()
+    others = [claim for claim in (*stated_claims(), *sharpened_claims()) if not claim.in_family]
+    pools = measure_pools([*family, *others], replicates, how)
+    report = run_calibration(
+        families, rng, claims=family, noise=lambda claim: pools[claim.name], kind=lambda claim: claim.name
     )
+    alone = [single_looks(claim, pools[claim.name], families, rng) for claim in others]
+    return report, pd.concat(alone, ignore_index=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.comparison.compare_learning import Comparison
-    from experiments.rates.calibration import CalibrationReport
+    from experiments.rates.calibration_report import CalibrationReport
     from experiments.rates.run_claims import RateResults
     from experiments.rates.run_floors import FloorResults
 
@@ -210,8 +210,11 @@ def _edge(at_edge: bool) -> str:
     return " (edge)" if at_edge else ""
 
 
-def print_calibration(report: CalibrationReport, footer: str) -> None:
-    """False alarms of whole families; of every claim skewness, coverage, and how often it alone is called wrongly."""
+def print_calibration(report: CalibrationReport, alone: pd.DataFrame, footer: str) -> None:
+    """False alarms of whole families; of every claim skewness, coverage, and how often it alone is called wrongly.
+
+    Claims outside the family (``alone``) get a table of their own.
+    """
     from rich.table import Table
 
     alarms = Table("preset", "scenario", "wrong call", "rate", "95% interval", "promised at most", title="false alarms")
@@ -222,6 +225,8 @@ def print_calibration(report: CalibrationReport, footer: str) -> None:
         )
     show(alarms)
     show(_claims_calibrated(report))
+    if not alone.empty:
+        show(_alone_calibrated(alone))
     power = Table("preset", "claim", "replicates", "exponent error", title="smallest error VIOLATED with 80% power")
     for row in report.detection.to_dict(orient="records"):
         power.add_row(row["preset"], row["kind"], row["replicates"], f"{row['exponent_error']:.3f}")
@@ -250,6 +255,17 @@ def _claims_calibrated(report: CalibrationReport) -> Table:
             f"{rates['on the boundary', 'VIOLATED alone']:.1%}",
             f"{rates['as stated', 'TIGHT']:.1%}",
         )
+    return table
+
+
+def _alone_calibrated(alone: pd.DataFrame) -> Table:
+    from rich.table import Table
+
+    measures = ("coverage", "wrong HOLDS", "wrong VIOLATED")
+    table = Table("claim", "skewness", "replicates", *measures, title="judged alone: no error rate is promised")
+    for (claim, skewness, replicates), rows in alone.groupby(["claim", "skewness", "replicates"], sort=False):
+        rates = rows.set_index("measure")["rate"]
+        table.add_row(str(claim), f"{skewness:+.2f}", str(replicates), *(f"{rates[name]:.1%}" for name in measures))
     return table
 
 

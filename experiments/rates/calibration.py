@@ -10,13 +10,17 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import betaincinv, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
-from experiments.catalogue.claims import Claim
 from experiments.catalogue.shipped_claims import REPLICATES, Preset, sharpened_claims, stated_claims
+from experiments.rates.calibration_report import CalibrationReport
 from experiments.rates.noise import kind_of, noise_of
 from experiments.rates.pools import Pool
 from experiments.rates.run_claims import DEFAULT_PLAN
+from experiments.rates.single_looks import ONE_SIDED
+from experiments.rates.tasks import Measured
+from experiments.rates.variance_claims import variance_claims
+from experiments.statistics.binomial import clopper_pearson
 from experiments.statistics.power_law import fit_slopes
 from experiments.statistics.sequential import SequentialPlan, judge_batch
 from theory.arrays import FloatArray
@@ -24,9 +28,6 @@ from theory.errors import InputError
 
 BoolArray = NDArray[np.bool_]
 
-COVERAGE_LIMITS = (0.93, 0.97)
-# Level of the one-sided tests of a single claim.
-ONE_SIDED = 0.025
 POWER = 0.8
 JUST_BEYOND = 1e-9
 
@@ -41,55 +42,15 @@ class NoiseSource(Protocol):
         """Factors of mean 1, array (*shape[:-1], n_points, shape[-1]); the last axis holds the replicates."""
 
 
-@dataclass(frozen=True, eq=False)
-class CalibrationReport:
-    """Error rates and coverage of the procedure. Intervals are exact 95% intervals (Clopper-Pearson).
-
-    Attributes
-    ----------
-    families : DataFrame
-        One row per preset and false alarm: ``preset, scenario, error`` (the wrong call), ``count, n, rate, low, high``
-        and ``promised`` (the largest rate that the procedure allows).
-    claims : DataFrame
-        One row a preset, scenario, kind of claim and ``measure`` (HOLDS, VIOLATED, UNDECIDED, TIGHT; coverage: the 95%
-        interval holds the true slope at the look where the claim stopped; the same ``alone``: at the first look, at
-        2.5%, without a family), with ``count, n, rate, low, high`` and
-        the mean number of ``looks`` and the ``skewness`` of a measured pool.
-    detection : DataFrame
-        One row a preset and kind: ``replicates`` (first look, cap) and ``exponent_error``, the smallest error of the
-        exponent that is called VIOLATED with 80% power while the other claims hold.
-    """
-
-    families: pd.DataFrame
-    claims: pd.DataFrame
-    detection: pd.DataFrame
-
-    @property
-    def failures(self) -> pd.DataFrame:
-        """Rows of ``claims`` whose coverage, or rate of wrong calls alone, is shown to be off."""
-        low, high = COVERAGE_LIMITS
-        rows = self.claims
-        coverage = rows["measure"] == "coverage"
-        wrong = ((rows["scenario"] == "just beyond it") & (rows["measure"] == "HOLDS alone")) | (
-            (rows["scenario"] == "on the boundary") & (rows["measure"] == "VIOLATED alone")
-        )
-        return rows[(coverage & ((rows["high"] < low) | (rows["low"] > high))) | (wrong & (rows["low"] > ONE_SIDED))]
-
-    @property
-    def passed(self) -> bool:
-        """No false-alarm rate is shown above its promise, nor any coverage outside 93% to 97%."""
-        return bool((self.families["low"] <= self.families["promised"]).all() and self.failures.empty)
-
-
 def calibrate(
     n_families: int,
     rng: np.random.Generator,
     *,
-    claims: Sequence[Claim] | None = None,
+    claims: Sequence[Measured] | None = None,
     plan: SequentialPlan = DEFAULT_PLAN,
     presets: Sequence[Preset] = ("quick", "paper"),
-    noise: Callable[[Claim], NoiseSource] = noise_of,
-    kind: Callable[[Claim], str] = kind_of,
+    noise: Callable[[Measured], NoiseSource] = noise_of,
+    kind: Callable[[Measured], str] = kind_of,
 ) -> CalibrationReport:
     """Run fits and sequential verdicts on families of claims whose true slopes are known.
 
@@ -123,7 +84,7 @@ def calibrate(
     """
     if n_families < 1:
         raise InputError(f"n_families must be at least 1, got {n_families}; 2000 is usual")
-    quick = [*stated_claims(), *sharpened_claims()] if claims is None else list(claims)
+    quick = family_claims() if claims is None else list(claims)
     families: list[dict[str, Any]] = []
     rates: list[dict[str, Any]] = []
     detection: list[dict[str, Any]] = []
@@ -141,15 +102,14 @@ def calibrate(
     return CalibrationReport(pd.DataFrame(families), pd.DataFrame(rates), pd.DataFrame(detection))
 
 
-def clopper_pearson(count: int, n: int) -> tuple[float, float]:
-    """Exact 95% interval of a binomial rate."""
-    low = float(betaincinv(count, n - count + 1, 0.025)) if count else 0.0
-    high = float(betaincinv(count + 1, n - count, 0.975)) if count < n else 1.0
-    return low, high
+def family_claims() -> list[Measured]:
+    """The shipped claims of the quick preset that are one family, whose error rate is promised."""
+    every: list[Measured] = [*stated_claims(), *sharpened_claims(), *variance_claims()]
+    return [claim for claim in every if claim.in_family]
 
 
 def slope_p_values(
-    slope: FloatArray, standard_error: FloatArray, df: FloatArray, claims: Sequence[Claim]
+    slope: FloatArray, standard_error: FloatArray, df: FloatArray, claims: Sequence[Measured]
 ) -> FloatArray:
     """`experiments.statistics.verdicts.p_values` for a batch: (..., n_claims) -> (3, ..., n_claims)."""
     sign, exponent, margin = _signs(claims), *np.array([(c.exponent, c.margin) for c in claims]).T
@@ -170,11 +130,11 @@ class _Errors:
     @classmethod
     def draw(
         cls,
-        claims: Sequence[Claim],
+        claims: Sequence[Measured],
         n_families: int,
         plan: SequentialPlan,
         rng: np.random.Generator,
-        noise: Callable[[Claim], NoiseSource],
+        noise: Callable[[Measured], NoiseSource],
     ) -> _Errors:
         fits = np.empty((2, len(plan.looks), n_families, len(claims)))
         looks = np.array([plan.scaled(claim.replicates) for claim in claims]).T
@@ -189,7 +149,7 @@ class _Errors:
 
 
 def _scenarios(
-    claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
+    claims: Sequence[Measured], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
 ) -> Iterator[dict[str, Any]]:
     """Rows of the families table, which have an ``error``, and rows of the claims table."""
     sign = _signs(claims)
@@ -246,7 +206,7 @@ def _claim_rows(
 
 
 def _detection(
-    claims: Sequence[Claim], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
+    claims: Sequence[Measured], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
 ) -> Iterator[dict[str, Any]]:
     """Excess over the boundary that is called VIOLATED in 80% of the families, when the other claims hold."""
     levels = np.array(plan.levels)[:, None, None] / (2 * len(claims))
@@ -261,18 +221,18 @@ def _detection(
         }
 
 
-def _skewness(claim: Claim, noise: Callable[[Claim], NoiseSource]) -> float:
+def _skewness(claim: Measured, noise: Callable[[Measured], NoiseSource]) -> float:
     """Skewness of a measured pool; a synthetic law has none to tell."""
     source = noise(claim)
     return source.skewness(np.array(claim.grid)) if isinstance(source, Pool) else math.nan
 
 
-def _columns(claims: Sequence[Claim], kind: Callable[[Claim], str]) -> dict[str, list[int]]:
+def _columns(claims: Sequence[Measured], kind: Callable[[Measured], str]) -> dict[str, list[int]]:
     kinds = [kind(claim) for claim in claims]
     return {name: [i for i, other in enumerate(kinds) if other == name] for name in dict.fromkeys(kinds)}
 
 
-def _signs(claims: Sequence[Claim]) -> FloatArray:
+def _signs(claims: Sequence[Measured]) -> FloatArray:
     """Sign that makes a larger slope the worse one."""
     return np.array([1.0 if claim.limit == "infinity" else -1.0 for claim in claims])
 

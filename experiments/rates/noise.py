@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.catalogue.claims import Claim, name_of
+from experiments.catalogue.claims import name_of
+from experiments.rates.sampled_claim import SampledClaim
+from experiments.rates.tasks import Measured
 from theory.arrays import FloatArray
 
 
@@ -56,6 +58,8 @@ NOISE = {
     "M": Noise(own=0.095),
     "eps": Noise(own=0.25, power=0.42),
     "d": Noise(own=0.11),
+    # A replicate is a mean over 384 pairs of estimates.
+    "variance": Noise(own=0.075),
     # Runs of softmax policies are still in their transient. Slopes vary 4 (bandit) to 200 times (log-linear) as much as
     # on the circular instance; gridworld and FrozenLake are set between. On the garnet the skewness is about 2.
     "T bandit": Noise(own=1e-3, power=1.0, common=0.14),
@@ -72,13 +76,15 @@ SLOW_RUNS = replace(NOISE["T"], late_share=7.4e-4, late_log_sd=1.3)
 SETTLED = 256
 
 
-def kind_of(claim: Claim) -> str:
+def kind_of(claim: Measured) -> str:
     """Key of a claim in `NOISE`: its axis, with the instance if that has noise of its own."""
+    if isinstance(claim, SampledClaim):
+        return "variance"
     own = f"{claim.axis} {name_of(claim.instance)}"
     return own if own in NOISE else claim.axis
 
 
-def noise_of(claim: Claim) -> Noise:
+def noise_of(claim: Measured) -> Noise:
     """Noise of a claim's replicates."""
     return SLOW_RUNS if claim.axis == "T" and min(claim.grid) < SETTLED else NOISE[kind_of(claim)]
 

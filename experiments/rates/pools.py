@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from experiments.catalogue.claims import Claim
-from experiments.rates.cells import cells_of, run_cells
-from experiments.rates.run_claims import measured
+from experiments.rates.tasks import Measured, carry_out, measured, tasks_between, work_of
 from experiments.running.execution import Execution
+from experiments.running.run_tasks import run_tasks
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
@@ -48,12 +48,12 @@ class Pool:
         return float((deviation**3).mean() / (deviation**2).mean() ** 1.5)
 
 
-def measure_pools(claims: Sequence[Claim], n_replicates: int, execution: Execution) -> dict[str, Pool]:
+def measure_pools(claims: Sequence[Measured], n_replicates: int, execution: Execution) -> dict[str, Pool]:
     """Pools of claims, by name.
 
     Parameters
     ----------
-    claims : sequence of Claim
+    claims : sequence of Claim or SampledClaim
         Of different names.
     n_replicates : int
         Replicates of each claim, at least 64; 512 and more show the tails.
@@ -68,6 +68,6 @@ def measure_pools(claims: Sequence[Claim], n_replicates: int, execution: Executi
     if n_replicates < LEAST_REPLICATES:
         raise InputError(f"n_replicates of a pool must be at least {LEAST_REPLICATES}, got {n_replicates}; 512 will do")
     seed = execution.seed + SEEDS_APART
-    cells = [cell for claim in claims for cell in cells_of(replace(claim, replicates=n_replicates), seed)]
-    rows = run_cells(cells, execution)
+    tasks = [task for claim in claims for task in tasks_between(claim, seed, 0, n_replicates)]
+    rows = pd.concat(run_tasks(carry_out, tasks, work_of, execution), ignore_index=True)
     return {str(name): Pool(measured(part)) for name, part in rows.groupby("claim", sort=False)}

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, name_of
-from experiments.rates.cells import Cell, cells_of, run_cell
+from experiments.rates.cells import Cell, cells_of
 from experiments.rates.exact_claim import ExactClaim
 from experiments.rates.rows import exact_row, point_rows, sampled_row, verdict_row
-from experiments.rates.sampled_claim import SampledCell, SampledClaim, run_sampled_cell, sampled_cells
+from experiments.rates.sampled_claim import SampledClaim
 from experiments.rates.smoothness import estimate_all
+from experiments.rates.tasks import Measured, Task, carry_out, measured, tasks_between, work_of
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.power_law import fit_power_law
@@ -23,10 +23,6 @@ from experiments.statistics.sequential import SequentialPlan, SequentialResult, 
 from experiments.statistics.verdicts import Outcome, judge
 from theory.arrays import FloatArray
 from theory.errors import InputError
-
-# What has cells and is judged with intervals, and the cells.
-Measured: TypeAlias = Claim | SampledClaim
-Task: TypeAlias = Cell | SampledCell
 
 # Looks at one, two and four times the first number of replicates of a claim.
 DEFAULT_PLAN = SequentialPlan((8, 16, 32), until_tight=True)
@@ -161,7 +157,7 @@ class _Runs:
         return [
             cell
             for claim in claims
-            for cell in _between(
+            for cell in tasks_between(
                 claim, self._execution.seed, claim.replicates * first // unit, claim.replicates * last // unit
             )
         ]
@@ -171,7 +167,7 @@ class _Runs:
         if not cells:
             return
         found: dict[str, list[pd.DataFrame]] = {}
-        for cell, rows in zip(cells, run_tasks(_carry_out, cells, _work, self._execution), strict=True):
+        for cell, rows in zip(cells, run_tasks(carry_out, cells, work_of, self._execution), strict=True):
             found.setdefault(cell.claim, []).append(rows)
         for name, parts in found.items():
             self._frames.setdefault(name, []).append(pd.concat(parts, ignore_index=True))
@@ -185,27 +181,6 @@ class _Runs:
         if first > 0:
             self.add(self.cells_at(claims, first, last))
         return [measured(self._frames[claim.name][-1]) for claim in claims]
-
-
-def _between(claim: Measured, seed: int, first: int, last: int) -> Sequence[Task]:
-    """Cells of some replicates of a claim."""
-    if isinstance(claim, SampledClaim):
-        return sampled_cells(claim, seed, first, last)
-    return cells_of(claim, seed, first, last)
-
-
-def _carry_out(task: Task) -> pd.DataFrame:
-    return run_sampled_cell(task) if isinstance(task, SampledCell) else run_cell(task)
-
-
-def _work(task: Task) -> float:
-    return task.work
-
-
-def measured(rows: pd.DataFrame) -> FloatArray:
-    """The quantity, (n_points, n_replicates), in the order of the grid."""
-    quantity = next(name for name in ("gradient_norm_sq", "variance") if name in rows)
-    return np.asarray(rows.pivot_table(index="point", columns="replicate", values=quantity).to_numpy())
 
 
 def _cells(planned: Sequence[Claim | CertificateCheck], how: Execution) -> list[Cell]:

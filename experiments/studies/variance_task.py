@@ -128,6 +128,14 @@ def work(task: VarianceTask) -> float:
     return find("method", task.method).work
 
 
+def _votes(task: VarianceTask, estimator: GradientEstimator) -> float:
+    """Expected votes at theta. Most methods ask for the same number everywhere."""
+    if not isinstance(estimator, ZerothOrder):
+        return float(estimator.n_votes)
+    instance, theta = find("instance", task.instance), np.array(task.theta)
+    return float(estimator.expected_votes(instance.mdp, instance.policy, theta, np.random.default_rng(task.seed)))
+
+
 def _parts(moments: GradientMoments) -> dict[str, FloatArray]:
     smoothing, inversion = moments.bias_smoothing, moments.bias_inversion
     return {
@@ -160,5 +168,5 @@ def _row(task: VarianceTask, radius: float, moments: GradientMoments) -> dict[st
         "cosine": float(mean @ gradient) / np.sqrt(length_sq * float(mean @ mean)),
         "alignment": float(moments.alignment),
         "trajectories": float(estimator.n_trajectories),
-        "votes": float(estimator.n_votes),
+        "votes": _votes(task, estimator),
     }

@@ -1,0 +1,81 @@
+"""Student's t on measured replicates of one claim: coverage and one-sided errors at one look, without a family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr, stdtrit
+
+from experiments.rates.pools import Pool
+from experiments.rates.tasks import Measured
+from experiments.statistics.binomial import clopper_pearson
+from experiments.statistics.power_law import fit_slopes
+from theory.errors import InputError
+
+# Level of each one-sided test.
+ONE_SIDED = 0.025
+REPLICATES = (8, 16, 32, 128)
+# Resamples drawn at once, to bound the memory.
+BLOCK = 500
+
+
+def single_looks(
+    claim: Measured, pool: Pool, n_resamples: int, rng: np.random.Generator, replicates: Sequence[int] = REPLICATES
+) -> pd.DataFrame:
+    """Resample a pool, with the true slope on the boundary of the claim, and count wrong calls.
+
+    Parameters
+    ----------
+    claim : Claim or SampledClaim
+    pool : Pool
+        Measured replicates of the claim.
+    n_resamples : int
+    rng : numpy.random.Generator
+    replicates : sequence of int
+        Sizes of a resample, each at least 2.
+
+    Returns
+    -------
+    DataFrame
+        One row a size and ``measure`` (``coverage`` of the 95% interval; ``wrong HOLDS`` and ``wrong VIOLATED``, each
+        promised 2.5%), with ``claim, skewness, replicates, count, n, rate, low, high``: exact 95% intervals.
+
+    Raises
+    ------
+    InputError
+        If n_resamples is below 1.
+    """
+    if n_resamples < 1:
+        raise InputError(f"n_resamples must be at least 1, got {n_resamples}; 2000 is usual")
+    x = np.array(claim.grid)
+    worse = 1.0 if claim.limit == "infinity" else -1.0
+    rows = []
+    for size in replicates:
+        parts = [min(BLOCK, n_resamples - first) for first in range(0, n_resamples, BLOCK)]
+        fits = [fit_slopes(x, pool.draw(x, (part, size), rng)) for part in parts]
+        error, standard = (np.concatenate(found) for found in zip(*fits, strict=True))
+        t = worse * error / standard
+        measures = {
+            "coverage": np.abs(t) <= stdtrit(size - 1, 1 - ONE_SIDED),
+            "wrong HOLDS": stdtr(size - 1, t) <= ONE_SIDED,
+            "wrong VIOLATED": stdtr(size - 1, -t) <= ONE_SIDED,
+        }
+        for measure, happened in measures.items():
+            count = int(happened.sum())
+            low, high = clopper_pearson(count, n_resamples)
+            rows.append(
+                {
+                    "claim": claim.name,
+                    "skewness": pool.skewness(x),
+                    "replicates": size,
+                    "measure": measure,
+                    "count": count,
+                    "n": n_resamples,
+                    "rate": count / n_resamples,
+                    "low": low,
+                    "high": high,
+                }
+            )
+    return pd.DataFrame(rows)
