@@ -91,7 +91,9 @@ def draw_mismatched_floors(laws: pd.DataFrame, points: pd.DataFrame) -> Figure:
             column[0].spines["bottom"].set_visible(False)
             column[0].tick_params(axis="x", length=0)
         figure.supylabel("floor, as a multiple of the predicted one", fontsize=8)
-        figure.supxlabel("scale of the raters' link (certain raters on the left)", fontsize=8)
+        figure.supxlabel(
+            "scale of the logistic link that all are as steep as at 0 (certain raters on the left)", fontsize=8
+        )
         figure.legend(handles=_key(laws, axes[0, 0]), loc="outside upper center", ncols=3)
     return figure
 

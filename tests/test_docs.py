@@ -16,10 +16,14 @@ from typer.main import get_command
 from experiments.catalogue.lookup import attribute_of
 from experiments.catalogue.requirements import KINDS, kind_of, require_sound
 from experiments.catalogue.shipped_claims import controls, sharpened_claims, stated_claims
+from experiments.rates.energy_claims import energy_claims, energy_controls
 from experiments.rates.exact_claims import exact_claims, exact_controls
+from experiments.rates.faulty_claims import faulty_claims
 from experiments.rates.floor_claims import floor_claims, floor_controls
 from experiments.rates.rows import exact_row
 from experiments.rates.variance_claims import variance_claims
+from experiments.running.execution import Execution
+from experiments.studies.mismatched_floors import mismatched_floors
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -197,7 +201,7 @@ def test_tables_of_the_page_on_rates_are_written_anew() -> None:
     """Rows that are shown go in as a frame and come out as they are; a claim that is gone has no row."""
     script = runpy.run_path(str(ROOT / "docs" / "rate_tables.py"))
     page = (ROOT / "docs" / "rates.md").read_text()
-    assert set(re.findall(r"<!-- rows: (\w+) -->", page)) == set(script["GROUPS"])
+    assert set(re.findall(r"<!-- rows: (\w+) -->", page)) == {*script["GROUPS"], *script["OTHERS"]}
     shown = {"claim": "mine N", "kind": "claim", "instance": "circular", "axis": "N", "sharpened": False}
     shown |= {"slope": -0.5, "ci_low": -0.51, "ci_high": -0.49, "exponent": -0.5, "outcome": "HOLDS", "tight": True}
     shown |= {"curved": False, "in_family": True, "local_slopes": "[-0.4, -0.6]", "ratio": 0.123, "replicates": 16}
@@ -209,6 +213,25 @@ def test_tables_of_the_page_on_rates_are_written_anew() -> None:
     assert found.endswith("\n\nNext.\n")
 
 
+@pytest.mark.slow
+def test_ratios_of_mismatched_floors_are_those_of_the_law() -> None:
+    script, page = runpy.run_path(str(ROOT / "docs" / "rate_tables.py")), (ROOT / "docs" / "rates.md").read_text()
+    laws = mismatched_floors(list(script["SCALES"].values()), Execution(jobs=1))
+    for name in script["SCALES"]:
+        assert script["other_table"](name, laws) in page, name
+
+
+def test_other_tables_of_the_page_are_written_anew_where_their_file_is() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "rate_tables.py"))
+    group = {"group": "mine", "fault": "f", "quantity": "slope", "least": -0.0001, "most": 0.5, "low": -1, "high": 1}
+    found = pd.DataFrame([group | {"claims": 3, "judged": 2, "caught": 1}])
+    text = "<!-- rows: turned -->\n\n| old |\n\n<!-- rows: energy -->\n\n| kept |\n"
+    lines = script["with_tables"](text, found, found, {"turned": found}).splitlines()
+    assert "| mine | f | slope | +0.000 .. +0.500 | -1.000 .. +1.000 | 1 of 2, 1 not judged |" in lines
+    assert "| old |" not in lines
+    assert lines[-1] == "| kept |"
+
+
 def test_the_page_on_rates_has_every_claim_and_the_exact_slopes() -> None:
     """What is computed exactly is computed again; what is run has a row with its stated exponent."""
     shown = cells_of(ROOT / "docs" / "rates.md")
@@ -217,6 +240,10 @@ def test_the_page_on_rates_has_every_claim_and_the_exact_slopes() -> None:
         assert shown[claim.name][2] == f"{claim.exponent:+.2f}", claim.name
     for floor in (*floor_claims(), *floor_controls()):
         assert shown[floor.name][-1] in ("EXACT", "NOT APPLICABLE", "VIOLATED"), floor.name
+    for balance in (*energy_claims(), *energy_controls()):
+        assert shown[balance.name][-1] == ("VIOLATED" if balance.name.startswith("control") else "EXACT"), balance.name
+    for faulty in faulty_claims():
+        assert shown[faulty.group][0] == faulty.fault, faulty.group
     for exact in (*exact_claims(), *exact_controls()):
         row = exact_row(exact, "exact claim")
         slope, interval, _, verdict, *_ = shown[exact.name]
