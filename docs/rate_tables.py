@@ -38,7 +38,7 @@ GROUPS = {
     "sharpened": "kind == 'claim' and instance == 'circular' and sharpened",
     "asymmetric": "kind == 'claim' and instance == 'circular-cloglog'",
     "exact": "kind == 'exact claim'",
-    "simulated": "kind == 'claim' and instance == ''",
+    "simulated": "kind == 'sampled claim'",
     "faults": "kind == 'control'",
     "floors": "",
 }
