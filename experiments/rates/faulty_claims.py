@@ -118,7 +118,7 @@ def _sampled() -> list[FaultyClaim]:
     for claim in variance_claims():
         fault, change = faults[claim.axis]
         few = replace(claim, settings=tuple(map(change, claim.settings)), replicates=2 * REPLICATES)
-        found.append(FaultyClaim(claim.name, fault, few))
+        found.append(FaultyClaim(f"simulated {claim.name}", fault, few))
     return found
 
 
