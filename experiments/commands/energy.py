@@ -1,4 +1,4 @@
-"""The part of zpg rates on the energy balance: what is asked for, and its table."""
+"""The part of zpg rates on the energy balance: its table."""
 
 from __future__ import annotations
 
@@ -8,16 +8,6 @@ from experiments.commands.terminal import console, show
 
 if TYPE_CHECKING:
     from experiments.rates.run_energy import EnergyResults
-    from experiments.running.execution import Execution
-
-
-def run_energies(preset: str, method: str, how: Execution, *, planted: bool) -> EnergyResults | None:
-    """Run the claims of a preset on the energy balance, for one method or all; None if there are none."""
-    from experiments.rates.energy_claims import energy_claims, energy_controls
-    from experiments.rates.run_energy import run_energy
-
-    claims = energy_claims("paper" if preset == "paper" else "quick", method)
-    return run_energy(claims, energy_controls() if planted else [], how) if claims else None
 
 
 def print_energy(results: EnergyResults) -> None:

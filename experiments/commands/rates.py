@@ -49,11 +49,13 @@ def rates(
     """Run the rate checks: one row a claim, with slope, interval, stated exponent and verdict."""
     from experiments.catalogue.claims import AXIS_TITLES
     from experiments.catalogue.shipped_claims import controls
-    from experiments.commands.energy import print_energy, run_energies
+    from experiments.commands.energy import print_energy
     from experiments.commands.tables import print_floors, print_footer, print_rates
+    from experiments.rates.energy_claims import energy_claims, energy_controls
     from experiments.rates.exact_claims import exact_controls
     from experiments.rates.floor_claims import floor_controls
     from experiments.rates.run_claims import run_claims
+    from experiments.rates.run_energy import run_energy
     from experiments.rates.run_floors import run_floors
     from theory.errors import InputError
 
@@ -70,8 +72,8 @@ def rates(
     judged, checks, sampled, exact = _selected(names, instance, preset, method, axis)
     # Shipped claims on constants are about shipped instances.
     floors = _floors(preset, method) if axis in ("floor", "all") and not names and instance is None else []
-    balanced = axis in ("energy", "all") and not names and instance is None
-    if not (judged or sampled or exact or floors or balanced):
+    balances = energy_claims(preset, method) if axis in ("energy", "all") and not names and instance is None else []
+    if not (judged or sampled or exact or floors or balances):
         asked = {"of": ", ".join(names), "for method": method if method != "all" else "", "on": instance}
         limits = "".join(f" {word} {value}" for word, value in asked.items() if value)
         raise typer.BadParameter(f"no claim{limits} is on axis {axis}; `zpg list` has them all", param_hint="--axis")
@@ -92,8 +94,8 @@ def rates(
             )
         if floors:
             constants = run_floors(floors, floor_controls() if faults else [], how)
-        if balanced:
-            energies = run_energies(preset, method, how, planted=faults)
+        if balances:
+            energies = run_energy(balances, energy_controls() if faults else [], how)
     wall = time.perf_counter() - began
     settings: dict[str, Any] = {"preset": preset, "method": method, "axis": axis, "claims": names}
     settings |= {"instance": instance}

@@ -116,6 +116,9 @@ def test_the_command_runs_the_balances(tmp_path, monkeypatch):
     found = CliRunner().invoke(app, given)
     assert found.exit_code == 1
     assert "not as expected: energy of a test: VIOLATED" in found.output
+    # A check without claims must not pass.
+    monkeypatch.setattr(module, "energy_claims", lambda *_: [])
+    assert CliRunner().invoke(app, given).exit_code == 2
 
 
 @pytest.mark.slow
