@@ -15,7 +15,7 @@ from theory import HaldaneAnscombe, InputError, Jackknife, Logistic, MajoritySig
 
 N, M = 8, 3
 DIM = find("instance", "garnet").policy.dim
-RATERS = VoteModel(Logistic(2.0), M, rater_link=Probit(1.0))
+RATERS = VoteModel(Logistic(2.0), M, rater_link=Probit(2.5))
 ORACLE = PreferenceFeedback(np.asarray(N), "rollout", RATERS)
 BLIND = {"reinforce", "gpomdp", "reinforce-none", "gpomdp-none", "reinforce-best"}
 VALUES = {"value-sphere", "value-1"}
