@@ -25,7 +25,7 @@ class StackedFeedback:
     Parameters
     ----------
     members : tuple of PreferenceFeedback
-        All with the law sampler, one number of pairs each, and the same `common_random_numbers`.
+        All with the law sampler, one number of pairs each, and the same `common_random_numbers` and `batch_size`.
     n_axes : int, default 1
         Number of batch axes after the axis of the members.
 
@@ -50,6 +50,9 @@ class StackedFeedback:
                 )
         if len({member.common_random_numbers for member in self.members}) > 1:
             raise InputError("members must have the same common_random_numbers, got True and False")
+        sizes = sorted({member.batch_size for member in self.members})
+        if len(sizes) > 1:
+            raise InputError(f"members must have the same batch_size, got {sizes}; stack batches of one size")
 
     @property
     def n_pairs(self) -> FloatArray:
@@ -60,6 +63,11 @@ class StackedFeedback:
     def n_queries(self) -> FloatArray:
         """Votes per pair M of each member, along its axis."""
         return self._along_axis([member.n_queries for member in self.members])
+
+    @property
+    def batch_size(self) -> int:
+        """Trajectories a side of a vote, D."""
+        return self.members[0].batch_size
 
     def reading(self, inversion: Inversion) -> StackedFeedback:
         """The same members, with another inversion of their votes."""

@@ -10,8 +10,9 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from estimators.directions import Blocks, Directions, Sphere
-from estimators.feedback import Feedback, Sampler, preferences
+from estimators.feedback import Feedback, preferences
 from estimators.moments import DifferenceMoments, GradientMoments, average_over_directions
+from estimators.pair_feedback import Sampler
 from estimators.streams import Streams
 from theory.arrays import FloatArray
 from theory.batching import fits_batch
@@ -79,8 +80,9 @@ class ZerothOrder:
 
     @property
     def n_trajectories(self) -> FloatArray:
-        """2 N, times the number of directions."""
-        return np.asarray(2 * self.n_directions * self.feedback.n_pairs)
+        """2 N, times the number of directions, and times D if the feedback compares batches of D trajectories."""
+        batch_size = getattr(self.feedback, "batch_size", 1)
+        return np.asarray(2 * self.n_directions * batch_size * self.feedback.n_pairs)
 
     @property
     def n_votes(self) -> FloatArray:

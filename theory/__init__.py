@@ -28,7 +28,8 @@ from theory.values import (
     policy_value,
     value_and_gradient,
 )
-from theory.votes import VoteModel, VoteTable
+from theory.vote_tables import VoteTable
+from theory.votes import VoteModel
 
 __all__ = [
     "LINKS",

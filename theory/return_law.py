@@ -86,6 +86,17 @@ def difference_law(law: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     return rows(correlation, batch)
 
 
+def law_of_mean(law: NDArray[Any], n: int) -> NDArray[Any]:
+    """Law of the mean of n independent copies, (..., K) -> (..., n (K - 1) + 1), on a lattice n times as fine.
+
+    An n-fold convolution, by Fourier transform; the error of a probability is of order 1e-16.
+    """
+    size = n * (law.shape[-1] - 1) + 1
+    length = 1 << (size - 1).bit_length()
+    convolved = np.fft.irfft(np.fft.rfft(law, length, axis=-1) ** n, length, axis=-1)[..., :size]
+    return np.asarray(np.maximum(convolved, 0.0))
+
+
 def return_law_columns(mdp: TabularMDP, pi: NDArray[Any]) -> NDArray[Any]:
     """(1 or H, S, A, B) action probabilities -> (K, B) law of the return."""
     n_batch = pi.shape[-1]

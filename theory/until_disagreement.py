@@ -14,7 +14,8 @@ from theory.arrays import FloatArray
 from theory.errors import InputError, require_integer, require_kind
 from theory.links import Link, upper_tail
 from theory.mdp import TabularMDP
-from theory.votes import LARGEST_TABLE, VoteTable, possible_differences
+from theory.vote_tables import VoteTable, lattice_of_means, possible_differences
+from theory.votes import LARGEST_TABLE
 
 # Without a cap a run is followed until what longer runs add to the mean is below this, in units of the scale.
 NEGLIGIBLE = 1e-14
@@ -109,15 +110,15 @@ class UntilDisagreement:
             f"1 - {1 - largest:.2g}; set cap to 100, say, or use a link with a larger scale"
         )
 
-    def table(self, mdp: TabularMDP) -> VoteTable:
-        """Law of the reading for every difference of returns that the MDP can produce.
+    def table(self, mdp: TabularMDP, batch_size: int = 1) -> VoteTable:
+        """Law of the reading for every difference of returns, or of means of `batch_size` returns, that is possible.
 
         Raises
         ------
         InputError
             If the MDP has no reward lattice, a cap is needed, or the table is too large.
         """
-        return _table(self, mdp.require_lattice(), mdp.largest_return_steps[-1])
+        return _table(self, *lattice_of_means(mdp, batch_size))
 
 
 @lru_cache(maxsize=16)

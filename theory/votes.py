@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import gammaln, xlog1py, xlogy
 
 from theory.arrays import FloatArray
@@ -20,6 +20,7 @@ from theory.errors import InputError, require_kind
 from theory.inversions import Inversion, Trimmed
 from theory.links import Link
 from theory.mdp import TabularMDP
+from theory.vote_tables import VoteTable, lattice_of_means, possible_differences
 
 # Vote and pair counts are 64-bit integers.
 LARGEST_COUNT = 2**62
@@ -74,8 +75,8 @@ class VoteModel:
         """Link of the raters."""
         return self.rater_link or self.link
 
-    def table(self, mdp: TabularMDP) -> VoteTable:
-        """Law of the votes for every difference of returns that the MDP can produce.
+    def table(self, mdp: TabularMDP, batch_size: int = 1) -> VoteTable:
+        """Law of the votes for every difference of returns, or of means of `batch_size` returns, that is possible.
 
         Raises
         ------
@@ -83,7 +84,7 @@ class VoteModel:
             If the MDP has no reward lattice, the link saturates on [-H, H], the trim is out of its range, or the table
             is too large.
         """
-        return _vote_table(self, mdp.require_lattice(), mdp.largest_return_steps[-1], mdp.horizon)
+        return _vote_table(self, *lattice_of_means(mdp, batch_size), mdp.horizon)
 
     def read(self, counts: FloatArray, horizon: int) -> FloatArray:
         """Values f(b) of vote counts b, any shape. `n_queries` must be finite."""
@@ -95,71 +96,6 @@ class VoteModel:
         if self.rater_link is None and self.inversion.consistent:
             return differences
         return self.inversion.limit(self.link, np.asarray(self.raters.probability(differences)), horizon)
-
-
-@dataclass(frozen=True, eq=False)
-class VoteTable:
-    """Law of the value f read from the votes on a pair, for every possible difference of returns.
-
-    Attributes
-    ----------
-    differences : array (n_differences,)
-        Possible delta = R1 - R0, ascending.
-    outcomes : array (n_outcomes,)
-        Possible values f.
-    probabilities : array (n_differences, n_outcomes) or None
-        P(f | delta). None stands for the identity: at delta number k, f is outcome number k.
-    mean, variance : arrays (n_differences,)
-        E[f | delta] and Var[f | delta].
-    clipped : array (n_differences,)
-        Probability that the vote share is at the trim or beyond it, or that votes stop at a cap.
-    votes : array (n_differences,)
-        Expected number of votes on a pair.
-    """
-
-    differences: FloatArray
-    outcomes: FloatArray
-    probabilities: FloatArray | None
-    mean: FloatArray
-    variance: FloatArray
-    clipped: FloatArray
-    votes: FloatArray
-
-    def __post_init__(self) -> None:
-        # Tables are cached and shared.
-        for array in vars(self).values():
-            if array is not None:
-                array.setflags(write=False)
-
-    @property
-    def bias(self) -> FloatArray:
-        """Link-inversion bias b_M(delta) = E[f | delta] - delta, for every delta."""
-        return self.mean - self.differences
-
-    @property
-    def largest_bias(self) -> float:
-        """The constant beta_M = max over delta of |b_M(delta)|."""
-        return float(np.abs(self.bias).max())
-
-    @property
-    def largest_second_moment(self) -> float:
-        """The constant s_M^2 = max over delta of E[f^2 | delta]."""
-        return float((self.variance + self.mean**2).max())
-
-    def outcome_law(self, difference_law: NDArray[Any]) -> NDArray[Any]:
-        """Law of f under a law of delta: (..., n_differences) -> (..., n_outcomes)."""
-        return difference_law if self.probabilities is None else difference_law @ self.probabilities
-
-
-def return_table(mdp: TabularMDP) -> VoteTable:
-    """Table of feedback that shows the returns: f = delta.
-
-    Raises
-    ------
-    InputError
-        If the MDP has no reward lattice.
-    """
-    return _identity_table(mdp.require_lattice(), mdp.largest_return_steps[-1])
 
 
 def bias_at(model: VoteModel, difference: ArrayLike, horizon: int) -> FloatArray:
@@ -196,13 +132,6 @@ def require_count(name: str, value: Any) -> None:
         raise InputError(f"{name} must be a whole number of at least 1 or math.inf, got {value}")
     if LARGEST_COUNT < value < math.inf:
         raise InputError(f"{name} must be at most {LARGEST_COUNT} or math.inf, got {value:g}; math.inf is exact")
-
-
-@lru_cache(maxsize=64)
-def _identity_table(lattice: int, n_steps: int) -> VoteTable:
-    differences = possible_differences(lattice, n_steps)
-    zero = np.zeros_like(differences)
-    return VoteTable(differences, differences, None, differences, zero, zero, zero)
 
 
 @lru_cache(maxsize=64)
@@ -259,11 +188,6 @@ def _reading(model: VoteModel, differences: FloatArray, horizon: int) -> tuple[F
     law = _binomial(1 if model.repeated else n, np.asarray(model.raters.probability(differences)))
     clips = model.inversion.clips(model.link, counts / n, horizon)
     return model.read(counts, horizon), law, clips.astype(np.float64)
-
-
-def possible_differences(lattice: int, n_steps: int) -> FloatArray:
-    """Differences of two returns of at most n_steps / lattice, ascending."""
-    return np.arange(-n_steps, n_steps + 1) / lattice
 
 
 def _binomial(n: int, p: FloatArray) -> FloatArray:

@@ -61,11 +61,11 @@ _METHODS = (
     ),
     perturbing(
         "zpg-until", "ZPG, votes until the first disagreement", feedback=lambda oracle: oracle.until_disagreement(),
-        group=VARIANTS, look=Look("#117733", "s", 5.0, True, (4, 1, 1, 1, 1, 1)),
+        group=VARIANTS, look=Look("#117733", "s", 4.5, True, (4, 1, 1, 1, 1, 1)),
     ),
     perturbing(
         "zpg-ordered", "ZPG, pairs in random order", feedback=lambda oracle: oracle.in_random_order(),
-        group=VARIANTS, look=Look("#88CCEE", "D", 4.5, False, (7, 1, 2, 1)),
+        group=VARIANTS, look=Look("#6699CC", "^", 5.0, True, (7, 1, 2, 1)),
     ),
     perturbing(
         "zpg-common", "ZPG, common random numbers", feedback=common, stacks=False,

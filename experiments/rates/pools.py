@@ -69,5 +69,8 @@ def measure_pools(claims: Sequence[Measured], n_replicates: int, execution: Exec
         raise InputError(f"n_replicates of a pool must be at least {LEAST_REPLICATES}, got {n_replicates}; 512 will do")
     seed = execution.seed + SEEDS_APART
     tasks = [task for claim in claims for task in tasks_between(claim, seed, 0, n_replicates)]
-    rows = pd.concat(run_tasks(carry_out, tasks, work_of, execution), ignore_index=True)
-    return {str(name): Pool(measured(part)) for name, part in rows.groupby("claim", sort=False)}
+    # Claims of different kinds measure different quantities, so each gets a frame of its own.
+    parts: dict[str, list[pd.DataFrame]] = {claim.name: [] for claim in claims}
+    for task, rows in zip(tasks, run_tasks(carry_out, tasks, work_of, execution), strict=True):
+        parts[task.claim].append(rows)
+    return {name: Pool(measured(pd.concat(rows, ignore_index=True))) for name, rows in parts.items()}

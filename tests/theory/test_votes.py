@@ -26,7 +26,7 @@ from theory import (
 )
 from theory.arrays import FloatArray
 from theory.links import inverse_curvature, largest_trim
-from theory.votes import return_table
+from theory.vote_tables import return_table
 
 H = 4
 MDP = bandit([0.5], horizon=H)  # differences of returns are -4, -3, ..., 4

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from estimators import Dpo, Ppo, PreferenceFeedback, ZerothOrder, ascend
+from estimators import Dpo, Ppo, PreferenceFeedback, ZerothOrder, ascend, vote_draws
 from estimators.rollouts import _Simulator
 from experiments.catalogue.lookup import find
 from experiments.catalogue.methods import METHODS, N_SETTINGS
@@ -15,7 +15,7 @@ from theory import HaldaneAnscombe, InputError, Jackknife, Logistic, MajoritySig
 
 N, M = 8, 3
 DIM = find("instance", "garnet").policy.dim
-RATERS = VoteModel(Logistic(2.0), M, rater_link=Probit(1.0))
+RATERS = VoteModel(Logistic(2.0), M, rater_link=Probit(2.5))
 ORACLE = PreferenceFeedback(np.asarray(N), "rollout", RATERS)
 BLIND = {"reinforce", "gpomdp", "reinforce-none", "gpomdp-none", "reinforce-best"}
 VALUES = {"value-sphere", "value-1"}
@@ -56,24 +56,35 @@ def test_every_method_has_the_same_number_of_usable_settings(name, instance):
 def test_every_method_spends_what_it_states_and_no_more(name, monkeypatch):
     """What is simulated and voted on is counted where it is drawn."""
     drawn = {"trajectories": 0, "votes": 0}
-    steps, counts = _Simulator.steps, PreferenceFeedback._counts
+    steps, counts, runs_of = _Simulator.steps, vote_draws._counts, vote_draws.vote_runs
 
     def counted_steps(walk, n, rng):
         drawn["trajectories"] += n * walk.n_policies
         return steps(walk, n, rng)
 
-    def counted_votes(feedback, differences, rng):
-        drawn["votes"] += int(feedback.n_queries) * differences.size
-        return counts(feedback, differences, rng)
+    def counted_votes(votes, differences, rng):
+        drawn["votes"] += int(votes.n_queries) * differences.size
+        return counts(votes, differences, rng)
+
+    def counted_runs(votes, differences, rng):
+        for_first, run = runs_of(votes, differences, rng)
+        drawn["votes"] += int(run.sum()) + run.size  # the last vote on a pair disagrees
+        return for_first, run
 
     monkeypatch.setattr(_Simulator, "steps", counted_steps)
-    monkeypatch.setattr(PreferenceFeedback, "_counts", counted_votes)
+    monkeypatch.setattr(vote_draws, "_counts", counted_votes)
+    monkeypatch.setattr(vote_draws, "vote_runs", counted_runs)
     garnet, learner = find("instance", "garnet"), built(name)
     runs = ascend(garnet.mdp, garnet.policy, learner, garnet.start, 4, 0.01, np.random.default_rng(0))
     trajectories, votes = COSTS[name]
     assert (learner.n_trajectories, learner.n_votes) == (trajectories, votes)
     assert (runs.n_trajectories, runs.n_votes) == (4 * trajectories, 4 * votes)
-    assert drawn == {"trajectories": 4 * trajectories, "votes": 4 * votes}
+    if name == "zpg-until":  # a random number, and more than on pairs of equal returns
+        expected = 4 * float(learner.expected_votes(garnet.mdp, garnet.policy, garnet.start, np.random.default_rng(0)))
+        assert 0.5 * expected < drawn.pop("votes") < 2 * expected
+        assert drawn == {"trajectories": 4 * trajectories}
+    else:
+        assert drawn == {"trajectories": 4 * trajectories, "votes": 4 * votes}
 
 
 @pytest.mark.parametrize("name", sorted(VOTERS))
@@ -86,6 +97,11 @@ def test_every_method_asks_the_same_oracle(name):
         shared = 4 if name == "zpg-averaged" else 1
         assert (learner.feedback.n_pairs * shared, learner.feedback.sampler) == (N, "rollout")
         assert learner.feedback.common_random_numbers == (name == "zpg-common")
+    elif name in ("zpg-until", "zpg-ordered"):
+        asked = ORACLE.until_disagreement() if name == "zpg-until" else ORACLE.in_random_order()
+        assert learner.feedback.votes == asked.votes != RATERS
+        assert asked.votes.raters == RATERS.raters
+        assert (learner.feedback.n_pairs, learner.feedback.sampler) == (N, "rollout")
     else:
         assert learner.feedback is ORACLE
     if isinstance(learner, Ppo):

@@ -12,6 +12,7 @@ from experiments.rates.calibration import calibrate
 from experiments.rates.cells import cells_of
 from experiments.rates.noise import noise_of
 from experiments.rates.pools import SEEDS_APART, Pool, measure_pools
+from experiments.rates.variance_claims import variance_claims
 from experiments.running.execution import Execution
 from experiments.statistics.power_law import fit_slopes
 from experiments.statistics.sequential import SequentialPlan
@@ -80,3 +81,13 @@ def test_pools_share_no_stream_with_the_runs_that_are_judged():
     assert not judged & {(cell.entropy, cell.spawn_key) for cell in cells_of(small, SEEDS_APART)}
     with pytest.raises(InputError, match="n_replicates of a pool must be at least 64, got 8"):
         measure_pools([small], 8, Execution(jobs=1))
+
+
+def test_pools_of_runs_and_of_simulated_estimates_side_by_side():
+    """The two kinds measure different quantities, which one frame for all would mix up."""
+    runs = replace(CLAIM, setup=replace(CLAIM.setup, n_iterations=4))
+    variance = variance_claims()[0]
+    estimates = replace(variance, grid=variance.grid[:2], settings=variance.settings[:2], n_estimates=4)
+    found = measure_pools([runs, estimates], 64, Execution(jobs=1))
+    assert {name: pool.values.shape for name, pool in found.items()} == {runs.name: (3, 64), estimates.name: (2, 64)}
+    assert all(np.isfinite(pool.values).all() and (pool.values > 0).all() for pool in found.values())

@@ -1,0 +1,140 @@
+"""What all feedbacks on pairs of trajectories share: the law of a pair, draws, and exact moments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from estimators.moments import DifferenceMoments
+from estimators.rollouts import sample_returns
+from estimators.streams import Streams
+from theory.arrays import FloatArray
+from theory.common_random_numbers import coupled_difference_law
+from theory.errors import InputError, require_integer
+from theory.mdp import TabularMDP
+from theory.policies import Policy
+from theory.return_law import difference_law, law_of_mean, return_distribution
+from theory.validation import real_array
+from theory.vote_tables import VoteTable
+from theory.votes import require_count
+
+Sampler = Literal["law", "rollout"]
+
+
+@dataclass(frozen=True, eq=False)
+class PairFeedback:
+    """N independent pairs, each read as one number f; the estimate is the mean of f.
+
+    With ``sampler="law"`` the N numbers are one multinomial draw from their exact law. Its cost does not grow with N,
+    and infinitely many pairs need no draw. With ``sampler="rollout"`` every trajectory is simulated. With
+    ``common_random_numbers`` both trajectories of a pair use the same uniform numbers for start, actions and outcomes.
+
+    With ``batch_size`` D > 1, raters compare batches of D trajectories a side by their mean returns. All differences of
+    returns are then differences of means of D, on a lattice D times as fine.
+    """
+
+    n_pairs: FloatArray
+    sampler: Sampler
+    common_random_numbers: bool = field(default=False, kw_only=True)
+    batch_size: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        require_integer("batch_size", self.batch_size, 1)
+        pairs = real_array("n_pairs", self.n_pairs)
+        for n in pairs.ravel():
+            require_count("n_pairs", float(n))
+        if self.sampler not in ("law", "rollout"):
+            raise InputError(f"sampler must be 'law' or 'rollout', got {self.sampler!r}")
+        if self.sampler == "rollout" and (pairs.ndim > 0 or np.isinf(pairs).any()):
+            raise InputError(
+                f"n_pairs must be one finite number under sampler='rollout', got {pairs.tolist()}; use 'law'"
+            )
+        object.__setattr__(self, "n_pairs", pairs)
+
+    def table(self, mdp: TabularMDP) -> VoteTable:
+        """Exact law of the value read from a pair, for every difference of returns."""
+        raise NotImplementedError
+
+    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:
+        """Draw the value read from each pair, given the differences of returns, any shape."""
+        raise NotImplementedError
+
+    def difference(
+        self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
+    ) -> FloatArray:
+        """Estimate of V(first) - V(second), (...,).
+
+        Raises
+        ------
+        InputError
+            If the votes cannot be inverted on this MDP, or, with ``sampler="law"``, it has no reward lattice.
+        """
+        if self.sampler == "rollout":
+            gaps = self._sample_gaps(mdp, policy, np.stack([first, second]), streams.trajectories)
+            mean: FloatArray = self.read(mdp, gaps, streams.votes).mean(axis=-1)
+            return mean
+        return self.draw(mdp, self.law(mdp, policy, first, second), streams.votes)
+
+    def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
+        """Exact moments of the estimate, as finite sums over the law of the difference.
+
+        Raises
+        ------
+        InputError
+            If the MDP has no reward lattice, or the votes cannot be inverted on this MDP.
+        """
+        return self.moments_under(mdp, self.law(mdp, policy, first, second))
+
+    def moments_under(self, mdp: TabularMDP, law: FloatArray) -> DifferenceMoments:
+        """Exact moments of the estimate, given the law of the difference, (..., n_differences)."""
+        table = self.table(mdp)
+        mean = law @ table.mean
+        return DifferenceMoments(
+            exact=law @ table.differences,
+            mean=mean,
+            # Centred: raw second moments lose the digits of a small variance.
+            variance_trajectory=(law * (table.mean - mean[..., None]) ** 2).sum(axis=-1) / self.n_pairs,
+            variance_query=law @ table.variance / self.n_pairs,
+            clip_rate=law @ table.clipped,
+        )
+
+    def expected_votes(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Expected number of votes of one estimate, (...,)."""
+        return self.votes_under(mdp, self.law(mdp, policy, first, second))
+
+    def votes_under(self, mdp: TabularMDP, law: FloatArray) -> FloatArray:
+        """The same, given the law of the difference, (..., n_differences)."""
+        return np.asarray(self.n_pairs * (law @ self.table(mdp).votes))
+
+    def law(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Law of the difference of the two returns, or mean returns, of a pair, (..., n_differences)."""
+        if self.common_random_numbers:
+            law = coupled_difference_law(mdp, policy, first, second)
+        else:
+            laws = return_distribution(mdp, policy, np.stack([first, second])).probabilities
+            law = difference_law(laws[0], laws[1])
+        return law if self.batch_size == 1 else law_of_mean(law, self.batch_size)
+
+    def _sample_gaps(self, mdp: TabularMDP, policy: Policy, both: FloatArray, rng: Generator) -> FloatArray:
+        """Differences of returns, or of mean returns, of N simulated pairs, (..., N)."""
+        n, size = int(self.n_pairs), self.batch_size
+        returns = sample_returns(mdp, policy, both, n * size, rng, shared=self.common_random_numbers)
+        gaps = mdp.on_lattice(returns[0] - returns[1])
+        return gaps if size == 1 else gaps.reshape(*gaps.shape[:-1], n, size).mean(axis=-1)
+
+    def draw(self, mdp: TabularMDP, differences: NDArray[Any], rng: Generator) -> FloatArray:
+        """Mean of the values of N pairs, given the law of the difference, (..., n_differences) -> (...,)."""
+        table = self.table(mdp)
+        infinite = np.isinf(self.n_pairs)
+        exact: FloatArray = differences @ table.mean
+        if infinite.all():
+            return exact
+        n = np.where(infinite, 1, self.n_pairs).astype(np.int64)
+        # The sampler refuses probabilities above 1, which rounding may produce.
+        counts = rng.multinomial(n, np.clip(table.outcome_law(differences), 0.0, 1.0))
+        drawn: FloatArray = (counts @ table.outcomes) / n
+        return np.where(infinite, exact, drawn) if infinite.any() else drawn
