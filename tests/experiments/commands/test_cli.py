@@ -68,7 +68,7 @@ CALLS = (
         (["solve", "no_such_module:mdp"], "cannot import no_such_module"),
         (["solve"], "Missing argument"),
         (["rates", "--algorithm", "sgd"], "method must be one of"),
-        (["rates", "--axis", "Q"], "axis must be one of T, N, M, eps, d, floor, all"),
+        (["rates", "--axis", "Q"], "axis must be one of T, N, M, eps, d, floor, energy, all"),
         (["rates", "--claims", "zpg T circular", "--axis", "N"], "no claim of zpg T circular is on axis N"),
         (["rates", "--claims", "zpg T circular", "--method", "zpg"], "claims name their own methods"),
         (["rates", "--preset", "huge"], "--preset"),
