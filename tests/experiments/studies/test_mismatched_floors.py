@@ -44,7 +44,7 @@ def test_simulated_ratios_are_those_of_the_law():
     """Within 4.5 standard errors: with 28 ratios a false alarm has probability below 1e-3. It sees 10% at worst."""
     laws = mismatched_floors((1.0, 3.0), HERE).set_index(["raters", "read", "scale"])
     points = simulated_mismatches((1.0, 3.0), 128, HERE).set_index(["raters", "read", "scale"])
-    both = points.join(laws[["ratio", "linear", "floor"]], rsuffix="_law")
+    both = points.join(laws[["ratio", "linear", "floor"]].rename(columns={"ratio": "ratio_law"}))
     # Where the floor itself is large, the law is off by a few percent.
     sound = both[both["linear"] & (both["floor"] < 0.05)]
     assert len(sound) >= 20
