@@ -89,7 +89,7 @@ def rates(
                 execution=how,
             )
         if floors:
-            constants = run_floors(floors, floor_controls() if faults else [], how)
+            constants = run_floors(floors, floor_controls() if faults else [], how, reduced=preset == "paper")
     wall = time.perf_counter() - began
     settings: dict[str, Any] = {"preset": preset, "method": method, "axis": axis, "claims": names}
     settings |= {"instance": instance}

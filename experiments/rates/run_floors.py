@@ -16,9 +16,9 @@ from experiments.catalogue.claims import name_of
 from experiments.rates.cells import Cell, run_cells
 from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_prediction import FloorPrediction, predict_floors
+from experiments.rates.reduced_floors import reduced_ratios
 from experiments.running.execution import Execution
-from experiments.statistics.equivalence import RatioEstimate, p_values, ratio_of
-from experiments.statistics.verdicts import holm
+from experiments.statistics.equivalence import RatioEstimate, call_at_look, p_values, ratio_of
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
@@ -27,9 +27,9 @@ LEVEL = 0.05
 LEAST_JUDGED = 0.75
 # Replicates per cell. Large batches share the work of an iteration.
 BLOCK = 128
-# Undecided claims get twice and four times the replicates. Each look may spend its share of the level.
-LOOKS = (1, 2, 4)
-SHARES = (0.5, 0.25, 0.25)
+# Undecided claims get twice, four and eight times the replicates. Each look may spend its share of the level.
+LOOKS = (1, 2, 4, 8)
+SHARES = (0.5, 0.25, 0.125, 0.125)
 
 
 class FloorOutcome(StrEnum):
@@ -49,7 +49,8 @@ class FloorResults:
     ----------
     rows : DataFrame
         One row per claim or control (``kind``): settings, ``measured`` and ``predicted`` floor of E|grad V|^2,
-        ``bias_part`` of the prediction, ``ratio`` with 95% limits, ``next_order``, ``mixing``, ``outcome``, ``reason``.
+        ``bias_part`` of the prediction, ``ratio`` with 95% limits, ``reduced`` (the ratio with most of its noise
+        removed, if asked for) with 95% limits, ``skewness``, ``next_order``, ``mixing``, ``outcome``, ``reason``.
     """
 
     rows: pd.DataFrame
@@ -83,7 +84,11 @@ class FloorResults:
 
 
 def run_floors(
-    claims: Sequence[FloorClaim], controls: Sequence[FloorClaim] = (), execution: Execution | None = None
+    claims: Sequence[FloorClaim],
+    controls: Sequence[FloorClaim] = (),
+    execution: Execution | None = None,
+    *,
+    reduced: bool = False,
 ) -> FloorResults:
     """Predict, run and judge claims on constants. A control is judged alone.
 
@@ -94,6 +99,8 @@ def run_floors(
     controls : sequence of FloorClaim
         Claims with a fault: each must come out VIOLATED.
     execution : Execution, optional
+    reduced : bool, default False
+        Whether to run the claims with a control variate as well (`reduced_ratios`). It is not judged.
 
     Raises
     ------
@@ -111,9 +118,12 @@ def run_floors(
     judged = _judged(claims, runs)
     for control in controls:
         judged |= _judged([control], runs)
+    shown = [claim for claim in claims if reduced and not found[claim.name].reason]
+    less_noise = reduced_ratios(shown, [found[claim.name] for claim in shown], how)
+    reductions = {claim.name: ratio for claim, ratio in zip(shown, less_noise, strict=True)}
     kinds = ["claim"] * len(claims) + ["control"] * len(controls)
     rows = [
-        _row(claim, kind, found[claim.name], runs.ratio(claim), judged.get(claim.name))
+        _row(claim, kind, found[claim.name], runs.ratio(claim), judged.get(claim.name), reductions.get(claim.name))
         for claim, kind in zip(every, kinds, strict=True)
     ]
     return FloorResults(pd.DataFrame(rows))
@@ -145,33 +155,25 @@ class _Runs:
 
 
 def _judged(claims: Sequence[FloorClaim], runs: _Runs) -> dict[str, FloorOutcome]:
-    """Judge a family at every look; each of the two errors has probability at most 5% over all looks and claims.
-
-    As in `experiments.statistics.sequential`, a decided claim counts with its call.
-    """
+    """Judge a family at every look; each of the two errors has probability at most 5% over all looks and claims."""
     family = [claim for claim in claims if runs.ratio(claim) is not None]
-    settled = dict.fromkeys([claim.name for claim in family], FloorOutcome.UNDECIDED)
-    before = 0
-    for look, share in zip(LOOKS, SHARES, strict=True):
-        waiting = [claim for claim in family if settled[claim.name] is FloorOutcome.UNDECIDED]
-        if not waiting:
+    called = np.zeros((2, len(family)), dtype=bool)
+    for before, look, share in zip((0, *LOOKS), LOOKS, SHARES, strict=False):
+        waiting = np.flatnonzero(~called.any(axis=0))
+        if not waiting.size:
             break
-        runs.measure(waiting, before, look)
-        before = look
-        raw = np.array([_raw(claim, settled[claim.name], runs) for claim in family])
-        exact, violated = holm(raw.T) <= LEVEL * share
-        for k, claim in enumerate(family):
-            if settled[claim.name] is FloorOutcome.UNDECIDED and (exact[k] or violated[k]):
-                settled[claim.name] = FloorOutcome.EXACT if exact[k] else FloorOutcome.VIOLATED
-    return settled
-
-
-def _raw(claim: FloorClaim, outcome: FloorOutcome, runs: _Runs) -> tuple[float, float]:
-    if outcome is not FloorOutcome.UNDECIDED:
-        return (0.0, 1.0) if outcome is FloorOutcome.EXACT else (1.0, 0.0)
-    ratio = runs.ratio(claim)
-    assert ratio is not None
-    return p_values(ratio, claim.margin)
+        runs.measure([family[k] for k in waiting], before, look)
+        raw = np.ones_like(called, dtype=float)
+        for k in waiting:
+            ratio = runs.ratio(family[k])
+            assert ratio is not None
+            raw[:, k] = p_values(ratio, family[k].margin)
+        called = call_at_look(raw, called, LEVEL * share)
+    calls = [FloorOutcome.EXACT, FloorOutcome.VIOLATED]
+    return {
+        claim.name: next((call for call, made in zip(calls, made_of, strict=True) if made), FloorOutcome.UNDECIDED)
+        for claim, made_of in zip(family, called.T, strict=True)
+    }
 
 
 def _cells(claim: FloorClaim, found: FloorPrediction, seed: int, first: int, last: int) -> list[Cell]:
@@ -193,9 +195,13 @@ def _cells(claim: FloorClaim, found: FloorPrediction, seed: int, first: int, las
 
 
 def _row(
-    claim: FloorClaim, kind: str, found: FloorPrediction, ratio: RatioEstimate | None, outcome: FloorOutcome | None
+    claim: FloorClaim,
+    kind: str,
+    found: FloorPrediction,
+    ratio: RatioEstimate | None,
+    outcome: FloorOutcome | None,
+    less_noise: RatioEstimate | None,
 ) -> dict[str, Any]:
-    low, high = ratio.limits if ratio is not None else (math.nan, math.nan)
     return {
         "claim": claim.name,
         "kind": kind,
@@ -206,16 +212,22 @@ def _row(
         "n_queries": claim.n_queries,
         "radius": claim.radius,
         "step_size": claim.step_size,
-        "measured": ratio.ratio * found.floor if ratio is not None else math.nan,
+        "measured": float(ratio.ratio) * found.floor if ratio is not None else math.nan,
         "predicted": found.floor,
         "bias_part": found.bias_part,
-        "ratio": ratio.ratio if ratio is not None else math.nan,
-        "ratio_low": low,
-        "ratio_high": high,
-        "standard_error": ratio.standard_error if ratio is not None else math.nan,
+        **_limits("ratio", ratio),
+        "standard_error": float(ratio.standard_error) if ratio is not None else math.nan,
+        "skewness": float(ratio.skewness) if ratio is not None else math.nan,
+        **_limits("reduced", less_noise),
         "next_order": found.next_order,
         "mixing": found.mixing,
         "replicates": ratio.df + 1 if ratio is not None else 0,
         "outcome": outcome or FloorOutcome.NOT_APPLICABLE,
         "reason": found.reason,
     }
+
+
+def _limits(name: str, ratio: RatioEstimate | None) -> dict[str, float]:
+    """A ratio and its 95% limits."""
+    numbers = (math.nan,) * 3 if ratio is None else (float(ratio.ratio), *map(float, ratio.limits))
+    return dict(zip((name, f"{name}_low", f"{name}_high"), numbers, strict=True))
