@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,7 @@ import pandas as pd
 
 from experiments.catalogue.claims import name_of
 from experiments.rates.cells import Cell, run_cells
+from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_prediction import FloorPrediction, predict_floors
 from experiments.rates.reduced_floors import reduced_ratios
@@ -25,8 +25,6 @@ from theory.errors import InputError
 LEVEL = 0.05
 # Least share of the claims that must be judged. A run without judged claims shows nothing.
 LEAST_JUDGED = 0.75
-# Replicates per cell. Large batches share the work of an iteration.
-BLOCK = 128
 # Undecided claims get twice, four and eight times the replicates. Each look may spend its share of the level.
 LOOKS = (1, 2, 4, 8)
 SHARES = (0.5, 0.25, 0.125, 0.125)
@@ -139,7 +137,11 @@ class _Runs:
     def measure(self, claims: Sequence[FloorClaim], first: int, last: int) -> None:
         """Run replicates between two looks, which count in multiples of a claim's own number."""
         asked = [claim for claim in claims if len(self._values.get(claim.name, ())) < last * claim.replicates]
-        cells = [cell for c in asked for cell in _cells(c, self._found[c.name], self._execution.seed, first, last)]
+        cells: list[Cell] = []
+        for claim in asked:
+            found = self._found[claim.name]
+            point, n = claim.point(found.start, *found.iterations), claim.replicates
+            cells += cells_at(claim, [point], self._execution.seed, first * n, last * n)
         if not cells:
             return
         for name, part in run_cells(cells, self._execution).groupby("claim", sort=False):
@@ -174,24 +176,6 @@ def _judged(claims: Sequence[FloorClaim], runs: _Runs) -> dict[str, FloorOutcome
         claim.name: next((call for call, made in zip(calls, made_of, strict=True) if made), FloorOutcome.UNDECIDED)
         for claim, made_of in zip(family, called.T, strict=True)
     }
-
-
-def _cells(claim: FloorClaim, found: FloorPrediction, seed: int, first: int, last: int) -> list[Cell]:
-    method = claim.run_as or claim.method
-    instance = claim.instance if claim.link is None else claim.where
-    return [
-        Cell(
-            claim=claim.name,
-            method=method,
-            instance=instance,
-            points=(claim.point(found.start, *found.iterations),),
-            first_point=0,
-            replicates=tuple(range(begin, min(begin + BLOCK, last * claim.replicates))),
-            entropy=seed,
-            spawn_key=(zlib.crc32(claim.name.encode()), 0, begin),
-        )
-        for begin in range(first * claim.replicates, last * claim.replicates, BLOCK)
-    ]
 
 
 def _row(

@@ -149,7 +149,7 @@ def test_one_method_alone_is_compared_with_nothing(zpg_in_process):
 
 
 def test_claims_on_constants_have_an_axis_of_their_own(tmp_path, monkeypatch, zpg_in_process):
-    monkeypatch.setitem(floor_claims.CELLS, "quick", 2)
+    monkeypatch.setitem(floor_claims.CELLS, "circular", 2)
     monkeypatch.setattr(floor_claims, "N_REPLICATES", 128)
     found = zpg_in_process("rates", "--axis", "floor", "--method", "zbcpg", "--no-controls", "--jobs", "1")
     assert found.returncode == 0, found.stderr
