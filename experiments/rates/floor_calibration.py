@@ -15,8 +15,8 @@ from experiments.rates.cells import run_cells
 from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_claim import MARGIN, FloorClaim
 from experiments.rates.floor_prediction import predict_floors
+from experiments.rates.floor_verdicts import LEVEL, LOOKS, SHARES
 from experiments.rates.pools import LEAST_REPLICATES, SEEDS_APART
-from experiments.rates.run_floors import LEVEL, LOOKS, SHARES
 from experiments.running.execution import Execution
 from experiments.statistics.equivalence import RatioEstimate, call_at_look, p_values, ratio_of
 from theory.arrays import FloatArray

@@ -13,8 +13,10 @@ from experiments.rates.floor_claim import FloorClaim
 BLOCK = 128
 
 
-def cells_at(claim: FloorClaim, points: Sequence[Point], seed: int, first: int, last: int) -> list[Cell]:
-    """Cells of replicates ``first <= r < last`` of a claim at some points."""
+def cells_at(
+    claim: FloorClaim, points: Sequence[Point], seed: int, first: int, last: int, block: int = BLOCK
+) -> list[Cell]:
+    """Cells of replicates ``first <= r < last`` of a claim at some points, in blocks."""
     method = claim.run_as or claim.method
     instance = claim.instance if claim.link is None else claim.where
     return [
@@ -24,9 +26,9 @@ def cells_at(claim: FloorClaim, points: Sequence[Point], seed: int, first: int, 
             instance=instance,
             points=tuple(points),
             first_point=0,
-            replicates=tuple(range(begin, min(begin + BLOCK, last))),
+            replicates=tuple(range(begin, min(begin + block, last))),
             entropy=seed,
             spawn_key=(zlib.crc32(claim.name.encode()), 0, begin),
         )
-        for begin in range(first, last, BLOCK)
+        for begin in range(first, last, block)
     ]

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from experiments.catalogue.claims import Point
 from experiments.catalogue.links import matched_link, scaled_link
 from experiments.catalogue.lookup import find
 from experiments.catalogue.shipped_claims import Preset, sharpened_claims, stated_claims
@@ -86,15 +85,14 @@ def floor_controls() -> list[FloorClaim]:
     # The raters are certain enough for another link with the same slope at 0 to differ where returns are far apart.
     link = Logistic(1.0)
     sound = FloorClaim("", "zbcpg-3", "circular", 1e6, 25, 0.3, 0.05, link, N_REPLICATES)
-    settings = Point(n_queries=25, n_pairs=1e6, radius=0.3, step_size=0.05, n_iterations=1)
     raters = matched_link("probit", link)
     faults: dict[str, dict[str, Any]] = {
         "raters use probit, as steep at 0": {"run_as": planted_faults.other_raters(method, raters)},
         "factor d dropped": {"run_as": planted_faults.dropped_dimension(method)},
         "block not normalised": {"run_as": planted_faults.long_blocks(method, 3)},
         "trim at 0.2": {"run_as": planted_faults.trimmed_inside(method)},
-        "one rater repeated": {"run_at": replace(settings, repeated=True)},
-        "step 15 times too large": {"run_at": replace(settings, step_size=0.75)},
+        "one rater repeated": {"run_at": replace(sound.settings, repeated=True)},
+        "step 15 times too large": {"run_at": replace(sound.settings, step_size=0.75)},
         "one direction used again": {"run_as": planted_faults.one_direction(method)},
     }
     return [replace(sound, name=f"control: {name}, floor", **fault) for name, fault in faults.items()]

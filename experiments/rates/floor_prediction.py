@@ -90,6 +90,15 @@ def law_of(claim: FloorClaim, seed: int) -> StationaryLaw:
     return stationary_law(where.mdp, where.policy, estimator, at_optimum(where).start, claim.step_size, rng)
 
 
+def why_not(law: StationaryLaw) -> str:
+    """Why a law cannot be judged by runs; empty if it can."""
+    if not abs(law.next_order) <= LARGEST_NEXT_ORDER:
+        return f"outside the linear regime: the next order is {law.next_order:+.1%} of the floor"
+    if law.mixing_iterations > LONGEST_MIXING:
+        return f"not mixed: a run needs {law.mixing_iterations:,} iterations to forget its start"
+    return ""
+
+
 def _predict(task: _Prediction) -> FloorPrediction:
     with threadpool_limits(limits=1):
         try:
@@ -97,11 +106,7 @@ def _predict(task: _Prediction) -> FloorPrediction:
             next_order = law.next_order
         except (InputError, FloatingPointError) as error:
             return FloorPrediction(reason=str(error))
-    if not abs(next_order) <= LARGEST_NEXT_ORDER:
-        reason = f"outside the linear regime: the next order is {next_order:+.1%} of the floor"
-        return FloorPrediction(next_order=float(next_order), mixing=law.mixing_iterations, reason=reason)
-    if law.mixing_iterations > LONGEST_MIXING:
-        reason = f"not mixed: a run needs {law.mixing_iterations:,} iterations to forget its start"
+    if reason := why_not(law):
         return FloorPrediction(next_order=float(next_order), mixing=law.mixing_iterations, reason=reason)
     return FloorPrediction(
         tuple(law.theta.tolist()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -16,27 +15,15 @@ from experiments.rates.cells import Cell, run_cells
 from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_prediction import FloorPrediction, predict_floors
+from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
 from experiments.rates.reduced_floors import reduced_ratios
 from experiments.running.execution import Execution
-from experiments.statistics.equivalence import RatioEstimate, call_at_look, p_values, ratio_of
+from experiments.statistics.equivalence import RatioEstimate, p_values, ratio_of
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
-LEVEL = 0.05
 # Least share of the claims that must be judged. A run without judged claims shows nothing.
 LEAST_JUDGED = 0.75
-# Undecided claims get twice, four and eight times the replicates. Each look may spend its share of the level.
-LOOKS = (1, 2, 4, 8)
-SHARES = (0.5, 0.25, 0.125, 0.125)
-
-
-class FloorOutcome(StrEnum):
-    """The outcome of a claim on a constant."""
-
-    EXACT = "EXACT"
-    VIOLATED = "VIOLATED"
-    UNDECIDED = "UNDECIDED"
-    NOT_APPLICABLE = "NOT APPLICABLE"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,9 +57,8 @@ class FloorResults:
     @property
     def other(self) -> pd.DataFrame:
         """Rows that are not as expected: judged claims that are not EXACT, and controls that are not VIOLATED."""
-        expected = np.where(self.rows["kind"] == "control", FloorOutcome.VIOLATED, FloorOutcome.EXACT)
-        spared = (self.rows["kind"] == "claim") & (self.rows["outcome"] == FloorOutcome.NOT_APPLICABLE)
-        return self.rows[(self.rows["outcome"] != expected) & ~spared]
+        kept = [as_expected(*pair) for pair in zip(self.rows["kind"], self.rows["outcome"], strict=True)]
+        return self.rows[~np.array(kept, dtype=bool)]
 
     @property
     def passed(self) -> bool:
@@ -157,25 +143,15 @@ class _Runs:
 
 
 def _judged(claims: Sequence[FloorClaim], runs: _Runs) -> dict[str, FloorOutcome]:
-    """Judge a family at every look; each of the two errors has probability at most 5% over all looks and claims."""
+    """Outcomes of those claims of a family that can be judged."""
     family = [claim for claim in claims if runs.ratio(claim) is not None]
-    called = np.zeros((2, len(family)), dtype=bool)
-    for before, look, share in zip((0, *LOOKS), LOOKS, SHARES, strict=False):
-        waiting = np.flatnonzero(~called.any(axis=0))
-        if not waiting.size:
-            break
-        runs.measure([family[k] for k in waiting], before, look)
-        raw = np.ones_like(called, dtype=float)
-        for k in waiting:
-            ratio = runs.ratio(family[k])
-            assert ratio is not None
-            raw[:, k] = p_values(ratio, family[k].margin)
-        called = call_at_look(raw, called, LEVEL * share)
-    calls = [FloorOutcome.EXACT, FloorOutcome.VIOLATED]
-    return {
-        claim.name: next((call for call, made in zip(calls, made_of, strict=True) if made), FloorOutcome.UNDECIDED)
-        for claim, made_of in zip(family, called.T, strict=True)
-    }
+
+    def look(waiting: Sequence[int], before: int, now: int) -> list[FloatArray]:
+        asked = [family[k] for k in waiting]
+        runs.measure(asked, before, now)
+        return [p_values(ratio, claim.margin) for claim in asked if (ratio := runs.ratio(claim)) is not None]
+
+    return dict(zip([claim.name for claim in family], judge_at_looks(len(family), look), strict=True))
 
 
 def _row(

@@ -10,7 +10,7 @@ import pytest
 from experiments.rates import floor_calibration as module
 from experiments.rates.floor_calibration import FloorPool, calibrate_floors, measure_floor_pools
 from experiments.rates.floor_claim import FloorClaim
-from experiments.rates.run_floors import LEVEL
+from experiments.rates.floor_verdicts import LEVEL
 from experiments.running.execution import Execution
 from experiments.statistics.equivalence import RatioEstimate, ratio_of
 from theory import InputError, Logistic
