@@ -1,7 +1,7 @@
 """Ratios of measured to predicted floors with most of the noise removed. They are shown and not judged.
 
 The linear recursion, driven by the draws of the run, is the control variate. Its mean is known if the draws have the
-law that they should have. So what is left shows whether the linear law holds, to a tenth of a per cent. It does not
+law that they should have. So what is left shows whether the linear law holds, to some tenths of a per cent. It does not
 show faults of the draws, which move the run and the recursion alike: those are for the plain runs.
 """
 
@@ -22,8 +22,9 @@ from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.equivalence import RatioEstimate, ratio_of
 
-# They have standard errors of 0.1% or so, a tenth of what 256 plain replicates give.
-N_REPLICATES = 32
+# Replicates, mixing times averaged over, and least number of averaged iterations: enough for standard errors of some
+# tenths of a per cent.
+N_REPLICATES, AVERAGED, LEAST_AVERAGED = 32, 4, 200
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def reduced_ratios(
 
 
 def _run(task: _Reduced) -> RatioEstimate:
-    burn_in, averaged = task.found.iterations
+    burn_in, _ = task.found.iterations
+    averaged = max(LEAST_AVERAGED, AVERAGED * int(task.found.mixing))
     rng = np.random.default_rng([task.seed, 6, zlib.crc32(task.claim.name.encode())])
     with threadpool_limits(limits=1):
         law = law_of(task.claim, task.seed)

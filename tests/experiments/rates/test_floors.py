@@ -28,12 +28,17 @@ SOUND = FloorClaim("floor of a test", "zbcpg-3", "circular", 1e6, 25, 0.3, 0.2, 
 
 def test_right_is_exact_and_a_dropped_factor_is_not():
     fault = replace(SOUND, name="floor of a fault", run_as=dropped_dimension(find("method", "zbcpg-3")))
-    results = run_floors([SOUND], [fault])
+    results = run_floors([SOUND], [fault], reduced=True)
     assert results.passed
     rows = results.to_frame().set_index("claim")
     assert list(rows["outcome"]) == [FloorOutcome.EXACT, FloorOutcome.VIOLATED]
     assert abs(rows.loc[SOUND.name, "ratio"] - 1) < 0.05
     assert rows.loc[fault.name, "ratio"] < 0.5
+    # Beside it, not judged: the same with less noise, for claims alone.
+    low, high = rows.loc[SOUND.name, ["reduced_low", "reduced_high"]]
+    assert low - 0.005 < 1 < high + 0.005
+    assert 2 * (high - low) < rows.loc[SOUND.name, "ratio_high"] - rows.loc[SOUND.name, "ratio_low"]
+    assert np.isnan(rows.loc[fault.name, "reduced"])
 
 
 @pytest.mark.parametrize(
