@@ -71,7 +71,7 @@ def floor_row(row: pd.Series) -> str:
         f"{row['predicted']:.3g}" if ran else "",
         f"{row['ratio']:.3f}" if ran else "",
         f"[{row['ratio_low']:.3f}, {row['ratio_high']:.3f}]" if ran else "",
-        "" if pd.isna(row["next_order"]) else f"{row['next_order']:+.1%}",
+        "" if pd.isna(row["next_order"]) else f"{row['next_order']:+.2%}",
         row["outcome"],
     )
     return f"| {' | '.join(cells)} |"

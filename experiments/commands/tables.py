@@ -71,7 +71,7 @@ def print_floors(results: FloorResults) -> None:
             f"{row['predicted']:.3g}" if not row["reason"] else "",
             f"{row['ratio']:.3f}" if ran else "",
             f"[{row['ratio_low']:.3f}, {row['ratio_high']:.3f}]" if ran else "",
-            f"{row['next_order']:+.1%}" if row["next_order"] == row["next_order"] else "",
+            f"{row['next_order']:+.2%}" if row["next_order"] == row["next_order"] else "",
             str(row["outcome"]),
             f"{row['replicates']:.0f}" if ran else "",
         )

@@ -93,7 +93,7 @@ def law_of(claim: FloorClaim, seed: int) -> StationaryLaw:
 def why_not(law: StationaryLaw) -> str:
     """Why a law cannot be judged by runs; empty if it can."""
     if not abs(law.next_order) <= LARGEST_NEXT_ORDER:
-        return f"outside the linear regime: the next order is {law.next_order:+.1%} of the floor"
+        return f"outside the linear regime: the next order is {law.next_order:+.2%} of the floor"
     if law.mixing_iterations > LONGEST_MIXING:
         return f"not mixed: a run needs {law.mixing_iterations:,} iterations to forget its start"
     return ""
