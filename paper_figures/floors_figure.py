@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.catalogue.method import Method
 from experiments.catalogue.methods import METHODS
 from experiments.rates.floor_claim import MARGIN
 from experiments.rates.floor_claims import floor_claims
 from experiments.rates.run_floors import run_floors
 from paper_figures.registry import FigureContext, Frames, PaperFigure
-from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
+from paper_figures.style import DOUBLE_COLUMN, GREY, Series, new_figure, print_style, series_of
 from theory.errors import InputError
 
 _HEIGHT = 4.6  # inches
@@ -45,10 +45,9 @@ def draw_floors(floors: pd.DataFrame, ax: Axes) -> Axes:
     judged = _judged(floors)
     ends = np.array([judged["predicted"].min() / 1.5, 1.5 * judged["predicted"].max()])
     ax.plot(ends, ends, **_REFERENCE)
-    for method, rows in judged.groupby("method", sort=False):
-        look = series_of(judged["method"])[str(method)]
+    for method, look, rows in _by_method(judged):
         markers = look.markers | {"markersize": _SIZE * look.size}
-        ax.plot(rows["predicted"], rows["measured"], **markers, label=_title(str(method)))
+        ax.plot(rows["predicted"], rows["measured"], **markers, label=METHODS[method].title)
     ax.set(xscale="log", yscale="log", xlim=ends, ylabel=r"measured floor of $E|\nabla V|^2$")
     return ax
 
@@ -65,8 +64,7 @@ def draw_floor_ratios(floors: pd.DataFrame, ax: Axes) -> Axes:
     ax.axhline(1, **_REFERENCE)
     for edge in (1 - MARGIN, 1 + MARGIN):
         ax.axhline(edge, **_REFERENCE, linestyle=(0, (2.5, 1.2)))
-    for method, rows in judged.groupby("method", sort=False):
-        look = series_of(judged["method"])[str(method)]
+    for _, look, rows in _by_method(judged):
         beyond = (rows["ratio"] - rows["ratio_low"], rows["ratio_high"] - rows["ratio"])
         markers = look.markers | {"markersize": _SIZE * look.size, "elinewidth": 0.4, "capsize": 0}
         ax.errorbar(rows["predicted"], rows["ratio"], beyond, **markers, zorder=3)
@@ -98,9 +96,12 @@ def _judged(floors: pd.DataFrame) -> pd.DataFrame:
     return judged
 
 
-def _title(method: str) -> str:
-    known: Method | None = METHODS.get(method)
-    return method if known is None else known.title
+def _by_method(judged: pd.DataFrame) -> Iterator[tuple[str, Series, pd.DataFrame]]:
+    """Name, look and rows of every method, in the order of the catalogue."""
+    looks = series_of(judged["method"])
+    for method in METHODS:
+        if method in looks:
+            yield method, looks[method], judged[judged["method"] == method]
 
 
 def _compute(context: FigureContext) -> Frames:
