@@ -20,7 +20,7 @@ from experiments.running.run_tasks import run_tasks
 from theory.errors import InputError
 
 # A claim is judged if the next order is below this share of the prediction, and if the runs can be long enough to mix.
-# The prediction holds the next order, and what follows is smaller as long as orders fall. So no prediction is off by
+# The prediction holds the next order, and what follows is smaller as long as orders fall. Then no prediction is off by
 # more than 1%, which is what the mean ratio of all claims may be off by.
 LARGEST_NEXT_ORDER, LONGEST_MIXING = 0.01, 1000
 # Mixing times left out at the start of a run, mixing times averaged over, and least number of averaged iterations.
