@@ -15,8 +15,9 @@ from matplotlib.ticker import MultipleLocator
 from experiments.catalogue.claims import name_of
 from experiments.catalogue.methods import METHODS
 from experiments.rates.curve_claim import curve_claims
+from experiments.rates.curve_prediction import predict_curves
 from experiments.rates.floor_claim import MARGIN
-from experiments.rates.run_curves import curve_ratios, measure_curve, predict_curves
+from experiments.rates.run_curves import curve_ratios, measure_curve
 from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, Series, new_figure, print_style, series_of
 from theory.errors import InputError

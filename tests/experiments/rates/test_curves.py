@@ -9,9 +9,10 @@ import pytest
 
 from experiments.rates import run_curves as module
 from experiments.rates.curve_claim import CHECKPOINTS, CurveClaim, curve_claims, curve_controls
+from experiments.rates.curve_prediction import predict_curves
 from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_verdicts import FloorOutcome
-from experiments.rates.run_curves import curve_ratios, measure_curve, predict_curves, run_curves
+from experiments.rates.run_curves import curve_ratios, measure_curve, run_curves
 from experiments.running.execution import Execution
 from theory import InputError, Logistic, policy_gradient
 

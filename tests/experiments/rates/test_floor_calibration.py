@@ -21,7 +21,7 @@ CLAIM = FloorClaim("floor of a pool", "zbcpg-3", "circular", 1e6, 25, 0.3, 0.2, 
 def pools(skewness: float, error: float = 0.0) -> dict[str, FloorPool]:
     """Gamma replicates, spread so that the margin is 3 standard errors wide at the first look of 64."""
     shape = (2 / skewness) ** 2
-    factors = np.random.default_rng(0).gamma(shape, 1 / shape, (2, 4000))
+    factors = np.random.default_rng(0).gamma(shape, 1 / shape, (1, 4000))
     values = 1 + 0.05 / 3 * 8 * np.sqrt(shape) * (factors - 1)
     return {f"claim {k}": FloorPool(row, error, 64) for k, row in enumerate(values)}
 
@@ -50,10 +50,10 @@ def test_skewed_noise_passes_with_the_correction_and_fails_without(monkeypatch: 
 
 def test_a_look_that_spends_too_much_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: all of the level at every look, without Holm's factor to hide it: one claim."""
-    one = dict(list(pools(0.5).items())[:1])
-    assert calibrate_floors(2000, np.random.default_rng(2), one).passed
+    one = pools(0.5)
+    assert calibrate_floors(1000, np.random.default_rng(2), one).passed
     monkeypatch.setattr(module, "SHARES", (1.0,) * 4)
-    found = calibrate_floors(2000, np.random.default_rng(2), one)
+    found = calibrate_floors(1000, np.random.default_rng(2), one)
     assert "family" in set(found.failures["claim"])
 
 
