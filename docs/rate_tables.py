@@ -1,7 +1,8 @@
-"""Write the tables of rates.md anew from the files of `zpg rates`: python docs/rate_tables.py results.
+"""Write the tables of rates.md anew from the files of commands: python docs/rate_tables.py results.
 
-A table stands below a line ``<!-- rows: NAME -->``, where NAME is one of `GROUPS` or `OTHERS`. The others come from
-`zpg rates`, `zpg faults` and `zpg figures --only mismatched-floors`; those whose file is not there stay as they are.
+A table stands below a line ``<!-- rows: NAME -->``, where NAME is one of `GROUPS` or `OTHERS`. The files come from
+`zpg rates`, `zpg rates --preset paper --axis floor`, `zpg faults` and `zpg figures --only mismatched-floors`. Tables
+whose file is missing stay as they are.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ OTHERS = {
 }
 SCALES = {"certain": 1.0, "unsure": 3.0}
 
-# What a table selects of the verdicts; `floors` is a file of its own.
+CURVE = "| curve | iterations | measured / predicted | verdict |"
+SUMMARY = "| floors | claims | judged | EXACT | mean ratio | worst ratio | with control variate: mean | worst |"
+
+# What a table selects of the verdicts; the last three have files of their own.
 GROUPS = {
     "stated": "kind == 'claim' and instance == 'circular' and not sharpened",
     "instances": "kind == 'claim' and axis != 'd' and instance not in ('circular', 'circular-cloglog', '')",
@@ -41,6 +45,14 @@ GROUPS = {
     "simulated": "kind == 'sampled claim'",
     "faults": "kind == 'control'",
     "floors": "",
+    "curves": "",
+    "summary": "",
+}
+FILES = {
+    "verdicts": "rates_verdicts.csv",
+    "floors": "rates_floors.csv",
+    "curves": "rates_curves.csv",
+    "summary": "rates_preset-paper_axis-floor_floors.csv",
 }
 
 
@@ -72,7 +84,7 @@ def floor_row(row: pd.Series) -> str:
         f"{row['predicted']:.3g}" if ran else "",
         f"{row['ratio']:.3f}" if ran else "",
         f"[{row['ratio_low']:.3f}, {row['ratio_high']:.3f}]" if ran else "",
-        "" if pd.isna(row["next_order"]) else f"{row['next_order']:+.1%}",
+        "" if pd.isna(row["next_order"]) else f"{row['next_order']:+.2%}",
         row["outcome"],
     )
     return f"| {' | '.join(cells)} |"
@@ -131,32 +143,81 @@ def other_table(group: str, frame: pd.DataFrame) -> str:
     return "\n".join([head, "|" + "---|" * (head.count("|") - 1), *(row(each) for _, each in frame.iterrows())])
 
 
-def table(group: str, verdicts: pd.DataFrame, floors: pd.DataFrame) -> str:
+def curve_rows(curves: pd.DataFrame) -> list[str]:
+    """One row per claim on a curve, with its ratios at the checkpoints."""
+    rows = []
+    for claim, points in curves.groupby("claim", sort=False):
+        ran = points.dropna(subset="ratio")
+        read = [", ".join(f"{x:{form}}" for x in ran[name]) for name, form in (("iteration", ".0f"), ("ratio", ".3f"))]
+        rows.append(f"| {claim} | {' | '.join(read)} | {points['outcome'].iloc[0]} |")
+    return rows
+
+
+def summary_rows(floors: pd.DataFrame) -> list[str]:
+    """Counts and ratios of the claims on constants by instance, schedule, link, M and method."""
+    claims = floors[floors["kind"] == "claim"]
+    drawn = ~claims["claim"].str.contains(", [NM] = ")
+    random = claims["instance"].str.startswith("random")
+    sharp = claims["claim"].str.contains("sharpened")
+    groups = {
+        "all": claims["claim"] == claims["claim"],
+        "circular": drawn & ~random,
+        "24 random garnets": drawn & random,
+        "circular, stated schedule along N and M": ~drawn & ~sharp,
+        "circular, sharpened schedule along N and M": ~drawn & sharp,
+    }
+    links = claims["link"].str.partition("(")[0]
+    groups |= {f"drawn settings: {link}": drawn & (links == link) for link in links[drawn].unique()}
+    groups |= {f"drawn settings: M = {m:g}": drawn & (claims["n_queries"] == m) for m in (1, 5, 25, float("inf"))}
+    groups |= {method: claims["method"] == method for method in claims["method"].unique()}
+    return [_summary(name, claims[chosen]) for name, chosen in groups.items() if chosen.any()]
+
+
+def _summary(name: str, claims: pd.DataFrame) -> str:
+    judged = claims[claims["outcome"] != "NOT APPLICABLE"]
+    counts = (len(claims), len(judged), (judged["outcome"] == "EXACT").sum())
+    ratios = [
+        f"{value:.4f}" if mean else f"{value:.3f}"
+        for column in ("ratio", "reduced")
+        for mean, value in ((True, judged[column].mean()), (False, _farthest(judged[column])))
+    ]
+    return f"| {name} | {' | '.join(map(str, counts))} | {' | '.join(ratios)} |"
+
+
+def _farthest(ratios: pd.Series) -> float:
+    known = ratios.dropna()
+    return float("nan") if known.empty else float(known[(known - 1).abs().idxmax()])
+
+
+def table(group: str, frames: Mapping[str, pd.DataFrame]) -> str:
     """Table of a group, header included."""
     if group == "floors":
-        head, rows = FLOOR, [floor_row(row) for _, row in floors.iterrows()]
+        head, rows = FLOOR, [floor_row(row) for _, row in frames["floors"].iterrows()]
+    elif group == "curves":
+        head, rows = CURVE, curve_rows(frames["curves"])
+    elif group == "summary":
+        head, rows = SUMMARY, summary_rows(frames["summary"])
     else:
-        chosen = verdicts.fillna({"instance": ""}).query(GROUPS[group])
+        chosen = frames["verdicts"].fillna({"instance": ""}).query(GROUPS[group])
         head, rows = CLAIM, [claim_row(row) for _, row in chosen.iterrows()]
     return "\n".join([head, "|" + "---|" * (head.count("|") - 1), *rows])
 
 
-def with_tables(
-    page: str, verdicts: pd.DataFrame, floors: pd.DataFrame, others: Mapping[str, pd.DataFrame] | None = None
-) -> str:
-    """The page with every marked table written anew, but for those of `OTHERS` that are not given."""
-    given = others or {}
+def with_tables(page: str, frames: Mapping[str, pd.DataFrame]) -> str:
+    """The page with every marked table written anew whose frame is given, by the names of `FILES` and `OTHERS`."""
 
     def anew(found: re.Match[str]) -> str:
-        if found[2] not in OTHERS:
-            return f"{found[1]}{table(found[2], verdicts, floors)}\n"
-        return f"{found[1]}{other_table(found[2], given[found[2]])}\n" if found[2] in given else found[0]
+        group = found[2]
+        if (group if group in (*FILES, *OTHERS) else "verdicts") not in frames:
+            return found[0]
+        written = other_table(group, frames[group]) if group in OTHERS else table(group, frames)
+        return f"{found[1]}{written}\n"
 
     return re.sub(r"(<!-- rows: (\w+) -->\n\n)(?:\|.*\n)*", anew, page)
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
-    tables = [pd.read_csv(folder / f"rates_{name}.csv") for name in ("verdicts", "floors")]
-    found = {name: pd.read_csv(folder / file) for name, file in OTHERS.items() if (folder / file).exists()}
-    PAGE.write_text(with_tables(PAGE.read_text(), *tables, found))
+    files = {name: folder / file for name, file in (FILES | OTHERS).items()}
+    tables = {name: pd.read_csv(file) for name, file in files.items() if file.exists()}
+    PAGE.write_text(with_tables(PAGE.read_text(), tables))

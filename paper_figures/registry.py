@@ -61,6 +61,8 @@ class PaperFigure:
 _HOMES = {
     "rates": "rates_figure:RATES",
     "rates-instances": "rates_figure:INSTANCES",
+    "floors": "floors_figure:FIGURE",
+    "curves": "curves_figure:FIGURE",
     "inversion-bias": "inversion_figure:FIGURE",
     "error-budget": "variance_figure:BUDGET",
     "error-radius": "variance_figure:RADIUS",

@@ -16,6 +16,7 @@ from typer.main import get_command
 from experiments.catalogue.lookup import attribute_of
 from experiments.catalogue.requirements import KINDS, kind_of, require_sound
 from experiments.catalogue.shipped_claims import controls, sharpened_claims, stated_claims
+from experiments.rates.curve_claim import curve_claims, curve_controls
 from experiments.rates.energy_claims import energy_claims, energy_controls
 from experiments.rates.exact_claims import exact_claims, exact_controls
 from experiments.rates.faulty_claims import faulty_claims
@@ -207,7 +208,8 @@ def test_tables_of_the_page_on_rates_are_written_anew() -> None:
     shown |= {"curved": False, "in_family": True, "local_slopes": "[-0.4, -0.6]", "ratio": 0.123, "replicates": 16}
     frame = pd.DataFrame([shown | {"window": "10 .. 100"}, shown | {"claim": "fault", "kind": "control", "window": ""}])
     text = "<!-- rows: stated -->\n\n| claim |\n|---|\n| gone |\n\nNext.\n"
-    found = script["with_tables"](text, frame, frame)
+    assert script["with_tables"](text, {"floors": frame}) == text, "tables without a file stay"
+    found = script["with_tables"](text, {"verdicts": frame})
     row = "| mine N | -0.500 | [-0.510, -0.490] | -0.50 | HOLDS, TIGHT | -0.60 .. -0.40 | 0.12 | 10 .. 100 | 16 |"
     assert [line for line in found.splitlines() if line.startswith("|")][2:] == [row]
     assert found.endswith("\n\nNext.\n")
@@ -226,10 +228,25 @@ def test_other_tables_of_the_page_are_written_anew_where_their_file_is() -> None
     group = {"group": "mine", "fault": "f", "quantity": "slope", "least": -0.0001, "most": 0.5, "low": -1, "high": 1}
     found = pd.DataFrame([group | {"claims": 3, "judged": 2, "caught": 1}])
     text = "<!-- rows: turned -->\n\n| old |\n\n<!-- rows: energy -->\n\n| kept |\n"
-    lines = script["with_tables"](text, found, found, {"turned": found}).splitlines()
+    lines = script["with_tables"](text, {"turned": found}).splitlines()
     assert "| mine | f | slope | +0.000 .. +0.500 | -1.000 .. +1.000 | 1 of 2, 1 not judged |" in lines
     assert "| old |" not in lines
     assert lines[-1] == "| kept |"
+
+
+def test_the_summary_of_floors_counts_and_averages_what_is_judged() -> None:
+    """By hand: two claims of one link, one of them judged; a control does not count."""
+    script = runpy.run_path(str(ROOT / "docs" / "rate_tables.py"))
+    base = {"kind": "claim", "instance": "random-circular-1", "link": "Probit(scale=2.0)", "method": "zpg"}
+    rows = [
+        base | {"claim": "a", "n_queries": 5.0, "outcome": "EXACT", "ratio": 0.98, "reduced": 1.001},
+        base | {"claim": "b", "n_queries": 1.0, "outcome": "NOT APPLICABLE"},
+        base | {"claim": "zpg N circular, N = 10", "instance": "circular", "outcome": "UNDECIDED", "ratio": 1.03},
+        base | {"claim": "fault", "kind": "control", "outcome": "VIOLATED", "ratio": 9.0},
+    ]
+    found = script["summary_rows"](pd.DataFrame(rows))
+    assert found[0] == "| all | 3 | 2 | 1 | 1.0050 | 1.030 | 1.0010 | 1.001 |"
+    assert "| drawn settings: Probit | 2 | 1 | 1 | 0.9800 | 0.980 | 1.0010 | 1.001 |" in found
 
 
 def test_the_page_on_rates_has_every_claim_and_the_exact_slopes() -> None:
@@ -238,7 +255,7 @@ def test_the_page_on_rates_has_every_claim_and_the_exact_slopes() -> None:
     run = (*stated_claims(), *sharpened_claims(), *controls(), *variance_claims())
     for claim in (*run, *exact_claims(), *exact_controls()):
         assert shown[claim.name][2] == f"{claim.exponent:+.2f}", claim.name
-    for floor in (*floor_claims(), *floor_controls()):
+    for floor in (*floor_claims(), *floor_controls(), *curve_claims(), *curve_controls()):
         assert shown[floor.name][-1] in ("EXACT", "NOT APPLICABLE", "VIOLATED"), floor.name
     for balance in (*energy_claims(), *energy_controls()):
         assert shown[balance.name][-1] == ("VIOLATED" if balance.name.startswith("control") else "EXACT"), balance.name

@@ -17,6 +17,7 @@ from experiments.running.files import check_file, prepare_folder
 if TYPE_CHECKING:
     from experiments.catalogue.certificates import CertificateCheck
     from experiments.catalogue.claims import Claim
+    from experiments.rates.curve_claim import CurveClaim
     from experiments.rates.exact_claim import ExactClaim
     from experiments.rates.floor_claim import FloorClaim
     from experiments.rates.sampled_claim import SampledClaim
@@ -50,11 +51,13 @@ def rates(
     from experiments.catalogue.claims import AXIS_TITLES
     from experiments.catalogue.shipped_claims import controls
     from experiments.commands.energy import print_energy
-    from experiments.commands.tables import print_floors, print_footer, print_rates
+    from experiments.commands.tables import print_curves, print_floors, print_footer, print_rates
+    from experiments.rates.curve_claim import curve_controls
     from experiments.rates.energy_claims import energy_claims, energy_controls
     from experiments.rates.exact_claims import exact_controls
     from experiments.rates.floor_claims import floor_controls
     from experiments.rates.run_claims import run_claims
+    from experiments.rates.run_curves import run_curves
     from experiments.rates.run_energy import run_energy
     from experiments.rates.run_floors import run_floors
     from theory.errors import InputError
@@ -71,15 +74,16 @@ def rates(
         raise InputError(f"axis must be one of {', '.join(known)}, got {axis!r}")
     judged, checks, sampled, exact = _selected(names, instance, preset, method, axis)
     # Shipped claims on constants are about shipped instances.
-    floors = _floors(preset, method) if axis in ("floor", "all") and not names and instance is None else []
-    balances = energy_claims(preset, method) if axis in ("energy", "all") and not names and instance is None else []
+    own = bool(names) or instance is not None
+    floors, curves = ([], []) if own else _constants(preset, method, axis)
+    balances = energy_claims(preset, method) if axis in ("energy", "all") and not own else []
     if not (judged or sampled or exact or floors or balances):
         asked = {"of": ", ".join(names), "for method": method if method != "all" else "", "on": instance}
         limits = "".join(f" {word} {value}" for word, value in asked.items() if value)
         raise typer.BadParameter(f"no claim{limits} is on axis {axis}; `zpg list` has them all", param_hint="--axis")
     faults = planted and not names
     folder = prepare_folder(out)
-    results, constants, energies = None, None, None
+    results, constants, over_time, energies = None, None, None, None
     with progress_bar("rate checks") as progress:
         how = execution(folder, seed, jobs, backend, address, progress)
         if judged or sampled or exact:
@@ -93,7 +97,9 @@ def rates(
                 execution=how,
             )
         if floors:
-            constants = run_floors(floors, floor_controls() if faults else [], how)
+            constants = run_floors(floors, floor_controls() if faults else [], how, reduced=preset == "paper")
+        if curves:
+            over_time = run_curves(curves, curve_controls() if faults else [], how)
         if balances:
             energies = run_energy(balances, energy_controls() if faults else [], how)
     wall = time.perf_counter() - began
@@ -104,26 +110,33 @@ def rates(
     tables = {} if results is None else {"points": results.points, "verdicts": results.verdicts}
     tables |= {} if constants is None else {"floors": constants.rows}
     tables |= {} if energies is None else {"energy": energies.rows}
+    tables |= {} if over_time is None else {"curves": over_time.rows}
     files = write_tables(folder, "rates", tables, json, settings=settings, usual=usual, wall=wall)
     footer = f"seed {seed}, zpg {version()}, {wall:.0f} s; rows in {files}"
     if results is not None:
         print_rates(results)
     if constants is not None:
         print_floors(constants)
+    if over_time is not None:
+        print_curves(over_time)
     if energies is not None:
         print_energy(energies)
     print_footer(footer)
-    passed = all(found.passed for found in (results, constants, energies) if found is not None)
+    passed = all(found.passed for found in (results, constants, over_time, energies) if found is not None)
     raise typer.Exit(0 if passed else 1)
 
 
-def _floors(preset: Preset, method: str) -> list[FloorClaim]:
-    """Claims on constants of the methods asked for."""
+def _constants(preset: Preset, method: str, axis: str) -> tuple[list[FloorClaim], list[CurveClaim]]:
+    """Claims on constants and on curves that the options ask for."""
     from experiments.catalogue.methods import methods_named
+    from experiments.rates.curve_claim import curve_claims
     from experiments.rates.floor_claims import floor_claims
 
+    if axis not in ("floor", "all"):
+        return [], []
     chosen = methods_named(method)
-    return [claim for claim in floor_claims(preset) if claim.method in chosen]
+    floors = [claim for claim in floor_claims(preset) if claim.method in chosen]
+    return floors, [claim for claim in curve_claims(preset) if claim.setting.method in chosen]
 
 
 def _selected(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from experiments.comparison.compare_learning import Comparison
     from experiments.rates.calibration_report import CalibrationReport
     from experiments.rates.run_claims import RateResults
+    from experiments.rates.run_curves import CurveResults
     from experiments.rates.run_floors import FloorResults
 
 
@@ -70,7 +71,7 @@ def print_floors(results: FloorResults) -> None:
             f"{row['predicted']:.3g}" if not row["reason"] else "",
             f"{row['ratio']:.3f}" if ran else "",
             f"[{row['ratio_low']:.3f}, {row['ratio_high']:.3f}]" if ran else "",
-            f"{row['next_order']:+.1%}" if row["next_order"] == row["next_order"] else "",
+            f"{row['next_order']:+.2%}" if row["next_order"] == row["next_order"] else "",
             str(row["outcome"]),
             f"{row['replicates']:.0f}" if ran else "",
         )
@@ -82,10 +83,36 @@ def print_floors(results: FloorResults) -> None:
         screen.print(f"not as expected: {row['claim']}: {row['outcome']}")
     judged = results.judged
     mean = f", mean ratio {judged['ratio'].mean():.4f}" if len(judged) else ""
+    if judged["reduced"].notna().any():
+        mean += f"; {judged['reduced'].mean():.4f} with the linear run as control variate, not judged"
     exact = int((judged["outcome"] == "EXACT").sum())
     planted = results.rows[results.rows["kind"] == "control"]
     caught = f"; {(planted['outcome'] == 'VIOLATED').sum()} of {len(planted)} faults caught" if len(planted) else ""
     screen.print(f"{'PASSED' if results.passed else 'FAILED'}: {exact} of {len(judged)} floors EXACT{mean}{caught}")
+
+
+def print_curves(results: CurveResults) -> None:
+    """One row a claim on a curve: measured over predicted at its checkpoints."""
+    from rich.table import Table
+
+    table = Table("curve of E|grad V|²", "measured / predicted, and iteration", "verdict", "runs")
+    for claim, rows in results.rows.groupby("claim", sort=False):
+        first = rows.iloc[0]
+        read = [f"{ratio:.3f} ({t:.0f})" for ratio, t in zip(rows["ratio"], rows["iteration"], strict=True)]
+        runs = first["replicates"] * (1 if first["distance"] == 0 else 2)
+        ran = runs == runs
+        table.add_row(str(claim), "  ".join(read) if ran else "", str(first["outcome"]), f"{runs:.0f}" if ran else "")
+    show(table)
+    screen, claims = console(), results.claims
+    for row in claims[claims["reason"] != ""].to_dict(orient="records"):
+        screen.print(f"not applicable: {row['claim']}: {row['reason']}")
+    for row in results.other.to_dict(orient="records"):
+        screen.print(f"not as expected: {row['claim']}: {row['outcome']}")
+    judged = claims[(claims["kind"] == "claim") & (claims["outcome"] != "NOT APPLICABLE")]
+    planted = claims[claims["kind"] == "control"]
+    caught = f"; {(planted['outcome'] == 'VIOLATED').sum()} of {len(planted)} faults caught" if len(planted) else ""
+    exact = int((judged["outcome"] == "EXACT").sum())
+    screen.print(f"{'PASSED' if results.passed else 'FAILED'}: {exact} of {len(judged)} curves EXACT{caught}")
 
 
 def print_footer(footer: str) -> None:

@@ -22,7 +22,7 @@ from experiments.catalogue.claims import Point
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
-from experiments.statistics.equivalence import RatioEstimate
+from experiments.statistics.equivalence import RatioEstimate, ratio_of
 from theory import policy_gradient
 from theory.arrays import FloatArray
 from theory.errors import InputError
@@ -128,7 +128,5 @@ def energy_ratio(gains: FloatArray, spent: FloatArray) -> EnergyRatio:
     paid = spent.mean(axis=1, keepdims=True)
     ratios = gains.mean(axis=1, keepdims=True) / paid
     influence = np.array(WEIGHTS) @ ((gains - ratios * spent) / paid)
-    n = gains.shape[1]
     limit = float(np.array(WEIGHTS) @ ratios[:, 0])
-    error = float(influence.std(ddof=1)) / math.sqrt(n)
-    return EnergyRatio(tuple(ratios[:, 0].tolist()), RatioEstimate(limit, error, n - 1))
+    return EnergyRatio(tuple(ratios[:, 0].tolist()), ratio_of(limit + influence, 1.0))

@@ -77,9 +77,14 @@ class FloorClaim:
             f"N = {self.n_pairs:g}, M = {self.n_queries:g}, mu = {self.radius:g}, alpha = {self.step_size:g}"
         )
 
+    @property
+    def settings(self) -> Point:
+        """The settings that the prediction is for. Its length is not used."""
+        return Point(self.n_queries, self.n_pairs, self.radius, self.step_size, 1)
+
     def point(self, start: tuple[float, ...], burn_in: int, averaged: int) -> Point:
         """Settings of the runs. They start at the root of the drift; a burn-in comes before the averaged iterations."""
-        point = self.run_at or Point(self.n_queries, self.n_pairs, self.radius, self.step_size, 1)
+        point = self.run_at or self.settings
         length = burn_in + averaged
         # This share gives exactly this number of iterations, whatever the rounding.
         return replace(point, start=start, n_iterations=length, burn_in=(burn_in + 0.5) / length)

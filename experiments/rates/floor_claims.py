@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from experiments.catalogue.claims import Point
 from experiments.catalogue.links import matched_link, scaled_link
 from experiments.catalogue.lookup import find
-from experiments.catalogue.shipped_claims import Preset
+from experiments.catalogue.shipped_claims import Preset, sharpened_claims, stated_claims
 from experiments.rates import planted_faults
 from experiments.rates.floor_claim import FloorClaim
 from theory import LINKS, Logistic
+
+T = TypeVar("T")
 
 METHODS = ("zpg", "zbcpg-1", "zbcpg-3", "zbcpg-d")
 RANDOM = tuple(f"random-circular-{seed}" for seed in range(24))
@@ -27,15 +29,54 @@ SETTINGS = tuple(
 )
 # A fixed random order. In the order of the grid radius and step repeat with period four, as the methods do.
 _ORDER: tuple[int, ...] = tuple(np.random.default_rng(0).permutation(len(SETTINGS)).tolist())
-CELLS: dict[Preset, int] = {"quick": 32, "paper": 140}
+# Claims on the circular instance, in both presets, and on each of the 24 random garnets, in the paper preset.
+CELLS = {"circular": 32, "each garnet": 6}
 # Replicates of a claim. The standard error of its ratio is then about 1%.
 N_REPLICATES = 256
 
 
 def floor_claims(preset: Preset = "quick") -> list[FloorClaim]:
-    """Claims on the circular instance; for the paper preset in turn on it and on 24 random garnets, none selected."""
-    instances = ("circular",) if preset == "quick" else ("circular", *RANDOM)
-    return [_claim(number, instances[number % len(instances)]) for number in range(CELLS[preset])]
+    """Claims on the circular instance; for the paper preset also on 24 random garnets, none selected, and on schedules.
+
+    On the garnets every round of claims has its own random order of links, methods and settings, so that none of them
+    goes with another.
+    """
+    names, links = len(METHODS), tuple(LINKS)
+    claims = [
+        _claim(k, METHODS[k % names], "circular", links[k % len(links)], SETTINGS[_ORDER[k % len(SETTINGS)]])
+        for k in range(CELLS["circular"])
+    ]
+    return claims if preset == "quick" else [*claims, *_on_garnets(len(claims)), *_on_schedules()]
+
+
+def _on_garnets(first: int) -> list[FloorClaim]:
+    n_claims, rng = CELLS["each garnet"] * len(RANDOM), np.random.default_rng(1)
+
+    def shuffled(options: Sequence[T]) -> list[T]:
+        rounds = [rng.permutation(len(options)) for _ in range(math.ceil(n_claims / len(options)))]
+        return [options[k] for k in np.concatenate(rounds)[:n_claims]]
+
+    drawn = zip(
+        shuffled(METHODS), RANDOM * CELLS["each garnet"], shuffled(tuple(LINKS)), shuffled(SETTINGS), strict=True
+    )
+    return [_claim(first + k, *each) for k, each in enumerate(drawn)]
+
+
+def _on_schedules() -> list[FloorClaim]:
+    """The points of the claims on N and M on the circular instance, under the stated and the sharpened schedule."""
+    shipped = [claim for claim in (*stated_claims(), *sharpened_claims()) if claim.instance == "circular"]
+    return [
+        FloorClaim(
+            f"floor {claim.name}, {claim.axis} = {x:g}",
+            claim.method,
+            claim.instance,
+            *(at.point.n_pairs, at.point.n_queries, at.point.radius, at.point.step_size),
+            replicates=N_REPLICATES,
+        )
+        for claim in shipped
+        if claim.axis in ("N", "M") and claim.method in METHODS
+        for x, at in zip(claim.grid, claim.points(), strict=True)
+    ]
 
 
 def floor_controls() -> list[FloorClaim]:
@@ -44,23 +85,22 @@ def floor_controls() -> list[FloorClaim]:
     # The raters are certain enough for another link with the same slope at 0 to differ where returns are far apart.
     link = Logistic(1.0)
     sound = FloorClaim("", "zbcpg-3", "circular", 1e6, 25, 0.3, 0.05, link, N_REPLICATES)
-    settings = Point(n_queries=25, n_pairs=1e6, radius=0.3, step_size=0.05, n_iterations=1)
     raters = matched_link("probit", link)
     faults: dict[str, dict[str, Any]] = {
         "raters use probit, as steep at 0": {"run_as": planted_faults.other_raters(method, raters)},
         "factor d dropped": {"run_as": planted_faults.dropped_dimension(method)},
         "block not normalised": {"run_as": planted_faults.long_blocks(method, 3)},
         "trim at 0.2": {"run_as": planted_faults.trimmed_inside(method)},
-        "one rater repeated": {"run_at": replace(settings, repeated=True)},
-        "step 15 times too large": {"run_at": replace(settings, step_size=0.75)},
+        "one rater repeated": {"run_at": replace(sound.settings, repeated=True)},
+        "step 15 times too large": {"run_at": replace(sound.settings, step_size=0.75)},
         "one direction used again": {"run_as": planted_faults.one_direction(method)},
     }
     return [replace(sound, name=f"control: {name}, floor", **fault) for name, fault in faults.items()]
 
 
-def _claim(number: int, instance: str) -> FloorClaim:
-    method = METHODS[number % len(METHODS)]
-    link = tuple(LINKS)[number % len(LINKS)]
-    setting = SETTINGS[_ORDER[number % len(SETTINGS)]]
+def _claim(number: int, method: str, instance: str, link: str, setting: tuple[float, ...]) -> FloorClaim:
+    n_pairs, n_queries, radius, step_size = setting
     name = f"floor {number:03d} {method} {instance} {link}"
-    return FloorClaim(name, method, instance, *setting, link=scaled_link(link), replicates=N_REPLICATES)
+    return FloorClaim(
+        name, method, instance, n_pairs, n_queries, radius, step_size, scaled_link(link), replicates=N_REPLICATES
+    )

@@ -13,9 +13,10 @@ import pandas as pd
 from experiments.catalogue.claims import name_of
 from experiments.rates.cells import BLOCK, Cell, run_cells
 from experiments.rates.energy_claim import EnergyClaim, EnergyRatio, energy_ratio
+from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
 from experiments.running.execution import Execution
-from experiments.statistics.equivalence import RatioEstimate
-from experiments.statistics.sequential_equivalence import Equality, judge_equalities
+from experiments.statistics.equivalence import p_values
+from theory.arrays import FloatArray
 from theory.errors import InputError
 
 
@@ -44,8 +45,8 @@ class EnergyResults:
     @property
     def other(self) -> pd.DataFrame:
         """Rows that are not as expected: claims that are not EXACT, and controls that are not VIOLATED."""
-        expected = np.where(self.rows["kind"] == "control", Equality.VIOLATED, Equality.EXACT)
-        return self.rows[self.rows["outcome"] != expected]
+        expected = [as_expected(kind, outcome) for kind, outcome in self.rows[["kind", "outcome"]].to_numpy()]
+        return self.rows[~np.array(expected, dtype=bool)]
 
     @property
     def passed(self) -> bool:
@@ -77,15 +78,26 @@ def run_energy(
     runs = _Runs(every, execution or Execution())
     # Controls run together with the first look, so that all workers are busy.
     runs.measure(list(every), 0, 1)
-    outcomes = judge_equalities({claim.name: claim.margin for claim in claims}, runs.measure)
+    outcomes = _judged(claims, runs)
     for control in controls:
-        outcomes |= judge_equalities({control.name: control.margin}, runs.measure)
+        outcomes |= _judged([control], runs)
     kinds = ["claim"] * len(claims) + ["control"] * len(controls)
     rows = [
         _row(claim, kind, runs.pulls[claim.name], runs.ratio(claim.name), outcomes[claim.name])
         for claim, kind in zip(every.values(), kinds, strict=True)
     ]
     return EnergyResults(pd.DataFrame(rows))
+
+
+def _judged(claims: Sequence[EnergyClaim], runs: _Runs) -> dict[str, FloorOutcome]:
+    """Judge a family, as the claims on floors."""
+
+    def look(waiting: Sequence[int], before: int, now: int) -> list[FloatArray]:
+        asked = [claims[k] for k in waiting]
+        runs.measure([claim.name for claim in asked], before, now)
+        return [p_values(runs.ratio(claim.name).limit, claim.margin) for claim in asked]
+
+    return dict(zip([claim.name for claim in claims], judge_at_looks(len(claims), look), strict=True))
 
 
 class _Runs:
@@ -96,15 +108,14 @@ class _Runs:
         self._rows: dict[str, pd.DataFrame] = {}
         self.pulls = {name: claim.pull(execution.seed) for name, claim in claims.items()}
 
-    def measure(self, names: Sequence[str], first: int, last: int) -> dict[str, RatioEstimate]:
-        """Run replicates between two looks where they are missing; ratios of all replicates."""
+    def measure(self, names: Sequence[str], first: int, last: int) -> None:
+        """Run replicates between two looks where they are missing."""
         asked = [name for name in names if self._replicates(name) < last * self._claims[name].replicates]
         cells = [cell for name in asked for cell in self._cells(self._claims[name], first, last)]
         if cells:
             for name, part in run_cells(cells, self._execution).groupby("claim", sort=False):
                 before = [self._rows[str(name)]] if name in self._rows else []
                 self._rows[str(name)] = pd.concat([*before, part])
-        return {name: self.ratio(name).limit for name in names}
 
     def ratio(self, name: str) -> EnergyRatio:
         """Ratio of the gain to what the gradients pay for, over all replicates."""
@@ -135,7 +146,7 @@ class _Runs:
         ]
 
 
-def _row(claim: EnergyClaim, kind: str, pull: float, found: EnergyRatio, outcome: Equality) -> dict[str, Any]:
+def _row(claim: EnergyClaim, kind: str, pull: float, found: EnergyRatio, outcome: FloorOutcome) -> dict[str, Any]:
     low, high = found.limit.limits
     return {
         "claim": claim.name,
@@ -149,10 +160,10 @@ def _row(claim: EnergyClaim, kind: str, pull: float, found: EnergyRatio, outcome
         "pull": pull,
         "ratio_first": found.at_steps[0],
         "ratio_second": found.at_steps[1],
-        "ratio": found.limit.ratio,
-        "ratio_low": low,
-        "ratio_high": high,
-        "standard_error": found.limit.standard_error,
+        "ratio": float(found.limit.ratio),
+        "ratio_low": float(low),
+        "ratio_high": float(high),
+        "standard_error": float(found.limit.standard_error),
         "replicates": found.limit.df + 1,
         "outcome": outcome,
     }

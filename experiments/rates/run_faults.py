@@ -15,12 +15,12 @@ from experiments.rates.energy_claim import EnergyClaim
 from experiments.rates.exact_claim import ExactClaim
 from experiments.rates.faulty_claims import FaultyClaim
 from experiments.rates.floor_claim import FloorClaim
+from experiments.rates.floor_verdicts import FloorOutcome
 from experiments.rates.run_claims import run_claims
 from experiments.rates.run_energy import run_energy
-from experiments.rates.run_floors import FloorOutcome, run_floors
+from experiments.rates.run_floors import run_floors
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.running.execution import Execution
-from experiments.statistics.sequential_equivalence import Equality
 from experiments.statistics.verdicts import Outcome
 
 EXCEEDED = "EXCEEDED"
@@ -140,7 +140,7 @@ def _floor(row: dict[str, object]) -> dict[str, object]:
 
 def _energy(row: dict[str, object]) -> dict[str, object]:
     limits = {"low": row["ratio_low"], "high": row["ratio_high"]}
-    return _found("gain / paid", row["ratio"], Equality.VIOLATED, row["outcome"]) | limits
+    return _found("gain / paid", row["ratio"], FloorOutcome.VIOLATED, row["outcome"]) | limits
 
 
 def _found(quantity: str, measured: object, expected: str, verdict: object) -> dict[str, object]:

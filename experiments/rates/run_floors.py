@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -14,31 +12,18 @@ import pandas as pd
 
 from experiments.catalogue.claims import name_of
 from experiments.rates.cells import Cell, run_cells
+from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_prediction import FloorPrediction, predict_floors
+from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
+from experiments.rates.reduced_floors import reduced_ratios
 from experiments.running.execution import Execution
 from experiments.statistics.equivalence import RatioEstimate, p_values, ratio_of
-from experiments.statistics.verdicts import holm
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
-LEVEL = 0.05
 # Least share of the claims that must be judged. A run without judged claims shows nothing.
 LEAST_JUDGED = 0.75
-# Replicates per cell. Large batches share the work of an iteration.
-BLOCK = 128
-# Undecided claims get twice and four times the replicates. Each look may spend its share of the level.
-LOOKS = (1, 2, 4)
-SHARES = (0.5, 0.25, 0.25)
-
-
-class FloorOutcome(StrEnum):
-    """The outcome of a claim on a constant."""
-
-    EXACT = "EXACT"
-    VIOLATED = "VIOLATED"
-    UNDECIDED = "UNDECIDED"
-    NOT_APPLICABLE = "NOT APPLICABLE"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,7 +34,8 @@ class FloorResults:
     ----------
     rows : DataFrame
         One row per claim or control (``kind``): settings, ``measured`` and ``predicted`` floor of E|grad V|^2,
-        ``bias_part`` of the prediction, ``ratio`` with 95% limits, ``next_order``, ``mixing``, ``outcome``, ``reason``.
+        ``bias_part`` of the prediction, ``ratio`` with 95% limits, ``reduced`` (the ratio with most of its noise
+        removed, if asked for) with 95% limits, ``skewness``, ``next_order``, ``mixing``, ``outcome``, ``reason``.
     """
 
     rows: pd.DataFrame
@@ -71,9 +57,8 @@ class FloorResults:
     @property
     def other(self) -> pd.DataFrame:
         """Rows that are not as expected: judged claims that are not EXACT, and controls that are not VIOLATED."""
-        expected = np.where(self.rows["kind"] == "control", FloorOutcome.VIOLATED, FloorOutcome.EXACT)
-        spared = (self.rows["kind"] == "claim") & (self.rows["outcome"] == FloorOutcome.NOT_APPLICABLE)
-        return self.rows[(self.rows["outcome"] != expected) & ~spared]
+        kept = [as_expected(*pair) for pair in zip(self.rows["kind"], self.rows["outcome"], strict=True)]
+        return self.rows[~np.array(kept, dtype=bool)]
 
     @property
     def passed(self) -> bool:
@@ -83,7 +68,11 @@ class FloorResults:
 
 
 def run_floors(
-    claims: Sequence[FloorClaim], controls: Sequence[FloorClaim] = (), execution: Execution | None = None
+    claims: Sequence[FloorClaim],
+    controls: Sequence[FloorClaim] = (),
+    execution: Execution | None = None,
+    *,
+    reduced: bool = False,
 ) -> FloorResults:
     """Predict, run and judge claims on constants. A control is judged alone.
 
@@ -94,6 +83,8 @@ def run_floors(
     controls : sequence of FloorClaim
         Claims with a fault: each must come out VIOLATED.
     execution : Execution, optional
+    reduced : bool, default False
+        Whether to run the claims with a control variate as well (`reduced_ratios`). It is not judged.
 
     Raises
     ------
@@ -111,9 +102,12 @@ def run_floors(
     judged = _judged(claims, runs)
     for control in controls:
         judged |= _judged([control], runs)
+    shown = [claim for claim in claims if reduced and not found[claim.name].reason]
+    less_noise = reduced_ratios(shown, [found[claim.name] for claim in shown], how)
+    reductions = {claim.name: ratio for claim, ratio in zip(shown, less_noise, strict=True)}
     kinds = ["claim"] * len(claims) + ["control"] * len(controls)
     rows = [
-        _row(claim, kind, found[claim.name], runs.ratio(claim), judged.get(claim.name))
+        _row(claim, kind, found[claim.name], runs.ratio(claim), judged.get(claim.name), reductions.get(claim.name))
         for claim, kind in zip(every, kinds, strict=True)
     ]
     return FloorResults(pd.DataFrame(rows))
@@ -129,7 +123,11 @@ class _Runs:
     def measure(self, claims: Sequence[FloorClaim], first: int, last: int) -> None:
         """Run replicates between two looks, which count in multiples of a claim's own number."""
         asked = [claim for claim in claims if len(self._values.get(claim.name, ())) < last * claim.replicates]
-        cells = [cell for c in asked for cell in _cells(c, self._found[c.name], self._execution.seed, first, last)]
+        cells: list[Cell] = []
+        for claim in asked:
+            found = self._found[claim.name]
+            point, n = claim.point(found.start, *found.iterations), claim.replicates
+            cells += cells_at(claim, [point], self._execution.seed, first * n, last * n)
         if not cells:
             return
         for name, part in run_cells(cells, self._execution).groupby("claim", sort=False):
@@ -145,57 +143,25 @@ class _Runs:
 
 
 def _judged(claims: Sequence[FloorClaim], runs: _Runs) -> dict[str, FloorOutcome]:
-    """Judge a family at every look; each of the two errors has probability at most 5% over all looks and claims.
-
-    As in `experiments.statistics.sequential`, a decided claim counts with its call.
-    """
+    """Outcomes of those claims of a family that can be judged."""
     family = [claim for claim in claims if runs.ratio(claim) is not None]
-    settled = dict.fromkeys([claim.name for claim in family], FloorOutcome.UNDECIDED)
-    before = 0
-    for look, share in zip(LOOKS, SHARES, strict=True):
-        waiting = [claim for claim in family if settled[claim.name] is FloorOutcome.UNDECIDED]
-        if not waiting:
-            break
-        runs.measure(waiting, before, look)
-        before = look
-        raw = np.array([_raw(claim, settled[claim.name], runs) for claim in family])
-        exact, violated = holm(raw.T) <= LEVEL * share
-        for k, claim in enumerate(family):
-            if settled[claim.name] is FloorOutcome.UNDECIDED and (exact[k] or violated[k]):
-                settled[claim.name] = FloorOutcome.EXACT if exact[k] else FloorOutcome.VIOLATED
-    return settled
 
+    def look(waiting: Sequence[int], before: int, now: int) -> list[FloatArray]:
+        asked = [family[k] for k in waiting]
+        runs.measure(asked, before, now)
+        return [p_values(ratio, claim.margin) for claim in asked if (ratio := runs.ratio(claim)) is not None]
 
-def _raw(claim: FloorClaim, outcome: FloorOutcome, runs: _Runs) -> tuple[float, float]:
-    if outcome is not FloorOutcome.UNDECIDED:
-        return (0.0, 1.0) if outcome is FloorOutcome.EXACT else (1.0, 0.0)
-    ratio = runs.ratio(claim)
-    assert ratio is not None
-    return p_values(ratio, claim.margin)
-
-
-def _cells(claim: FloorClaim, found: FloorPrediction, seed: int, first: int, last: int) -> list[Cell]:
-    method = claim.run_as or claim.method
-    instance = claim.instance if claim.link is None else claim.where
-    return [
-        Cell(
-            claim=claim.name,
-            method=method,
-            instance=instance,
-            points=(claim.point(found.start, *found.iterations),),
-            first_point=0,
-            replicates=tuple(range(begin, min(begin + BLOCK, last * claim.replicates))),
-            entropy=seed,
-            spawn_key=(zlib.crc32(claim.name.encode()), 0, begin),
-        )
-        for begin in range(first * claim.replicates, last * claim.replicates, BLOCK)
-    ]
+    return dict(zip([claim.name for claim in family], judge_at_looks(len(family), look), strict=True))
 
 
 def _row(
-    claim: FloorClaim, kind: str, found: FloorPrediction, ratio: RatioEstimate | None, outcome: FloorOutcome | None
+    claim: FloorClaim,
+    kind: str,
+    found: FloorPrediction,
+    ratio: RatioEstimate | None,
+    outcome: FloorOutcome | None,
+    less_noise: RatioEstimate | None,
 ) -> dict[str, Any]:
-    low, high = ratio.limits if ratio is not None else (math.nan, math.nan)
     return {
         "claim": claim.name,
         "kind": kind,
@@ -206,16 +172,22 @@ def _row(
         "n_queries": claim.n_queries,
         "radius": claim.radius,
         "step_size": claim.step_size,
-        "measured": ratio.ratio * found.floor if ratio is not None else math.nan,
+        "measured": float(ratio.ratio) * found.floor if ratio is not None else math.nan,
         "predicted": found.floor,
         "bias_part": found.bias_part,
-        "ratio": ratio.ratio if ratio is not None else math.nan,
-        "ratio_low": low,
-        "ratio_high": high,
-        "standard_error": ratio.standard_error if ratio is not None else math.nan,
+        **_limits("ratio", ratio),
+        "standard_error": float(ratio.standard_error) if ratio is not None else math.nan,
+        "skewness": float(ratio.skewness) if ratio is not None else math.nan,
+        **_limits("reduced", less_noise),
         "next_order": found.next_order,
         "mixing": found.mixing,
         "replicates": ratio.df + 1 if ratio is not None else 0,
         "outcome": outcome or FloorOutcome.NOT_APPLICABLE,
         "reason": found.reason,
     }
+
+
+def _limits(name: str, ratio: RatioEstimate | None) -> dict[str, float]:
+    """A ratio and its 95% limits."""
+    numbers = (math.nan,) * 3 if ratio is None else (float(ratio.ratio), *map(float, ratio.limits))
+    return dict(zip((name, f"{name}_low", f"{name}_high"), numbers, strict=True))

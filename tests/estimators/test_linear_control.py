@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from scipy.special import stdtrit
 from estimators import (
     Blocks,
     ControlledAscent,
+    PreferenceFeedback,
     Reinforce,
     Sphere,
     StationaryLaw,
@@ -84,6 +86,19 @@ def test_without_votes_in_the_end_run_and_recursion_become_one() -> None:
         correlations.append(np.corrcoef(pair)[0, 1])
     assert correlations[0] < correlations[1] < correlations[2]
     assert correlations[2] > 0.9995
+
+
+def test_a_fault_of_the_draws_hides_behind_the_control_and_not_in_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: votes of a quarter of the pairs. The control shows the law; only plain runs judge draws."""
+    law = law_of(ZerothOrder(Blocks(1), preferences(10**4, 5, Logistic(2.5)), 0.3))
+    draw = PreferenceFeedback.draw
+    monkeypatch.setattr(
+        PreferenceFeedback, "draw", lambda self, *given: draw(replace(self, n_pairs=self.n_pairs // 4), *given)
+    )
+    found = controlled(law, 128, 200)
+    measured, control = (part[:, 100:].mean(axis=1) for part in (found.run.gradient_norm_sq, found.control))
+    assert measured.mean() > 1.5 * law.gradient_norm_sq
+    assert (measured - control).mean() < 1.15 * law.gradient_norm_sq
 
 
 def test_a_law_without_directions_is_refused() -> None:

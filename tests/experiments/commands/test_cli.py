@@ -149,13 +149,15 @@ def test_one_method_alone_is_compared_with_nothing(zpg_in_process):
 
 
 def test_claims_on_constants_have_an_axis_of_their_own(tmp_path, monkeypatch, zpg_in_process):
-    monkeypatch.setitem(floor_claims.CELLS, "quick", 2)
+    monkeypatch.setitem(floor_claims.CELLS, "circular", 3)
     monkeypatch.setattr(floor_claims, "N_REPLICATES", 128)
-    found = zpg_in_process("rates", "--axis", "floor", "--method", "zbcpg", "--no-controls", "--jobs", "1")
+    found = zpg_in_process("rates", "--axis", "floor", "--method", "zbcpg-3", "--no-controls", "--jobs", "1")
     assert found.returncode == 0, found.stderr
-    assert "1 of 1 floors EXACT" in found.stdout
-    (table,) = (tmp_path / "results").glob("*_floors.csv")
-    assert list(pd.read_csv(table)["outcome"]) == ["EXACT"]
+    for said in ("1 of 1 floors EXACT", "1 of 1 curves EXACT"):
+        assert said in found.stdout
+    for name, rows in (("floors", 1), ("curves", 5)):
+        (table,) = (tmp_path / "results").glob(f"*_{name}.csv")
+        assert list(pd.read_csv(table)["outcome"]) == ["EXACT"] * rows
 
 
 def test_list_names_everything(zpg_in_process):

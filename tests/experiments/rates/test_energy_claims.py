@@ -19,9 +19,9 @@ from experiments.rates import energy_claims as module
 from experiments.rates import planted_faults
 from experiments.rates.energy_claim import ITERATIONS, SHARES, EnergyClaim, energy_ratio
 from experiments.rates.energy_claims import energy_claims, energy_controls
+from experiments.rates.floor_verdicts import FloorOutcome
 from experiments.rates.run_energy import run_energy
 from experiments.running.execution import Execution
-from experiments.statistics.sequential_equivalence import Equality
 from theory.errors import InputError
 
 BANDIT = EnergyClaim("energy of a test", "zpg", "bandit", 2.0, replicates=96)
@@ -60,7 +60,7 @@ def test_runs_are_summed_as_the_energy_defect_says():
         ratios.append(1 / (1 + float(energy_defect(run, share * 2.0, axis=0))))
     assert [found["ratio_first"], found["ratio_second"]] == pytest.approx(ratios, abs=0.07)
     assert found["ratio"] == pytest.approx((4 * ratios[1] - ratios[0]) / 3, abs=0.08)
-    assert found["outcome"] == Equality.EXACT
+    assert found["outcome"] == FloorOutcome.EXACT
 
 
 def test_faults_that_slopes_along_t_do_not_show_are_violated():
@@ -75,7 +75,7 @@ def test_faults_that_slopes_along_t_do_not_show_are_violated():
     few = replace(BANDIT, replicates=48)
     claims = [replace(few, name=f"fault {ratio}", run_as=fault) for ratio, fault in faults.items()]
     rows = run_energy([], claims, HERE).rows
-    assert (rows["outcome"] == Equality.VIOLATED).all()
+    assert (rows["outcome"] == FloorOutcome.VIOLATED).all()
     assert list(rows["ratio"]) == pytest.approx(list(faults), abs=0.08)
 
 

@@ -28,12 +28,17 @@ SOUND = FloorClaim("floor of a test", "zbcpg-3", "circular", 1e6, 25, 0.3, 0.2, 
 
 def test_right_is_exact_and_a_dropped_factor_is_not():
     fault = replace(SOUND, name="floor of a fault", run_as=dropped_dimension(find("method", "zbcpg-3")))
-    results = run_floors([SOUND], [fault])
+    results = run_floors([SOUND], [fault], reduced=True)
     assert results.passed
     rows = results.to_frame().set_index("claim")
     assert list(rows["outcome"]) == [FloorOutcome.EXACT, FloorOutcome.VIOLATED]
     assert abs(rows.loc[SOUND.name, "ratio"] - 1) < 0.05
     assert rows.loc[fault.name, "ratio"] < 0.5
+    # Beside it, not judged: the same with less noise, for claims alone.
+    low, high = rows.loc[SOUND.name, ["reduced_low", "reduced_high"]]
+    assert low - 0.005 < 1 < high + 0.005
+    assert 2 * (high - low) < rows.loc[SOUND.name, "ratio_high"] - rows.loc[SOUND.name, "ratio_low"]
+    assert np.isnan(rows.loc[fault.name, "reduced"])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +75,7 @@ def test_a_look_spends_its_share_and_what_is_undecided_is_run_again(monkeypatch)
     runs.measure(family, 0, 1)
     judged = module._judged(family, runs)
     assert judged == {"a": FloorOutcome.EXACT, "b": FloorOutcome.UNDECIDED}
-    assert asked[2:] == [(["b"], 1, 2), (["b"], 2, 4)]
+    assert asked[2:] == [(["b"], 1, 2), (["b"], 2, 4), (["b"], 4, 8)]
 
 
 def test_planted_directions_are_what_they_say():
@@ -80,17 +85,40 @@ def test_planted_directions_are_what_they_say():
 
 
 def test_families_are_fixed_and_vary_what_they_claim_to():
-    for preset, links, instances in (("quick", 5, 1), ("paper", 5, 4)):
-        claims = floor_claims(preset)
-        assert len(claims) == CELLS[preset] == len({claim.name for claim in claims})
-        assert len({type(claim.link) for claim in claims}) == links
-        assert len({claim.instance for claim in claims}) >= instances
+    quick, paper = floor_claims(), floor_claims("paper")
+    drawn = [claim for claim in paper if str(claim.instance).startswith("random-circular")]
+    assert paper[: len(quick)] == quick
+    assert len({claim.name for claim in paper}) == len(paper)
+    assert len(quick) == CELLS["circular"]
+    assert len(drawn) == 24 * CELLS["each garnet"]
+    for claims, instances in ((quick, 1), (drawn, 24)):
+        assert len({type(claim.link) for claim in claims}) == 5
+        assert len({claim.instance for claim in claims}) == instances
         assert {claim.n_queries for claim in claims} == {1, 5, 25, np.inf}
         for method in METHODS:
             own = [claim for claim in claims if claim.method == method]
             assert {claim.radius for claim in own} == {0.3, 0.5}
             assert {claim.step_size for claim in own} == {0.2, 0.05}
+    # Among the drawn ones nothing goes with anything else: all pairs of a method and a link, and most with a setting.
+    assert len({(claim.method, type(claim.link)) for claim in drawn}) == 20
+    assert len({(claim.method, claim.n_pairs, claim.n_queries) for claim in drawn}) > 36
+    assert len({type(claim.link) for claim in drawn if claim.instance == "random-circular-0"}) > 2
     assert len(floor_controls()) == 7
+
+
+def test_schedules_are_those_of_the_claims_on_exponents():
+    """The last point of a claim on N, and the stated radius: mu^2 = H / sqrt(d N)."""
+    found = {claim.name: claim for claim in floor_claims("paper")}
+    shipped = find("claim", "zbcpg-3 N circular")
+    last = found["floor zbcpg-3 N circular, N = 1e+08"]
+    assert len([name for name in found if name.startswith("floor zbcpg-3 N circular, ")]) == len(shipped.grid)
+    assert (last.n_pairs, last.n_queries, last.link) == (1e8, np.inf, None)
+    assert last.radius == pytest.approx((5 / (5 * 1e8) ** 0.5) ** 0.5)
+    assert last.step_size == shipped.points()[-1].point.step_size
+    for rate in ("", " sharpened"):
+        for method in METHODS:
+            for axis in ("N", "M"):
+                assert any(name.startswith(f"floor {method} {axis} circular{rate}, {axis} = ") for name in found)
 
 
 def test_two_claims_of_one_name_are_refused():
