@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from estimators.feedback import preferences
 from estimators.stationary_law import stationary_law
+from experiments.catalogue.claims import Point
 from experiments.catalogue.instance import Instance, at_optimum
 from experiments.catalogue.lookup import find
+from experiments.catalogue.method import Method
 from experiments.rates.floor_claim import FloorClaim
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
@@ -76,15 +80,31 @@ def predict_floors(claims: Sequence[FloorClaim], execution: Execution) -> list[F
 def _predict(task: _Prediction) -> FloorPrediction:
     claim, where = task.claim, task.claim.where
     rng = np.random.default_rng([task.seed, 5, zlib.crc32(claim.name.encode())])
-    oracle = preferences(claim.n_pairs, claim.n_queries, where.link)
+    point = Point(claim.n_queries, claim.n_pairs, claim.radius, claim.step_size, n_iterations=1)
     with threadpool_limits(limits=1):
-        try:
-            estimator = find("method", claim.method).build(where.policy.dim, oracle, np.asarray(claim.radius))
-            theta = at_optimum(where).start
-            law = stationary_law(where.mdp, where.policy, estimator, theta, claim.step_size, rng)
-            next_order = law.next_order
-        except (InputError, FloatingPointError) as error:
-            return FloorPrediction(reason=str(error))
+        return predict_floor(where, find("method", claim.method), at_optimum(where).start, point, rng)
+
+
+def predict_floor(where: Instance, method: Method, optimum: ArrayLike, point: Point, rng: Generator) -> FloorPrediction:
+    """Prediction of the law of a method at the N, M, radius and step of a point.
+
+    Parameters
+    ----------
+    where : Instance
+    method : Method
+    optimum : array (dim,)
+        Near it the root of the drift is sought.
+    point : Point
+    rng : Generator
+        Draws directions that cannot be enumerated.
+    """
+    try:
+        oracle = preferences(point.n_pairs, point.n_queries, where.link)
+        estimator = method.build(where.policy.dim, oracle, np.asarray(point.radius))
+        law = stationary_law(where.mdp, where.policy, estimator, optimum, point.step_size, rng)
+        next_order = law.next_order
+    except (InputError, FloatingPointError, NotImplementedError) as error:
+        return FloorPrediction(reason=str(error))
     if not abs(next_order) <= LARGEST_NEXT_ORDER:
         reason = f"outside the linear regime: the next order is {next_order:+.1%} of the floor"
         return FloorPrediction(next_order=float(next_order), mixing=law.mixing_iterations, reason=reason)
