@@ -61,6 +61,7 @@ class PaperFigure:
 _HOMES = {
     "rates": "rates_figure:RATES",
     "rates-instances": "rates_figure:INSTANCES",
+    "random-garnets": "garnets_figure:FIGURE",
     "inversion-bias": "inversion_figure:FIGURE",
     "error-budget": "variance_figure:BUDGET",
     "error-radius": "variance_figure:RADIUS",

@@ -13,16 +13,23 @@ from estimators.zeroth_order import GradientEstimator
 from experiments.catalogue.instance import Instance, at_optimum
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
+from theory import VoteModel
 
-# Any small radius gives the leading order.
-RADIUS = 0.01
+# Any small radius gives the leading order; the votes are not used, but one rater can be repeated only if they are few.
+RADIUS, VOTES = 0.01, 5
 
 
 def promised_by(method: str | Method, instance: Instance) -> Method:
-    """The method itself, if its estimates have a law that can be worked out; otherwise ZPG, whose claims it takes."""
+    """The method itself, if its estimates have a law that can be worked out; otherwise ZPG, whose claims it takes.
+
+    So it is for raters that no claim promises: one of them repeated, or others than the link says.
+    """
     found = find("method", method)
-    known = isinstance(_built(found, instance), ZerothOrder | ExactGradient | Reinforce | Gpomdp)
-    return found if known and found.knob in ("radius", "") else find("method", "zpg")
+    built = _built(found, instance)
+    known = isinstance(built, ZerothOrder | ExactGradient | Reinforce | Gpomdp) and found.knob in ("radius", "")
+    votes = getattr(getattr(built, "feedback", None), "votes", None)
+    faulty = isinstance(votes, VoteModel) and (votes.repeated or votes.rater_link is not None)
+    return found if known and not faulty else find("method", "zpg")
 
 
 def mixing_near(instance: str | Instance, method: str | Method, step_size: float) -> float:
@@ -44,5 +51,5 @@ def _mixing(instance: Instance, method: Method, step_size: float) -> float:
 
 
 def _built(method: Method, instance: Instance) -> GradientEstimator | object:
-    oracle = preferences(math.inf, math.inf, instance.link)
+    oracle = preferences(math.inf, VOTES, instance.link)
     return method.build(instance.policy.dim, oracle, np.asarray(RADIUS))
