@@ -151,6 +151,8 @@ class Claim:
         Whether the theorem's condition on the step counts: a run with a larger step then cannot violate the claim.
     predicted : float, optional
         Slope over the grid that the law of the algorithm predicts.
+    mixing : float, optional
+        Longest mixing time on the grid, in iterations, by that law; without it the leading order is used.
 
     Raises
     ------
@@ -173,6 +175,7 @@ class Claim:
     promise: Setup | None = None
     conditional: bool = False
     predicted: float | None = None
+    mixing: float | None = None
 
     def __repr__(self) -> str:
         window = f"{self.axis} = {self.grid[0]:g} .. {self.grid[-1]:g}"

@@ -126,7 +126,7 @@ def rates(
     settings |= {"instance": on, "controls": planted, "seed": seed}
     extra = {"grid": grid, "iterations": iterations, "step_scale": step_scale, "radius_scale": radius_scale}
     settings |= {name: value for name, value in extra.items() if value is not None}
-    settings |= {"garnets": True} if garnets else {}
+    settings |= {"only": "garnets"} if garnets else {}
     usual = {"preset": "quick", "method": "all", "axis": "all", "claims": [], "controls": True, "seed": 0}
     files = write_tables(folder, "rates", _tables(found), json, settings=settings, usual=usual, wall=wall)
     _print(found, f"seed {seed}, zpg {version()}, {wall:.0f} s; rows in {files}")

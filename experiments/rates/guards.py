@@ -71,7 +71,7 @@ def _mixing(claim: Claim) -> Iterator[float]:
     """Mixing time of the promised law at every grid point."""
     promised = replace(claim, setup=claim.promise or claim.setup)
     for on, point in promised.points():
-        yield mixing_near(on, claim.method, point.step_size)
+        yield claim.mixing or mixing_near(on, claim.method, point.step_size)
 
 
 def _not_mixed(claim: Claim, points: pd.DataFrame) -> str:

@@ -183,6 +183,7 @@ def _claim(name: str, task: WindowTask, window: Window, preset: Preset, two_side
         _REASONS[axis],
         conditional=True,
         predicted=window.predicted,
+        mixing=window.mixing,
     )
 
 

@@ -115,6 +115,8 @@ class Window:
     setup : Setup
     predicted : float, optional
         Slope over the window that exact ascent or the law of the algorithm predicts.
+    mixing : float, optional
+        Longest mixing time over the window, by that law.
     reason : str
         Why the claim cannot be judged, and what to do; empty if it can.
     """
@@ -122,6 +124,7 @@ class Window:
     grid: tuple[float, ...] = ()
     setup: Setup = field(default_factory=lambda: Setup(1))
     predicted: float | None = None
+    mixing: float | None = None
     reason: str = ""
 
 
@@ -210,7 +213,7 @@ def _tail(task: WindowTask) -> Window:
     mixing = max(law.mixing for law in laws)
     length = task.fixed.iterations or max(LEAST_ITERATIONS, math.ceil(MIXING_TIMES * mixing))
     predicted = fit_power_law(grid, [law.floor for law in laws]).slope if len(grid) > 1 else None
-    return Window(grid, replace(setup, n_iterations=length), predicted)
+    return Window(grid, replace(setup, n_iterations=length), predicted, mixing)
 
 
 def _row(task: WindowTask, axis: Axis, setup: Setup) -> tuple[tuple[float, ...], list[FloorPrediction]]:
