@@ -196,7 +196,7 @@ def _tail(task: WindowTask) -> Window:
         far = "forever" if math.isinf(mixing) else f"about {mixing:.2g} iterations"
         return Window(
             reason=f"no stationary law: near the optimum that ascent finds, runs need {far} to mix, more than "
-            f"{LONGEST_MIXING:,}; it is flat or at infinity there: {INTERIOR}"
+            f"{LONGEST_MIXING:,}; it is too flat, or at infinity: {INTERIOR}"
         )
     setup = Setup(
         LEAST_ITERATIONS,
