@@ -6,6 +6,7 @@ from estimators.dpo import Dpo
 from estimators.energy_balance import energy_defect
 from estimators.exact_gradient import ExactGradient
 from estimators.feedback import ExactFeedback, Feedback, PreferenceFeedback, ReturnFeedback, SignFeedback
+from estimators.leading_mixing import leading_mixing
 from estimators.learners import Learner
 from estimators.linear_control import ControlledAscent, ascend_with_control
 from estimators.local_model import LocalModel
@@ -50,6 +51,7 @@ __all__ = [
     "ascend_with_control",
     "energy_defect",
     "law_at",
+    "leading_mixing",
     "stationary_law",
     "zbcpg",
     "zpg",

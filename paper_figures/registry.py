@@ -63,6 +63,7 @@ _HOMES = {
     "rates-instances": "rates_figure:INSTANCES",
     "floors": "floors_figure:FIGURE",
     "curves": "curves_figure:FIGURE",
+    "random-garnets": "garnets_figure:FIGURE",
     "inversion-bias": "inversion_figure:FIGURE",
     "error-budget": "variance_figure:BUDGET",
     "error-radius": "variance_figure:RADIUS",

@@ -100,6 +100,8 @@ class Setup:
         Power of 1 / eps at which votes grow along the balanced path, in place of the rate's. This is a fault.
     repeated : bool
         Whether one rater's vote is repeated. This is a fault.
+    start : tuple of float, optional
+        Where runs start, by default where the instance says.
     """
 
     n_iterations: float
@@ -112,6 +114,7 @@ class Setup:
     step_scale: float = 1.0
     queries_power: float | None = None
     repeated: bool = False
+    start: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,6 +145,14 @@ class Claim:
     in_family : bool, default True
         Whether it belongs to the family whose error rate is promised. False where its replicates are so skewed that a
         t test does not keep its level. The calibration on measured replicates shows which claims these are.
+    promise : Setup, optional
+        What the runs should have been, if `setup` has a planted fault. Guards against short runs read the law of this.
+    conditional : bool, default False
+        Whether the theorem's condition on the step counts: a run with a larger step then cannot violate the claim.
+    predicted : float, optional
+        Slope over the grid that the law of the algorithm predicts.
+    mixing : float, optional
+        Longest mixing time on the grid, in iterations, by that law; without it the leading order is used.
 
     Raises
     ------
@@ -161,6 +172,10 @@ class Claim:
     reason: str
     margin: float = 0.05
     in_family: bool = True
+    promise: Setup | None = None
+    conditional: bool = False
+    predicted: float | None = None
+    mixing: float | None = None
 
     def __repr__(self) -> str:
         window = f"{self.axis} = {self.grid[0]:g} .. {self.grid[-1]:g}"
@@ -236,6 +251,7 @@ class Claim:
             n_iterations=int(iterations),
             burn_in=setup.burn_in,
             repeated=setup.repeated,
+            start=setup.start,
         )
 
 

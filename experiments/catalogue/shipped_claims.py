@@ -171,7 +171,8 @@ def controls(preset: Preset = "quick", axis: str = "all") -> list[Claim]:
     sharpened = {(claim.instance, claim.axis): claim for claim in sharpened_claims(preset, "zpg")}
 
     def planted(name: str, sound: Claim, **fault: Any) -> Claim:
-        return replace(sound, name=f"control: {name}", setup=replace(sound.setup, **fault), two_sided=False)
+        setup = replace(sound.setup, **fault)
+        return replace(sound, name=f"control: {name}", setup=setup, promise=sound.setup, two_sided=False)
 
     every = [
         planted("radius fixed at 0.3", stated["N"], radius=0.3),
@@ -184,18 +185,6 @@ def controls(preset: Preset = "quick", axis: str = "all") -> list[Claim]:
         planted("one rater repeated, cloglog", sharpened["circular-cloglog", "M"], repeated=True),
     ]
     return [claim for claim in every if axis in (claim.axis, "all")]
-
-
-def claims_on(
-    instance: str | Instance, preset: Preset = "quick", method: str = "all", axis: str = "all"
-) -> list[Claim]:
-    """The stated circular claims with another instance in place of theirs, as upper bounds only."""
-    return [
-        replace(claim, name=f"{claim.method} {claim.axis} {name_of(instance)}", instance=instance, two_sided=False)
-        for claim in stated_claims(preset, method, axis)
-        if claim.instance == "circular" and claim.axis != "d" and (method != "all" or claim.method in PUBLISHED)
-        if _fits(claim.method, instance)
-    ]
 
 
 def claims_in(text: str) -> list[Claim]:

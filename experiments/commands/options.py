@@ -57,6 +57,13 @@ def split(values: list[str] | None) -> list[str]:
     return [] if names == ["all"] else names
 
 
+def one_of(values: list[str] | None, option: str) -> str | None:
+    """The value of an option that may be given once."""
+    if values is not None and len(values) > 1:
+        raise typer.BadParameter(f"may be given once, got {', '.join(values)}", param_hint=option)
+    return values[0] if values else None
+
+
 def execution(
     folder: Path, seed: int, jobs: int, backend: Any, address: str | None, progress: Progress | None
 ) -> Execution:

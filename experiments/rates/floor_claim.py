@@ -37,8 +37,8 @@ class FloorClaim:
     replicates : int
     margin : float
         How far the ratio may lie from 1.
-    run_as : Method, optional
-        Run in place of the method that the prediction is for. This is a fault.
+    run_as : str or Method, optional
+        Run in place of the method that the prediction is for: a fault, or a method without a law of its own.
     run_at : Point, optional
         Settings of the runs, in place of those that the prediction is for. This is a fault. Its length is not used.
     """
@@ -53,7 +53,7 @@ class FloorClaim:
     link: Link | None = None
     replicates: int = 64
     margin: float = MARGIN
-    run_as: Method | None = None
+    run_as: str | Method | None = None
     run_at: Point | None = None
 
     def __post_init__(self) -> None:

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from estimators.feedback import preferences
 from estimators.stationary_law import StationaryLaw, stationary_law
+from experiments.catalogue.claims import Point
 from experiments.catalogue.instance import Instance, at_optimum
 from experiments.catalogue.lookup import find
+from experiments.catalogue.method import Method
 from experiments.rates.floor_claim import FloorClaim
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
@@ -83,11 +87,7 @@ def law_of(claim: FloorClaim, seed: int) -> StationaryLaw:
     InputError, FloatingPointError
         If there is no stable law at the optimum.
     """
-    where = claim.where
-    rng = np.random.default_rng([seed, 5, zlib.crc32(claim.name.encode())])
-    oracle = preferences(claim.n_pairs, claim.n_queries, where.link)
-    estimator = find("method", claim.method).build(where.policy.dim, oracle, np.asarray(claim.radius))
-    return stationary_law(where.mdp, where.policy, estimator, at_optimum(where).start, claim.step_size, rng)
+    return _law(*_setting(claim, seed))
 
 
 def why_not(law: StationaryLaw) -> str:
@@ -101,11 +101,27 @@ def why_not(law: StationaryLaw) -> str:
 
 def _predict(task: _Prediction) -> FloorPrediction:
     with threadpool_limits(limits=1):
-        try:
-            law = law_of(task.claim, task.seed)
-            next_order = law.next_order
-        except (InputError, FloatingPointError) as error:
-            return FloorPrediction(reason=str(error))
+        return predict_floor(*_setting(task.claim, task.seed))
+
+
+def predict_floor(where: Instance, method: Method, optimum: ArrayLike, point: Point, rng: Generator) -> FloorPrediction:
+    """Prediction of the law of a method at the N, M, radius and step of a point.
+
+    Parameters
+    ----------
+    where : Instance
+    method : Method
+    optimum : array (dim,)
+        Near it the root of the drift is sought.
+    point : Point
+    rng : Generator
+        Draws directions that cannot be enumerated.
+    """
+    try:
+        law = _law(where, method, optimum, point, rng)
+        next_order = law.next_order
+    except (InputError, FloatingPointError, NotImplementedError) as error:
+        return FloorPrediction(reason=str(error))
     if reason := why_not(law):
         return FloorPrediction(next_order=float(next_order), mixing=law.mixing_iterations, reason=reason)
     return FloorPrediction(
@@ -116,6 +132,20 @@ def _predict(task: _Prediction) -> FloorPrediction:
         float(next_order),
         law.mixing_iterations,
     )
+
+
+def _setting(claim: FloorClaim, seed: int) -> tuple[Instance, Method, ArrayLike, Point, Generator]:
+    """Where a claim is about, by which method, the optimum, the settings, and the stream of its prediction."""
+    where = claim.where
+    point = Point(claim.n_queries, claim.n_pairs, claim.radius, claim.step_size, n_iterations=1)
+    rng = np.random.default_rng([seed, 5, zlib.crc32(claim.name.encode())])
+    return where, find("method", claim.method), at_optimum(where).start, point, rng
+
+
+def _law(where: Instance, method: Method, optimum: ArrayLike, point: Point, rng: Generator) -> StationaryLaw:
+    oracle = preferences(point.n_pairs, point.n_queries, where.link)
+    estimator = method.build(where.policy.dim, oracle, np.asarray(point.radius))
+    return stationary_law(where.mdp, where.policy, estimator, optimum, point.step_size, rng)
 
 
 def _work(task: _Prediction) -> float:

@@ -13,11 +13,13 @@ from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, name_of
 from experiments.catalogue.lookup import find
 from experiments.rates.exact_claim import ExactClaim
+from experiments.rates.guards import guarded
+from experiments.rates.own_claims import Inapplicable
 from experiments.rates.point_bounds import bound_point
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.statistics.power_law import PowerLawFit, fit_power_law
 from experiments.statistics.sequential import SequentialResult
-from experiments.statistics.verdicts import Verdict, judge
+from experiments.statistics.verdicts import Outcome, Verdict, judge
 from theory import SHARPENED_RATE, policy_gradient, smoothness_bound
 from theory.arrays import FloatArray
 
@@ -66,17 +68,18 @@ def point_rows(
 def verdict_row(
     claim: Claim, kind: str, verdict: Verdict, points: pd.DataFrame, measured: FloatArray, seed: int
 ) -> dict[str, Any]:
-    """One row of the verdicts: everything that is printed with a result of runs."""
+    """One row of the verdicts: everything that is printed with a result of runs. Guards read the runs first."""
     rng = np.random.default_rng([seed, 2, zlib.crc32(claim.name.encode())])
     fit = fit_power_law(claim.grid, measured, n_bootstrap=N_BOOTSTRAP, rng=rng)
     method = find("method", claim.method)
-    return _common(claim, kind, fit, verdict) | {
+    return _common(claim, kind, fit, guarded(claim, verdict, fit, points)) | {
         "method": name_of(claim.method),
         "title": method.title,
         "instance": name_of(claim.instance),
         "source": claim.rate.source,
         "sharpened": claim.rate is SHARPENED_RATE,
         "in_family": claim.in_family,
+        "predicted": np.nan if claim.predicted is None else claim.predicted,
         "ratio": points["ratio"].max(),
         "bootstrap_low": fit.bootstrap_low,
         "bootstrap_high": fit.bootstrap_high,
@@ -95,6 +98,27 @@ def exact_row(claim: ExactClaim, kind: str) -> dict[str, Any]:
     return _common(claim, kind, fit, judge(fit, claim)) | _nowhere(claim.source)
 
 
+def inapplicable_row(claim: Inapplicable) -> dict[str, Any]:
+    """The same for a claim that cannot be judged: only what it is, and why."""
+    return {
+        "claim": claim.name,
+        "kind": "claim",
+        "axis": claim.axis,
+        "outcome": Outcome.NOT_APPLICABLE,
+        "tight": False,
+        "replicates": 0,
+        "window": "",
+        "local_slopes": [],
+        "curved": False,
+        "reason": claim.reason,
+        "method": name_of(claim.method),
+        "title": find("method", claim.method).title,
+        "instance": name_of(claim.instance),
+        "sharpened": False,
+        "in_family": True,
+    }
+
+
 def _nowhere(source: str) -> dict[str, Any]:
     """Columns of a claim that belongs to no run."""
     return {
@@ -104,6 +128,7 @@ def _nowhere(source: str) -> dict[str, Any]:
         "source": source,
         "sharpened": False,
         "in_family": True,
+        "predicted": np.nan,
         "ratio": np.nan,
     }
 

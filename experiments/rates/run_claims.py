@@ -12,7 +12,8 @@ from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, name_of
 from experiments.rates.cells import Cell, cells_of
 from experiments.rates.exact_claim import ExactClaim
-from experiments.rates.rows import exact_row, point_rows, sampled_row, verdict_row
+from experiments.rates.own_claims import Inapplicable
+from experiments.rates.rows import exact_row, inapplicable_row, point_rows, sampled_row, verdict_row
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.rates.smoothness import estimate_all
 from experiments.rates.tasks import Measured, Task, carry_out, measured, tasks_between, work_of
@@ -62,19 +63,23 @@ class RateResults:
 
     @property
     def passed(self) -> bool:
-        """Whether every row is as expected and no certificate is exceeded."""
-        return self.other.empty and bool((self.certificates["ratio"] <= 1).all())
+        """Whether something was judged, every row is as expected, and no certificate is exceeded."""
+        judged = self.verdicts["outcome"] != Outcome.NOT_APPLICABLE
+        return bool(judged.any()) and self.other.empty and bool((self.certificates["ratio"] <= 1).all())
 
     @property
     def other(self) -> pd.DataFrame:
         """Rows that are not as expected: claims that do not hold, controls that are not caught.
+
+        What cannot be judged is left out.
 
         The variance of one estimate is an equality, not a bound: there the exponent must be attained as well.
         """
         kind = self.verdicts["kind"]
         expected = np.where(kind == "control", Outcome.VIOLATED, Outcome.HOLDS)
         slack = (kind == "sampled claim") & ~self.verdicts["tight"].astype(bool)
-        return self.verdicts[(self.verdicts["outcome"] != expected) | slack]
+        spared = self.verdicts["outcome"] == Outcome.NOT_APPLICABLE
+        return self.verdicts[((self.verdicts["outcome"] != expected) | slack) & ~spared]
 
 
 def run_claims(
@@ -85,6 +90,7 @@ def run_claims(
     exact: Sequence[ExactClaim] = (),
     controls: Sequence[Claim] = (),
     exact_controls: Sequence[ExactClaim] = (),
+    inapplicable: Sequence[Inapplicable] = (),
     plan: SequentialPlan = DEFAULT_PLAN,
     execution: Execution | None = None,
 ) -> RateResults:
@@ -105,6 +111,8 @@ def run_claims(
         Claims on exactly computed quantities, and such claims with a fault.
     controls : sequence of Claim
         Claims with a fault.
+    inapplicable : sequence of Inapplicable
+        Claims that cannot be judged. They have a row that says why.
     plan : SequentialPlan
         Its looks count in multiples of a claim's own replicates.
     execution : Execution, optional
@@ -115,7 +123,7 @@ def run_claims(
     InputError
         If there are no claims, or two have the same name.
     """
-    _check(claims, checks, sampled, exact, controls, exact_controls)
+    _check(claims, checks, sampled, exact, controls, exact_controls, inapplicable)
     how = execution or Execution()
     runs = _Runs(how, plan)
     # Checks and controls run together with the first look, so that all workers are busy.
@@ -130,6 +138,7 @@ def run_claims(
         *(exact_row(claim, "exact claim") for claim in exact),
         *(_control_row(c, runs, t, how.seed) for c, t in zip(controls, tables[len(claims) :], strict=True)),
         *(exact_row(claim, "control") for claim in exact_controls),
+        *(inapplicable_row(claim) for claim in inapplicable),
     ]
     proved = [point_rows(check, runs.rows(check.name)) for check in checks]
     return RateResults(_stacked([*tables, *proved]), pd.DataFrame(verdicts))
@@ -210,7 +219,7 @@ def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame({"proved": np.array([], dtype=bool), "ratio": [], "clip_rate": []})
 
 
-def _check(*groups: Sequence[Claim | CertificateCheck | SampledClaim | ExactClaim]) -> None:
+def _check(*groups: Sequence[Claim | CertificateCheck | SampledClaim | ExactClaim | Inapplicable]) -> None:
     names = [each.name for group in groups for each in group]
     if not names:
         raise InputError("claims must hold at least one claim, got none; stated_claims() gives those that are shipped")

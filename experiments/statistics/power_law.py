@@ -213,7 +213,9 @@ def _clustered(design: FloatArray, pseudo_values: FloatArray) -> tuple[list[floa
     results = OLS(pseudo_values.ravel(), np.repeat(design, n_replicates, axis=0)).fit(
         cov_type="cluster", cov_kwds={"groups": np.tile(np.arange(n_replicates), n_points)}, use_t=True
     )
-    return results.params.tolist(), results.bse.tolist(), results.pvalues.tolist()
+    # Rounding may leave a variance of nothing just below 0.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return results.params.tolist(), np.nan_to_num(results.bse, nan=0.0).tolist(), results.pvalues.tolist()
 
 
 def _one_sided(slope: float, standard_error: float, df: int, level: float) -> tuple[float, float]:

@@ -16,11 +16,12 @@ from theory.errors import InputError
 
 
 class Outcome(StrEnum):
-    """The conclusion of a check. UNDECIDED needs more replicates."""
+    """The conclusion of a check. UNDECIDED needs more replicates or longer runs; no run can do with NOT_APPLICABLE."""
 
     HOLDS = "HOLDS"
     VIOLATED = "VIOLATED"
     UNDECIDED = "UNDECIDED"
+    NOT_APPLICABLE = "NOT APPLICABLE"
 
 
 class RateClaim(Protocol):

@@ -14,7 +14,7 @@ from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
 from experiments.catalogue.shipped_claims import certificate_checks
-from experiments.commands.tables import _certificate_line
+from experiments.commands.rate_tables import _certificate_line
 from experiments.rates.cells import cells_of, run_cells
 from experiments.rates.rows import point_rows
 from experiments.running.execution import Execution
