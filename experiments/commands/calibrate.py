@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from experiments.rates.calibration_report import CalibrationReport
+    from experiments.rates.floor_calibration import FloorCalibration
     from experiments.running.execution import Execution
 
 FAMILIES, REPLICATES = 2000, 512
@@ -44,7 +45,7 @@ def calibrate(
     import numpy as np
     import pandas as pd
 
-    from experiments.commands.tables import print_calibration
+    from experiments.commands.tables import print_calibration, print_floor_calibration
     from experiments.rates.calibration import calibrate as run_calibration
 
     check_file(json)
@@ -52,39 +53,45 @@ def calibrate(
     folder = prepare_folder(out)
     rng = np.random.default_rng([seed, 4])
     if synthetic:
-        report, alone = run_calibration(families, rng), pd.DataFrame()
+        report, alone, constants = run_calibration(families, rng), pd.DataFrame(), None
     else:
         with progress_bar("pools") as progress:
             how = execution(folder, seed, jobs, backend, address, progress)
-            report, alone = _on_measured_noise(families, replicates, rng, how)
+            report, alone, constants = _on_measured_noise(families, replicates, rng, how)
     wall = time.perf_counter() - began
     tables = {"families": report.families, "claims": report.claims, "detection": report.detection}
     tables |= {} if alone.empty else {"alone": alone}
+    tables |= {} if constants is None else {"floors": constants.rows}
     settings = {"simulated": families, "pool": 0 if synthetic else replicates, "seed": seed}
     usual = {"simulated": FAMILIES, "pool": REPLICATES, "seed": 0}
     files = write_tables(folder, "calibration", tables, json, settings=settings, usual=usual, wall=wall)
     noise = "synthetic noise" if synthetic else f"noise of {replicates} measured replicates a claim"
     print_calibration(report, alone, f"{families} families, {noise}; seed {seed}, {wall:.0f} s; rows in {files}")
-    raise typer.Exit(0 if report.passed else 1)
+    if constants is not None:
+        print_floor_calibration(constants)
+    raise typer.Exit(0 if report.passed and (constants is None or constants.passed) else 1)
 
 
 def _on_measured_noise(
     families: int, replicates: int, rng: Generator, how: Execution
-) -> tuple[CalibrationReport, pd.DataFrame]:
-    """Calibrate the family whose error rate is promised on pools of its own replicates, and claims outside alone."""
+) -> tuple[CalibrationReport, pd.DataFrame, FloorCalibration]:
+    """Calibrate the families whose error rates are promised on pools of their replicates, and claims outside alone."""
     import pandas as pd
 
     from experiments.catalogue.shipped_claims import sharpened_claims, stated_claims
     from experiments.rates.calibration import calibrate as run_calibration
     from experiments.rates.calibration import family_claims
+    from experiments.rates.floor_calibration import calibrate_floors, measure_floor_pools
+    from experiments.rates.floor_claims import floor_claims
     from experiments.rates.pools import measure_pools
     from experiments.rates.single_looks import single_looks
 
     family = family_claims()
     others = [claim for claim in (*stated_claims(), *sharpened_claims()) if not claim.in_family]
     pools = measure_pools([*family, *others], replicates, how)
+    floors = measure_floor_pools(floor_claims(), replicates, how)
     report = run_calibration(
         families, rng, claims=family, noise=lambda claim: pools[claim.name], kind=lambda claim: claim.name
     )
     alone = [single_looks(claim, pools[claim.name], families, rng) for claim in others]
-    return report, pd.concat(alone, ignore_index=True)
+    return report, pd.concat(alone, ignore_index=True), calibrate_floors(families, rng, floors)

@@ -89,6 +89,9 @@ def rates(
 def _check(asked: Asked) -> None:
     """Options that exclude each other, or are out of range."""
     from experiments.catalogue.claims import AXIS_TITLES
+    from experiments.catalogue.lookup import find
+    from experiments.catalogue.methods import methods_named
+    from experiments.catalogue.shipped_claims import claims_in
     from experiments.rates.own_claims import checked
     from experiments.rates.windows import Fixed
     from theory.errors import InputError
@@ -108,6 +111,12 @@ def _check(asked: Asked) -> None:
             param_hint="--instance",
         )
     checked(asked.axis, asked.fixed)
+    # What is named is looked up and checked before a folder is made.
+    methods_named(asked.method)
+    for name in asked.claims:
+        claims_in(name)
+    if asked.instance is not None:
+        find("instance", asked.instance)
 
 
 def _numbers(grid: str | None) -> tuple[float, ...] | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from experiments.comparison.compare_learning import Comparison
     from experiments.rates.calibration_report import CalibrationReport
+    from experiments.rates.floor_calibration import FloorCalibration
 
 
 def print_footer(footer: str) -> None:
@@ -178,6 +179,32 @@ def _claims_calibrated(report: CalibrationReport) -> Table:
             f"{rates['as stated', 'TIGHT']:.1%}",
         )
     return table
+
+
+def print_floor_calibration(report: FloorCalibration) -> None:
+    """Wrong calls in a whole family of claims on constants, and the range over its claims alone."""
+    from rich.table import Table
+
+    table = Table("true ratio", "measure", "family", "95% interval", "promised at most", "one claim", title="floors")
+    for (scenario, measure), rows in report.rows.groupby(["scenario", "measure"], sort=False):
+        one, whole = rows[rows["claim"] != "family"], rows[rows["claim"] == "family"]
+        promised = rows["promised"].iloc[0]
+        table.add_row(
+            str(scenario),
+            str(measure),
+            f"{whole['rate'].iloc[0]:.2%}" if len(whole) else "",
+            f"[{whole['low'].iloc[0]:.2%}, {whole['high'].iloc[0]:.2%}]" if len(whole) else "",
+            f"{promised:.1%}" if promised == promised else "",
+            f"{one['rate'].min():.1%} .. {one['rate'].max():.1%}" if len(one) else "",
+        )
+    show(table)
+    skewness = report.rows["skewness"]
+    screen = console()
+    for row in report.failures.to_dict(orient="records"):
+        screen.print(f"not as promised: {row['scenario']}, {row['claim']}: {row['measure']} {row['rate']:.1%}")
+    screen.print(
+        f"{'PASSED' if report.passed else 'FAILED'}: floors, skewness {skewness.min():+.2f} .. {skewness.max():+.2f}"
+    )
 
 
 def _alone_calibrated(alone: pd.DataFrame) -> Table:
