@@ -20,7 +20,7 @@ QUOTED = {
     "M": "zpg M circular",
     "eps": "zpg eps circular",
     "d": "zpg d circular-steps",
-    "M, schedule mu^2 ~ max(1/M, 1/sqrt(N))": "zpg M circular sharpened",
+    "M, sharper schedule, a link that is not symmetric": "zpg M circular-cloglog sharpened",
 }
 
 
