@@ -94,7 +94,12 @@ def _rate(claim: Claim) -> FaultyClaim:
     """
     group = f"{claim.axis} {name_of(claim.instance)}{' sharpened' if claim.rate is SHARPENED_RATE else ''}"
     # Votes fixed along eps leave a slope that is too small, but not 0. All other faults are gross.
-    few = replace(claim, replicates=claim.replicates if claim.axis == "eps" else REPLICATES, two_sided=False)
+    few = replace(
+        claim,
+        replicates=claim.replicates if claim.axis == "eps" else REPLICATES,
+        two_sided=False,
+        promise=claim.setup,
+    )
     if claim.axis == "T":
         on, method = find("instance", claim.instance), find("method", claim.method)
         strength = float(np.linalg.norm(policy_gradient(on.mdp, on.policy, on.start)))
