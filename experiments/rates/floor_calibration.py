@@ -16,7 +16,7 @@ from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_claim import MARGIN, FloorClaim
 from experiments.rates.floor_prediction import predict_floors
 from experiments.rates.floor_verdicts import LEVEL, LOOKS, SHARES
-from experiments.rates.pools import LEAST_REPLICATES, SEEDS_APART
+from experiments.rates.pools import SEEDS_APART, require_pool
 from experiments.running.execution import Execution
 from experiments.statistics.binomial import clopper_pearson
 from experiments.statistics.equivalence import RatioEstimate, call_at_look, p_values, ratio_of
@@ -115,8 +115,7 @@ def measure_floor_pools(claims: Sequence[FloorClaim], n_replicates: int, executi
     InputError
         If there are too few replicates.
     """
-    if n_replicates < LEAST_REPLICATES:
-        raise InputError(f"n_replicates of a pool must be at least {LEAST_REPLICATES}, got {n_replicates}; 512 will do")
+    require_pool(n_replicates)
     found = {c.name: its for c, its in zip(claims, predict_floors(claims, execution), strict=True) if not its.reason}
     judged, seed = [claim for claim in claims if claim.name in found], execution.seed + SEEDS_APART
     cells = []

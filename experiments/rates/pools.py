@@ -48,6 +48,18 @@ class Pool:
         return float((deviation**3).mean() / (deviation**2).mean() ** 1.5)
 
 
+def require_pool(n_replicates: int) -> None:
+    """Require enough replicates for a pool.
+
+    Raises
+    ------
+    InputError
+        If there are too few.
+    """
+    if n_replicates < LEAST_REPLICATES:
+        raise InputError(f"n_replicates of a pool must be at least {LEAST_REPLICATES}, got {n_replicates}; 512 will do")
+
+
 def measure_pools(claims: Sequence[Measured], n_replicates: int, execution: Execution) -> dict[str, Pool]:
     """Pools of claims, by name.
 
@@ -65,8 +77,7 @@ def measure_pools(claims: Sequence[Measured], n_replicates: int, execution: Exec
     InputError
         If there are too few replicates.
     """
-    if n_replicates < LEAST_REPLICATES:
-        raise InputError(f"n_replicates of a pool must be at least {LEAST_REPLICATES}, got {n_replicates}; 512 will do")
+    require_pool(n_replicates)
     seed = execution.seed + SEEDS_APART
     tasks = [task for claim in claims for task in tasks_between(claim, seed, 0, n_replicates)]
     # Claims of different kinds measure different quantities, so each gets a frame of its own.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from estimators import PreferenceFeedback, Sphere, Streams, ZerothOrder
+from estimators import PreferenceFeedback, Sphere, StackedFeedback, Streams, ZerothOrder
 from estimators.feedback import preferences
 from estimators.vote_draws import read_votes, vote_runs, vote_shares
 from theory import (
@@ -147,3 +147,16 @@ def test_expected_votes_of_an_estimate() -> None:
     fixed = preferences(7, 5, Logistic(2.0))
     assert fixed.expected_votes(MDP, POLICY, theta, theta) == pytest.approx(35)
     assert ZerothOrder(Sphere(), oracle, 0.1).n_votes == pytest.approx(21)
+
+
+def test_expected_votes_of_members_side_by_side_are_those_of_each() -> None:
+    """A stacked oracle keeps the members apart, whatever their pairs and however they are asked."""
+    members = (preferences(7, 5, Logistic(2.0)), preferences(3, 2, Logistic(2.0)))
+    theta = np.broadcast_to(np.linspace(0.2, 1.2, POLICY.dim), (2, 4, POLICY.dim))
+    first = theta + 0.3
+    until = StackedFeedback(members).until_disagreement()
+    for stacked in (StackedFeedback(members), until, StackedFeedback(members).in_random_order()):
+        found = stacked.expected_votes(MDP, POLICY, first, theta)
+        for k, member in enumerate(stacked.members):
+            assert_allclose(found[k], member.expected_votes(MDP, POLICY, first[k], theta[k]), rtol=1e-12)
+    assert (until.expected_votes(MDP, POLICY, first, theta)[0] > 7 * 3).all()
