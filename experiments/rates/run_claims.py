@@ -16,7 +16,7 @@ from experiments.rates.own_claims import Inapplicable
 from experiments.rates.rows import exact_row, inapplicable_row, point_rows, sampled_row, verdict_row
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.rates.smoothness import estimate_all
-from experiments.rates.tasks import Measured, Task, carry_out, measured, tasks_between, work_of
+from experiments.rates.tasks import Measured, Task, carry_out, measured, require_different, tasks_between, work_of
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.power_law import fit_power_law
@@ -223,6 +223,4 @@ def _check(*groups: Sequence[Claim | CertificateCheck | SampledClaim | ExactClai
     names = [each.name for group in groups for each in group]
     if not names:
         raise InputError("claims must hold at least one claim, got none; stated_claims() gives those that are shipped")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"claims must have different names, which seed their runs, got {twice!r} twice")
+    require_different(names)

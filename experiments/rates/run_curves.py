@@ -15,10 +15,10 @@ from experiments.rates.curve_claim import CurveClaim
 from experiments.rates.curve_prediction import CurvePrediction, predict_curves
 from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
+from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution
 from experiments.statistics.equivalence import RatioEstimate, p_values, ratio_of
 from theory.arrays import FloatArray
-from theory.errors import InputError
 
 # Replicates per cell. Runs are short, so the work of an iteration is shared by many.
 BLOCK = 1024
@@ -85,8 +85,7 @@ def run_curves(
     """
     how, every = execution or Execution(), [*claims, *controls]
     names = [claim.name for claim in every]
-    if len(set(names)) < len(names):
-        raise InputError(f"claims must have different names, which seed their runs, got {sorted(names)}")
+    require_different(names)
     found = dict(zip(names, predict_curves(every, how), strict=True))
     judged: dict[str, tuple[FloorOutcome, RatioEstimate]] = {}
     for family in [claims, *([control] for control in controls)]:

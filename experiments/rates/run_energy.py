@@ -14,10 +14,10 @@ from experiments.catalogue.claims import name_of
 from experiments.rates.cells import BLOCK, Cell, run_cells
 from experiments.rates.energy_claim import EnergyClaim, EnergyRatio, energy_ratio
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
+from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution
 from experiments.statistics.equivalence import p_values
 from theory.arrays import FloatArray
-from theory.errors import InputError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,9 +72,8 @@ def run_energy(
     InputError
         If two claims have one name.
     """
+    require_different([claim.name for claim in (*claims, *controls)])
     every = {claim.name: claim for claim in (*claims, *controls)}
-    if len(every) < len(claims) + len(controls):
-        raise InputError("claims must have different names, which seed their runs, got one of them twice")
     runs = _Runs(every, execution or Execution())
     # Controls run together with the first look, so that all workers are busy.
     runs.measure(list(every), 0, 1)

@@ -17,10 +17,10 @@ from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_prediction import FloorPrediction, predict_floors
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
 from experiments.rates.reduced_floors import reduced_ratios
+from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution
 from experiments.statistics.equivalence import RatioEstimate, p_values, ratio_of
 from theory.arrays import FloatArray
-from theory.errors import InputError
 
 # Least share of the claims that must be judged. A run without judged claims shows nothing.
 LEAST_JUDGED = 0.75
@@ -93,8 +93,7 @@ def run_floors(
     """
     how, every = execution or Execution(), [*claims, *controls]
     names = [claim.name for claim in every]
-    if len(set(names)) < len(names):
-        raise InputError(f"claims must have different names, which seed their runs, got {sorted(names)}")
+    require_different(names)
     found = dict(zip(names, predict_floors(every, how), strict=True))
     runs = _Runs(found, how)
     # Controls run together with the first look, so that all workers are busy.

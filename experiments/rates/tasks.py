@@ -12,9 +12,23 @@ from experiments.catalogue.claims import Claim
 from experiments.rates.cells import Cell, cells_of, run_cell
 from experiments.rates.sampled_claim import SampledCell, SampledClaim, run_sampled_cell, sampled_cells
 from theory.arrays import FloatArray
+from theory.errors import InputError
 
 Measured: TypeAlias = Claim | SampledClaim
 Task: TypeAlias = Cell | SampledCell
+
+
+def require_different(names: Sequence[str]) -> None:
+    """Require claims of different names, since the names seed the runs.
+
+    Raises
+    ------
+    InputError
+        If two have the same.
+    """
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"claims must have different names, which seed their runs, got {twice!r} twice")
 
 
 def tasks_between(claim: Measured, seed: int, first: int, last: int) -> Sequence[Task]:
