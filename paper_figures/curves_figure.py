@@ -138,7 +138,7 @@ def _compute(context: FigureContext) -> Frames:
         numbers = {
             "mixing_times": (np.array(found.times) - 1) / found.mixing,
             "predicted": found.predicted,
-            "ratio": ratios.ratio,
+            "ratio": ratios.value,
             "ratio_low": low,
             "ratio_high": high,
         }

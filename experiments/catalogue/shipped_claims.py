@@ -81,7 +81,7 @@ _CLAIMS = (
         "faster than smoothing", replicates=16)),
     *_each(_EVERY, _bound(
         "circular", "eps", _powers(2, 0, -4), Setup(n_iterations=64, n_pairs=128, n_queries=4),
-        "T = 64/eps, N = 128/eps^2, M = 4/eps^2: all three terms fall together", replicates=16)),
+        "T = 64/eps, N = 128/eps^2, M = 4/eps^2: all three terms fall together", replicates=32)),
     *_each(PUBLISHED, _bound(
         "circular-frozenlake", "N", _powers(10, 7, 11),
         Setup(n_iterations=1500, burn_in=0.5, radius_scale=1.5, step_scale=64),

@@ -158,6 +158,8 @@ def print_calibration(report: CalibrationReport, alone: pd.DataFrame, footer: st
     screen.print(
         "wrong HOLDS, VIOLATED: share of first looks with p below 2.5% where the true slope is on the boundary"
     )
+    for row in report.families_off.to_dict(orient="records"):
+        screen.print(f"not as promised: {row['preset']} family {row['scenario']}: {row['error']} {row['rate']:.1%}")
     for row in report.failures.to_dict(orient="records"):
         screen.print(f"not as promised: {row['preset']} {row['kind']}: {row['measure']} {row['rate']:.1%}")
     screen.print(f"{'PASSED' if report.passed else 'FAILED'}: {footer}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from experiments.rates.variance_claims import variance_claims
 from experiments.statistics.binomial import clopper_pearson
 from experiments.statistics.power_law import fit_slopes
 from experiments.statistics.sequential import SequentialPlan, judge_batch
+from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
@@ -90,7 +91,7 @@ def calibrate(
     detection: list[dict[str, Any]] = []
     for preset in presets:
         family = [replace(claim, replicates=REPLICATES[preset] * claim.replicates) for claim in quick]
-        errors = _Errors.draw(family, n_families, plan, rng, noise)
+        errors = _draw_errors(family, n_families, plan, rng, noise)
         columns = _columns(family, kind)
         skewness = {name: _skewness(family[members[0]], noise) for name, members in columns.items()}
         for row in _scenarios(family, errors, plan, columns):
@@ -108,48 +109,37 @@ def family_claims() -> list[Measured]:
     return [claim for claim in every if claim.in_family]
 
 
-def slope_p_values(
-    slope: FloatArray, standard_error: FloatArray, df: FloatArray, claims: Sequence[Measured]
-) -> FloatArray:
+def slope_p_values(slopes: SkewedEstimate, claims: Sequence[Measured]) -> FloatArray:
     """`experiments.statistics.verdicts.p_values` for a batch: (..., n_claims) -> (3, ..., n_claims)."""
     sign, exponent, margin = _signs(claims), *np.array([(c.exponent, c.margin) for c in claims]).T
-    excess = sign * (slope - exponent)
-    holds = stdtr(df, (excess - margin) / standard_error)
-    violated = stdtr(df, (margin - excess) / standard_error)
-    return np.stack([holds, violated, np.maximum(holds, stdtr(df, -(excess + margin) / standard_error))])
+    beyond, short = (sign * slopes.statistic(exponent + side * sign * margin) for side in (1, -1))
+    holds, violated = stdtr(slopes.df, beyond), stdtr(slopes.df, -beyond)
+    return np.stack([holds, violated, np.maximum(holds, stdtr(slopes.df, -short))])
 
 
-@dataclass(frozen=True, eq=False)
-class _Errors:
-    """Errors of the slope, their standard errors (n_looks, n_families, n_claims), degrees (n_looks, 1, n_claims)."""
-
-    slope: FloatArray
-    standard: FloatArray
-    df: FloatArray
-
-    @classmethod
-    def draw(
-        cls,
-        claims: Sequence[Measured],
-        n_families: int,
-        plan: SequentialPlan,
-        rng: np.random.Generator,
-        noise: Callable[[Measured], NoiseSource],
-    ) -> _Errors:
-        fits = np.empty((2, len(plan.looks), n_families, len(claims)))
-        looks = np.array([plan.scaled(claim.replicates) for claim in claims]).T
-        for column, claim in enumerate(claims):
-            x, source = np.array(claim.grid), noise(claim)
-            for first in range(0, n_families, BLOCK):
-                block = slice(first, min(first + BLOCK, n_families))
-                table = source.draw(x, (block.stop - first, int(looks[-1, column])), rng)
-                for row, last in enumerate(looks[:, column]):
-                    fits[:, row, block, column] = fit_slopes(x, table[..., :last])
-        return cls(fits[0], fits[1], looks[:, None, :] - 1.0)
+def _draw_errors(
+    claims: Sequence[Measured],
+    n_families: int,
+    plan: SequentialPlan,
+    rng: np.random.Generator,
+    noise: Callable[[Measured], NoiseSource],
+) -> SkewedEstimate:
+    """Fits of noise alone, whose slopes are errors: arrays (n_looks, n_families, n_claims)."""
+    fits = np.empty((4, len(plan.looks), n_families, len(claims)))
+    looks = np.array([plan.scaled(claim.replicates) for claim in claims]).T
+    for column, claim in enumerate(claims):
+        x, source = np.array(claim.grid), noise(claim)
+        for first in range(0, n_families, BLOCK):
+            block = slice(first, min(first + BLOCK, n_families))
+            table = source.draw(x, (block.stop - first, int(looks[-1, column])), rng)
+            for row, last in enumerate(looks[:, column]):
+                found = fit_slopes(x, table[..., :last])
+                fits[:, row, block, column] = found.value, found.standard_error, found.bend, found.offset
+    return SkewedEstimate(fits[0], fits[1], fits[2], fits[3], looks[:, None, :] - 1.0)
 
 
 def _scenarios(
-    claims: Sequence[Measured], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
+    claims: Sequence[Measured], errors: SkewedEstimate, plan: SequentialPlan, columns: dict[str, list[int]]
 ) -> Iterator[dict[str, Any]]:
     """Rows of the families table, which have an ``error``, and rows of the claims table."""
     sign = _signs(claims)
@@ -168,7 +158,7 @@ def _scenarios(
     ]
     for scenario, excess, wrong, promised in table:
         truth = exponent + sign * excess
-        raw = slope_p_values(truth + errors.slope, errors.standard, errors.df, claims)
+        raw = slope_p_values(replace(errors, value=truth + errors.value), claims)
         called, n_looks = judge_batch(np.moveaxis(raw, 0, 1), asked, plan)
         mistaken = (called & np.array(wrong)[:, None, :]).any(axis=(0, 2))
         names = [name for name, mask in zip(("HOLDS", "VIOLATED", "TIGHT"), wrong, strict=True) if mask.any()]
@@ -182,10 +172,11 @@ def _claim_rows(
     columns: dict[str, list[int]],
     called: BoolArray,
     n_looks: NDArray[np.intp],
-    errors: _Errors,
+    errors: SkewedEstimate,
     alone: dict[str, BoolArray],
 ) -> Iterator[dict[str, Any]]:
-    covered = np.abs(errors.slope) <= stdtrit(errors.df, 0.975) * errors.standard
+    low, high = errors.limits
+    covered = (low <= 0) & (high >= 0)
     holds, violated, tight = called
     measures = {
         "HOLDS": holds,
@@ -206,11 +197,13 @@ def _claim_rows(
 
 
 def _detection(
-    claims: Sequence[Measured], errors: _Errors, plan: SequentialPlan, columns: dict[str, list[int]]
+    claims: Sequence[Measured], errors: SkewedEstimate, plan: SequentialPlan, columns: dict[str, list[int]]
 ) -> Iterator[dict[str, Any]]:
     """Excess over the boundary that is called VIOLATED in 80% of the families, when the other claims hold."""
     levels = np.array(plan.levels)[:, None, None] / (2 * len(claims))
-    needed = (stdtrit(errors.df, 1 - levels) * errors.standard - _signs(claims) * errors.slope).min(axis=0)
+    sign = _signs(claims)
+    distance = sign * errors.distance_at(sign * stdtrit(errors.df, 1 - levels))
+    needed = (distance * errors.standard_error - sign * errors.value).min(axis=0)
     for kind, members in columns.items():
         claim = claims[members[0]]
         looks = plan.scaled(claim.replicates)

@@ -22,7 +22,8 @@ from experiments.catalogue.claims import Point
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
-from experiments.statistics.equivalence import RatioEstimate, ratio_of
+from experiments.statistics.equivalence import ratio_of
+from experiments.statistics.skewness import SkewedEstimate
 from theory import policy_gradient
 from theory.arrays import FloatArray
 from theory.errors import InputError
@@ -112,12 +113,12 @@ class EnergyRatio:
     ----------
     at_steps : tuple of float
         At alpha and at alpha / 4.
-    limit : RatioEstimate
+    limit : SkewedEstimate
         Extrapolated to alpha = 0.
     """
 
     at_steps: tuple[float, ...]
-    limit: RatioEstimate
+    limit: SkewedEstimate
 
 
 def energy_ratio(gains: FloatArray, spent: FloatArray) -> EnergyRatio:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.rates.calibration_report import COVERAGE_LIMITS
+from experiments.rates.calibration_report import ALLOWED_ALONE, COVERAGE_LIMITS
 from experiments.rates.cells import run_cells
 from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_claim import MARGIN, FloorClaim
@@ -18,14 +18,12 @@ from experiments.rates.floor_prediction import predict_floors
 from experiments.rates.floor_verdicts import LEVEL, LOOKS, SHARES
 from experiments.rates.pools import SEEDS_APART, require_pool
 from experiments.running.execution import Execution
-from experiments.statistics.binomial import clopper_pearson
-from experiments.statistics.equivalence import RatioEstimate, call_at_look, p_values, ratio_of
+from experiments.statistics.binomial import clopper_pearson, shown_outside
+from experiments.statistics.equivalence import call_at_look, p_values, ratio_of
+from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
-# The corrected test of one claim is approximate. Shares of its level by which its rate may be above it; the family has
-# none.
-ALLOWED_ALONE = 0.2
 # Families drawn at once.
 BLOCK = 50
 
@@ -87,10 +85,15 @@ class FloorCalibration:
     @property
     def failures(self) -> pd.DataFrame:
         """Rows whose rate is shown to be off."""
-        rows, (low, high) = self.rows, COVERAGE_LIMITS
-        coverage = rows["measure"] == "coverage"
-        allowed = rows["promised"] * np.where(rows["claim"] == "family", 1, 1 + ALLOWED_ALONE)
-        return rows[(coverage & ((rows["high"] < low) | (rows["low"] > high))) | (rows["low"] > allowed)]
+        return pd.concat([self._off(self.rows["claim"] == "family"), self._off(self.rows["claim"] != "family")])
+
+    def _off(self, of_group: pd.Series) -> pd.DataFrame:
+        judged = self.rows[of_group & (self.rows["promised"].notna() | (self.rows["measure"] == "coverage"))]
+        allowed = judged["promised"] * np.where(judged["claim"] == "family", 1, 1 + ALLOWED_ALONE)
+        covers = (judged["measure"] == "coverage").to_numpy()
+        low, high = COVERAGE_LIMITS
+        limits = np.where(covers, low, 0.0), np.where(covers, high, allowed)
+        return judged[shown_outside(judged["count"], judged["n"], *limits)]
 
     @property
     def passed(self) -> bool:
@@ -175,9 +178,9 @@ def calibrate_floors(n_families: int, rng: np.random.Generator, pools: Mapping[s
     return FloorCalibration(pd.DataFrame(rows))
 
 
-def _resampled(pool: FloorPool, n_families: int, rng: np.random.Generator) -> list[RatioEstimate]:
+def _resampled(pool: FloorPool, n_families: int, rng: np.random.Generator) -> list[SkewedEstimate]:
     """Estimates (n_families,) at every look, for a true ratio of 1."""
-    looks: list[list[RatioEstimate]] = [[] for _ in LOOKS]
+    looks: list[list[SkewedEstimate]] = [[] for _ in LOOKS]
     for first in range(0, n_families, BLOCK):
         size = min(BLOCK, n_families - first)
         factors = pool.draw((size, LOOKS[-1] * pool.replicates), rng)
@@ -188,20 +191,18 @@ def _resampled(pool: FloorPool, n_families: int, rng: np.random.Generator) -> li
     return [_joined(estimates) for estimates in looks]
 
 
-def _joined(parts: Sequence[RatioEstimate]) -> RatioEstimate:
-    ratio, error, skewness = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("ratio", "standard_error", "skewness")
-    )
-    return RatioEstimate(ratio, error, skewness, parts[0].df)
+def _joined(parts: Sequence[SkewedEstimate]) -> SkewedEstimate:
+    value, error, bend, offset = np.hstack([(e.value, e.standard_error, e.bend, e.offset) for e in parts])
+    return SkewedEstimate(value, error, bend, offset, parts[0].df)
 
 
 def _scenario(
-    estimates: Mapping[str, list[RatioEstimate]], truths: FloatArray, margins: FloatArray
+    estimates: Mapping[str, list[SkewedEstimate]], truths: FloatArray, margins: FloatArray
 ) -> Iterator[dict[str, Any]]:
     """Rows of the family, then of its claims, where the true ratios are these."""
     raw, covered = [], []
     for looks, truth, margin in zip(estimates.values(), truths, margins, strict=True):
-        scaled = [replace(e, ratio=truth * e.ratio, standard_error=truth * e.standard_error) for e in looks]
+        scaled = [replace(e, value=truth * e.value, standard_error=truth * e.standard_error) for e in looks]
         raw.append([p_values(estimate, margin) for estimate in scaled])
         covered.append([(low <= truth) & (truth <= high) for low, high in (estimate.limits for estimate in scaled)])
     p = np.moveaxis(np.array(raw), 0, -1)  # (n_looks, 2, n_families, n_claims)

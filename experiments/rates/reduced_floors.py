@@ -20,7 +20,8 @@ from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_prediction import FloorPrediction, law_of
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
-from experiments.statistics.equivalence import RatioEstimate, ratio_of
+from experiments.statistics.equivalence import ratio_of
+from experiments.statistics.skewness import SkewedEstimate
 
 # Replicates, mixing times averaged over, and least number of averaged iterations: enough for standard errors of some
 # tenths of a per cent.
@@ -39,7 +40,7 @@ class _Reduced:
 
 def reduced_ratios(
     claims: Sequence[FloorClaim], found: Sequence[FloorPrediction], execution: Execution
-) -> list[RatioEstimate]:
+) -> list[SkewedEstimate]:
     """Ratios of claims that can be judged, without what the control variate explains.
 
     Its coefficient is 1, fixed beforehand, so the mean is unbiased and replicates stay independent. Regression would
@@ -57,7 +58,7 @@ def reduced_ratios(
     return run_tasks(_run, tasks, lambda task: float(sum(task.found.iterations)), execution)
 
 
-def _run(task: _Reduced) -> RatioEstimate:
+def _run(task: _Reduced) -> SkewedEstimate:
     burn_in, _ = task.found.iterations
     averaged = max(LEAST_AVERAGED, AVERAGED * int(task.found.mixing))
     rng = np.random.default_rng([task.seed, 6, zlib.crc32(task.claim.name.encode())])

@@ -17,7 +17,8 @@ from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
 from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution
-from experiments.statistics.equivalence import RatioEstimate, p_values, ratio_of
+from experiments.statistics.equivalence import p_values, ratio_of
+from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
 
 # Replicates per cell. Runs are short, so the work of an iteration is shared by many.
@@ -87,7 +88,7 @@ def run_curves(
     names = [claim.name for claim in every]
     require_different(names)
     found = dict(zip(names, predict_curves(every, how), strict=True))
-    judged: dict[str, tuple[FloorOutcome, RatioEstimate]] = {}
+    judged: dict[str, tuple[FloorOutcome, SkewedEstimate]] = {}
     for family in [claims, *([control] for control in controls)]:
         judged |= _judged([claim for claim in family if not found[claim.name].reason], found, how)
     kinds = ["claim"] * len(claims) + ["control"] * len(controls)
@@ -110,7 +111,7 @@ def measure_curve(claim: CurveClaim, found: CurvePrediction, first: int, last: i
     return np.asarray(table.reshape(len(found.starts), len(found.times), -1).mean(axis=0))
 
 
-def curve_ratios(values: FloatArray, found: CurvePrediction) -> RatioEstimate:
+def curve_ratios(values: FloatArray, found: CurvePrediction) -> SkewedEstimate:
     """Ratios of measured to predicted E|grad V|^2 at all times, from replicates (n_times, n)."""
     predicted = np.array(found.predicted)
     return ratio_of(values, predicted, found.error * predicted)
@@ -118,7 +119,7 @@ def curve_ratios(values: FloatArray, found: CurvePrediction) -> RatioEstimate:
 
 def _judged(
     family: Sequence[CurveClaim], found: dict[str, CurvePrediction], execution: Execution
-) -> dict[str, tuple[FloorOutcome, RatioEstimate]]:
+) -> dict[str, tuple[FloorOutcome, SkewedEstimate]]:
     """Outcomes and ratios of claims that can be judged."""
     values: dict[str, FloatArray] = {}
 
@@ -140,7 +141,7 @@ def _judged(
 
 
 def _rows(
-    claim: CurveClaim, kind: str, found: CurvePrediction, judged: tuple[FloorOutcome, RatioEstimate] | None
+    claim: CurveClaim, kind: str, found: CurvePrediction, judged: tuple[FloorOutcome, SkewedEstimate] | None
 ) -> list[dict[str, Any]]:
     setting = claim.setting
     about = {
@@ -174,6 +175,6 @@ def _rows(
             "reason": "",
         }
         for t, predicted, ratio, low, high in zip(
-            found.times, found.predicted, ratios.ratio, *ratios.limits, strict=True
+            found.times, found.predicted, ratios.value, *ratios.limits, strict=True
         )
     ]

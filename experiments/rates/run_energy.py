@@ -159,7 +159,7 @@ def _row(claim: EnergyClaim, kind: str, pull: float, found: EnergyRatio, outcome
         "pull": pull,
         "ratio_first": found.at_steps[0],
         "ratio_second": found.at_steps[1],
-        "ratio": float(found.limit.ratio),
+        "ratio": float(found.limit.value),
         "ratio_low": float(low),
         "ratio_high": float(high),
         "standard_error": float(found.limit.standard_error),

@@ -19,7 +19,8 @@ from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at
 from experiments.rates.reduced_floors import reduced_ratios
 from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution
-from experiments.statistics.equivalence import RatioEstimate, p_values, ratio_of
+from experiments.statistics.equivalence import p_values, ratio_of
+from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
 
 # Least share of the claims that must be judged. A run without judged claims shows nothing.
@@ -133,7 +134,7 @@ class _Runs:
             fresh = part["gradient_norm_sq"].to_numpy()
             self._values[str(name)] = np.concatenate([self._values.get(str(name), fresh[:0]), fresh])
 
-    def ratio(self, claim: FloorClaim) -> RatioEstimate | None:
+    def ratio(self, claim: FloorClaim) -> SkewedEstimate | None:
         """Ratio of measured to predicted floor; None if nothing was run."""
         if claim.name not in self._values:
             return None
@@ -157,9 +158,9 @@ def _row(
     claim: FloorClaim,
     kind: str,
     found: FloorPrediction,
-    ratio: RatioEstimate | None,
+    ratio: SkewedEstimate | None,
     outcome: FloorOutcome | None,
-    less_noise: RatioEstimate | None,
+    less_noise: SkewedEstimate | None,
 ) -> dict[str, Any]:
     return {
         "claim": claim.name,
@@ -171,12 +172,12 @@ def _row(
         "n_queries": claim.n_queries,
         "radius": claim.radius,
         "step_size": claim.step_size,
-        "measured": float(ratio.ratio) * found.floor if ratio is not None else math.nan,
+        "measured": float(ratio.value) * found.floor if ratio is not None else math.nan,
         "predicted": found.floor,
         "bias_part": found.bias_part,
         **_limits("ratio", ratio),
         "standard_error": float(ratio.standard_error) if ratio is not None else math.nan,
-        "skewness": float(ratio.skewness) if ratio is not None else math.nan,
+        "skewness": 3 * float(ratio.bend) if ratio is not None else math.nan,
         **_limits("reduced", less_noise),
         "next_order": found.next_order,
         "mixing": found.mixing,
@@ -186,7 +187,7 @@ def _row(
     }
 
 
-def _limits(name: str, ratio: RatioEstimate | None) -> dict[str, float]:
+def _limits(name: str, ratio: SkewedEstimate | None) -> dict[str, float]:
     """A ratio and its 95% limits."""
-    numbers = (math.nan,) * 3 if ratio is None else (float(ratio.ratio), *map(float, ratio.limits))
+    numbers = (math.nan,) * 3 if ratio is None else (float(ratio.value), *map(float, ratio.limits))
     return dict(zip((name, f"{name}_low", f"{name}_high"), numbers, strict=True))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
+from experiments.statistics.skewness import SkewedEstimate, skewness
 from theory.arrays import FloatArray
 from theory.errors import InputError
 
@@ -25,10 +25,10 @@ class PowerLawFit:
         Of the least-squares line through (log x, log of the replicate mean).
     standard_error : float
         Of the slope; 0 for exactly computed values.
-    ci_low, ci_high : float
-        Two-sided 95% limits of the slope, Student's t with `df` degrees of freedom.
+    bend, offset : float
+        First correction of the law of the slope's error; see `experiments.statistics.skewness.SkewedEstimate`.
     df : int
-        ``n_replicates - 1``.
+        ``n_replicates - 1``, for Student's t.
     n_points, n_replicates : int
     local_slopes, local_slope_standard_errors : tuple of float, length n_points - 1
         Between consecutive points, in the order of increasing x.
@@ -43,8 +43,8 @@ class PowerLawFit:
     slope: float
     intercept: float
     standard_error: float
-    ci_low: float
-    ci_high: float
+    bend: float
+    offset: float
     df: int
     n_points: int
     n_replicates: int
@@ -55,9 +55,33 @@ class PowerLawFit:
     bootstrap_low: float
     bootstrap_high: float
 
+    @property
+    def ci_low(self) -> float:
+        """Lower two-sided 95% limit of the slope, Student's t corrected for skewness."""
+        return self.one_sided((1 + TWO_SIDED_LEVEL) / 2)[0]
+
+    @property
+    def ci_high(self) -> float:
+        """Upper two-sided 95% limit of the slope."""
+        return self.one_sided((1 + TWO_SIDED_LEVEL) / 2)[1]
+
     def one_sided(self, level: float) -> tuple[float, float]:
         """Lower and upper limit of the slope, each one-sided at ``level``, for instance 0.95."""
-        return _one_sided(self.slope, self.standard_error, self.df, level)
+        if not 0 < level < 1:
+            raise InputError(f"level must lie strictly between 0 and 1, got {level:g}; 0.95 is usual")
+        if self.standard_error == 0:
+            return self.slope, self.slope
+        low, high = self._estimate.one_sided(level)
+        return float(low), float(high)
+
+    def statistic(self, truth: float) -> float:
+        """Distance of the slope from a true one in standard errors, corrected for skewness."""
+        return float(self._estimate.statistic(truth))
+
+    @property
+    def _estimate(self) -> SkewedEstimate:
+        value, error, bend, offset = np.array([self.slope, self.standard_error, self.bend, self.offset])
+        return SkewedEstimate(value, error, bend, offset, self.df)
 
     def predict(self, x: ArrayLike) -> FloatArray:
         """Value of the fitted power law at ``x``, broadcast."""
@@ -122,14 +146,14 @@ def fit_power_law(
     steps = np.diff(log_x)
     local_influence = np.diff(influence, axis=0) / steps[:, None]
     local_errors = np.zeros(n_points - 1) if exact else local_influence.std(axis=1, ddof=1) / math.sqrt(n_replicates)
-    ci_low, ci_high = _one_sided(slope, standard_error, df, (1 + TWO_SIDED_LEVEL) / 2)
+    bend, offset = (0.0, 0.0) if exact else (float(part) for part in _bend_and_offset(_weights(log_x), influence))
     bootstrap_low, bootstrap_high = _bootstrap_limits(centred, values, n_bootstrap, rng)
     return PowerLawFit(
         slope=slope,
         intercept=level - slope * float(log_x.mean()),
         standard_error=standard_error,
-        ci_low=ci_low,
-        ci_high=ci_high,
+        bend=bend,
+        offset=offset,
         df=df,
         n_points=n_points,
         n_replicates=n_replicates,
@@ -142,8 +166,8 @@ def fit_power_law(
     )
 
 
-def fit_slopes(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Slopes and standard errors of `fit_power_law` for a batch of tables, in closed form.
+def fit_slopes(x: ArrayLike, y: ArrayLike) -> SkewedEstimate:
+    """Slopes of `fit_power_law` for a batch of tables, in closed form.
 
     Parameters
     ----------
@@ -151,22 +175,43 @@ def fit_slopes(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
         Positive and distinct.
     y : array (..., n_points, n_replicates)
         Positive, at least two replicates; not checked.
-
-    Returns
-    -------
-    slope, standard_error : array (...,)
     """
-    log_x = np.log(np.asarray(x, dtype=float))
+    weights = _weights(np.log(np.asarray(x, dtype=float)))
     values = np.asarray(y, dtype=float)
     n_points, n_replicates = values.shape[-2:]
-    centred = log_x - log_x.mean()
-    weights = centred / (centred @ centred)
     means = values.mean(axis=-1)
-    influence = np.einsum("...p,...pr->...r", weights / means, values)
+    relative = values / means[..., None] - 1
+    deviation = np.einsum("p,...pr->...r", weights, relative).std(axis=-1, ddof=1)
     small_sample = (n_points * n_replicates - 1) / (n_points * n_replicates - 2)
     slopes: FloatArray = np.log(means) @ weights
-    errors: FloatArray = influence.std(axis=-1, ddof=1) * math.sqrt(small_sample / n_replicates)
-    return slopes, errors
+    errors: FloatArray = deviation * math.sqrt(small_sample / n_replicates)
+    return SkewedEstimate(slopes, errors, *_bend_and_offset(weights, relative), n_replicates - 1)
+
+
+def _weights(log_x: FloatArray) -> FloatArray:
+    """Weights of the points in the slope of the least-squares line."""
+    centred = log_x - log_x.mean()
+    return np.asarray(centred / (centred @ centred))
+
+
+def _bend_and_offset(weights: FloatArray, relative: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """First correction of the law of the slope's error, from relative deviations (..., n_points, n_replicates).
+
+    Besides the skewness c of a replicate's influence, the logarithm is bent, and the standard error falls where a mean
+    is large. With v the variances of the points, k their covariances with the influence, s its standard deviation and
+    w the weights: bend ``c / 3 - sum(w k^2) / (2 s^3)`` and offset ``c / 6 - sum(w k^2) / (2 s^3) + sum(w v) / (2 s)``.
+    It is the expansion of P. Hall, *The Bootstrap and Edgeworth Expansion* (1992), section 2.4, for this statistic.
+    """
+    n_replicates = relative.shape[-1]
+    influence = np.einsum("p,...pr->...r", weights, relative)
+    deviation = influence.std(axis=-1, ddof=1)
+    shared = np.einsum("...r,...pr->...p", influence, relative) / (n_replicates - 1)
+    skew = skewness(influence)
+    variances = (relative**2).sum(axis=-1) / (n_replicates - 1)
+    # Where nothing varies there is nothing to correct.
+    scale = np.where(deviation > 0, deviation, np.inf)
+    by_error, by_log = (shared**2 @ weights) / (2 * scale**3), (variances @ weights) / (2 * scale)
+    return skew / 3 - by_error, skew / 6 - by_error + by_log
 
 
 def _checked(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -216,15 +261,6 @@ def _clustered(design: FloatArray, pseudo_values: FloatArray) -> tuple[list[floa
     # Rounding may leave a variance of nothing just below 0.
     with np.errstate(invalid="ignore", divide="ignore"):
         return results.params.tolist(), np.nan_to_num(results.bse, nan=0.0).tolist(), results.pvalues.tolist()
-
-
-def _one_sided(slope: float, standard_error: float, df: int, level: float) -> tuple[float, float]:
-    if not 0 < level < 1:
-        raise InputError(f"level must lie strictly between 0 and 1, got {level:g}; 0.95 is usual")
-    if standard_error == 0:
-        return slope, slope
-    half_width = float(stdtrit(df, level)) * standard_error
-    return slope - half_width, slope + half_width
 
 
 def _bootstrap_limits(

@@ -59,6 +59,9 @@ class SlopeEstimate(Protocol):
     def df(self) -> int:
         """Degrees of freedom of the t law of the studentised error."""
 
+    def statistic(self, truth: float) -> float:
+        """Distance from a true slope in standard errors; its law is that of Student, with `df` degrees of freedom."""
+
     @property
     def ci_low(self) -> float:
         """Lower two-sided 95% limit."""
@@ -212,23 +215,19 @@ def holm(p: ArrayLike) -> FloatArray:
 
 def p_values(fit: SlopeEstimate, claim: RateClaim) -> PValues:
     """Unadjusted p-values of one claim. Sequential and joint rules start from these."""
-    excess = _orientation(claim) * (fit.slope - claim.exponent)
-    violated = _p_positive(excess - claim.margin, fit)
-    inside = _p_positive(claim.margin - excess, fit)
-    holds = 1.0 - violated if fit.standard_error == 0 else inside  # an exact slope on the boundary keeps the bound
-    return PValues(holds=holds, violated=violated, tight=max(inside, _p_positive(claim.margin + excess, fit)))
+    sign = _orientation(claim)
+    if fit.standard_error == 0:
+        excess = sign * (fit.slope - claim.exponent)
+        kept = excess <= claim.margin  # an exact slope on the boundary keeps the bound
+        return PValues(float(not kept), float(kept), float(not -claim.margin < excess < claim.margin))
+    beyond, short = (sign * fit.statistic(claim.exponent + side * sign * claim.margin) for side in (1, -1))
+    holds = float(stdtr(fit.df, beyond))
+    return PValues(holds, float(stdtr(fit.df, -beyond)), max(holds, float(stdtr(fit.df, -short))))
 
 
 def _orientation(claim: RateClaim) -> int:
     """Sign that makes a larger slope the worse one."""
     return 1 if claim.limit == "infinity" else -1
-
-
-def _p_positive(estimate: float, fit: SlopeEstimate) -> float:
-    """p-value of the evidence that the estimated parameter is positive; 0 or 1 if it is known exactly."""
-    if fit.standard_error == 0:
-        return 0.0 if estimate > 0 else 1.0
-    return float(stdtr(fit.df, -estimate / fit.standard_error))
 
 
 def decide(fit: SlopeEstimate, claim: RateClaim, p: PValues, alpha: float) -> Verdict:

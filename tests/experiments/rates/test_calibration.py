@@ -15,8 +15,10 @@ from experiments.catalogue.shipped_claims import stated_claims
 from experiments.rates import calibration as calibrate_module
 from experiments.rates.calibration import CalibrationReport, calibrate, clopper_pearson, slope_p_values
 from experiments.rates.noise import NOISE, SETTLED, SLOW_RUNS, Noise, noise_of
-from experiments.statistics.power_law import fit_power_law
+from experiments.statistics import skewness as skewness_module
+from experiments.statistics.power_law import fit_power_law, fit_slopes
 from experiments.statistics.sequential import SequentialPlan, judge_sequentially
+from experiments.statistics.skewness import SkewedEstimate
 from experiments.statistics.verdicts import Outcome, p_values
 from theory.errors import InputError
 
@@ -104,18 +106,18 @@ def test_normal_quantiles_at_eight_replicates_are_caught(monkeypatch: pytest.Mon
     claims = [replace(claim, replicates=8) for claim in of_kind("N circular-frozenlake")]
     assert coverage_off(run(claims, 3000, ONE_LOOK, 4)).empty
     monkeypatch.setattr(calibrate_module, "stdtr", lambda _, t: ndtr(t))
-    monkeypatch.setattr(calibrate_module, "stdtrit", lambda _, p: ndtri(p))
+    monkeypatch.setattr(skewness_module, "stdtrit", lambda _, p: ndtri(p))
     report = run(claims, 3000, ONE_LOOK, 4)
     assert not coverage_off(report).empty
     assert "just beyond it" in set(alarms_above_promise(report)["scenario"])
     assert not report.passed
 
 
-def points_as_if_independent(x: ArrayLike, y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def points_as_if_independent(x: ArrayLike, y: NDArray[np.float64]) -> SkewedEstimate:
     centred = np.log(x) - np.log(x).mean()
     weights = centred / (centred @ centred)
     relative = y.std(axis=-1, ddof=1) / y.mean(axis=-1)
-    return np.log(y.mean(axis=-1)) @ weights, np.sqrt(relative**2 @ weights**2 / y.shape[-1])
+    return replace(fit_slopes(x, y), standard_error=np.sqrt(relative**2 @ weights**2 / y.shape[-1]))
 
 
 def test_ignored_clustering_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,8 +197,10 @@ def test_batch_of_p_values_is_the_scalar_rule() -> None:
             slope = claim.exponent + rng.normal(0, 0.06)
             y = np.array(claim.grid)[:, None] ** slope * NOISE["eps"].draw(np.array(claim.grid), (5,), rng)
             fits.append(fit_power_law(claim.grid, y))
-        columns = [np.array([getattr(fit, name) for fit in fits]) for name in ("slope", "standard_error", "df")]
-        batch = slope_p_values(*columns, claims)
+        names = ("slope", "standard_error", "bend", "offset", "df")
+        batch = slope_p_values(
+            SkewedEstimate(*(np.array([getattr(fit, name) for fit in fits]) for name in names)), claims
+        )
         for k, (fit, claim) in enumerate(zip(fits, claims, strict=True)):
             p = p_values(fit, claim)
             assert batch[:, k] == pytest.approx([p.holds, p.violated, p.tight], rel=1e-9)

@@ -49,7 +49,7 @@ def test_the_iterate_is_that_of_the_checkpoint_and_sides_are_averaged():
     assert np.ptp(values[1]) > 0
     (root,) = predict_curves([ROOT], ALONE, (0.0, 8.0))
     assert found.predicted[0] == pytest.approx(4 * root.predicted[1] + root.predicted[0], rel=0.02)
-    np.testing.assert_allclose(curve_ratios(values, found).ratio[0], 1, atol=0.01)
+    np.testing.assert_allclose(curve_ratios(values, found).value[0], 1, atol=0.01)
 
 
 def test_one_wrong_checkpoint_is_enough(monkeypatch):

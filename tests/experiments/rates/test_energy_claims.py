@@ -33,7 +33,7 @@ def test_ratio_by_hand():
     gains, spent = np.array([[1.0, 2.0], [3.0, 3.0]]), np.array([[2.0, 4.0], [4.0, 4.0]])
     found = energy_ratio(gains, spent)
     assert found.at_steps == (0.5, 0.75)
-    assert found.limit.ratio == pytest.approx(2.5 / 3)
+    assert found.limit.value == pytest.approx(2.5 / 3)
     assert found.limit.standard_error == pytest.approx(0, abs=1e-15)
     assert found.limit.df == 1
     # Payments of 1 and gains of 0 and 1, at the second step only: 4/3 of the error of a mean of 0 and 1.
@@ -45,7 +45,7 @@ def test_first_order_in_the_step_cancels():
     alpha, time = np.array([0.2, 0.05]), 7.0
     ratios = 1 - 0.3 * alpha
     found = energy_ratio(time * np.outer(ratios, [1.0, 2.0]), time * np.outer([1.0, 1.0], [1.0, 2.0]))
-    assert found.limit.ratio == pytest.approx(1, abs=1e-15)
+    assert found.limit.value == pytest.approx(1, abs=1e-15)
 
 
 def test_runs_are_summed_as_the_energy_defect_says():

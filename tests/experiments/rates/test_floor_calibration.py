@@ -12,7 +12,8 @@ from experiments.rates.floor_calibration import FloorPool, calibrate_floors, mea
 from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_verdicts import LEVEL
 from experiments.running.execution import Execution
-from experiments.statistics.equivalence import RatioEstimate, ratio_of
+from experiments.statistics.equivalence import ratio_of
+from experiments.statistics.skewness import SkewedEstimate
 from theory import InputError, Logistic
 
 CLAIM = FloorClaim("floor of a pool", "zbcpg-3", "circular", 1e6, 25, 0.3, 0.2, Logistic(1.0), replicates=64)
@@ -37,9 +38,9 @@ def test_skewed_noise_passes_with_the_correction_and_fails_without(monkeypatch: 
     assert rows.loc[("as predicted", "claim 0", "EXACT"), "rate"] > 0.9
     assert rows.loc[("as predicted", "claim 0", "coverage"), "skewness"] == pytest.approx(2, abs=0.3)
 
-    def student(*given: object) -> RatioEstimate:
+    def student(*given: object) -> SkewedEstimate:
         estimate = ratio_of(*given)  # type: ignore[arg-type]
-        return replace(estimate, skewness=np.zeros_like(estimate.skewness))
+        return replace(estimate, bend=np.zeros_like(estimate.bend), offset=np.zeros_like(estimate.offset))
 
     monkeypatch.setattr(module, "ratio_of", student)
     planted = calibrate_floors(1500, np.random.default_rng(1), pools(2.0, 0.003))

@@ -31,6 +31,9 @@ class Estimate:
     ci_low: float = 0.0
     ci_high: float = 0.0
 
+    def statistic(self, truth: float) -> float:
+        return (self.slope - truth) / self.standard_error
+
 
 def noisy_fit(rng: np.random.Generator, slope: float, n_replicates: int, shape: float = 4) -> PowerLawFit:
     return fit_power_law(X, X[:, None] ** slope * rng.gamma(shape, 1 / shape, (X.size, n_replicates)))
