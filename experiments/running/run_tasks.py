@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from joblib import Memory, delayed
+from joblib import delayed
 
 from experiments.catalogue import user_modules
 from experiments.catalogue.instance import Instance, content_of
@@ -15,9 +17,13 @@ from experiments.catalogue.lookup import find
 from experiments.running.backends import workers
 from experiments.running.cache_keys import environment_digest, key_of, packed
 from experiments.running.execution import Execution
+from experiments.running.finished_work import Fetched, Sealed, fetch, memory_in, seal
 from theory.errors import InputError
 
 T = TypeVar("T")
+LOG = logging.getLogger("zpg")
+# Damaged entries that are named.
+MOST_NAMED = 3
 
 
 class Task(Protocol):
@@ -81,16 +87,28 @@ def run_tasks(
         If an instance or a user module is different in a worker process.
     """
     how = execution or Execution()
-    call = _carry_out if how.cache is None else Memory(how.cache, verbose=0).cache(_carry_out, ignore=["order"])
+    call = _carry_out if how.cache is None else memory_in(how.cache, _carry_out)
     # The longest tasks start first, so that no long task is left at the end.
     order = sorted(range(len(tasks)), key=lambda i: -work(tasks[i]))
     folders = user_modules.user_folders()
-    calls = [delayed(call)(*_ordered(run, tasks[i], folders)) for i in order]
+    calls = [delayed(fetch)(call, *_ordered(run, tasks[i], folders), os.getpid()) for i in order]
     with workers(how) as parallel:
         progress = how.progress
         parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
-        results = dict(zip(order, parallel(calls), strict=True))
-    return [results[i] for i in range(len(tasks))]
+        fetched = dict(zip(order, parallel(calls), strict=True))
+    _tell(list(fetched.values()), how)
+    return [pickle.loads(fetched[i].sealed.content) for i in range(len(tasks))]
+
+
+def _tell(fetched: Sequence[Fetched], how: Execution) -> None:
+    """Say in one line each what was wrong with the folder of finished work."""
+    damaged = [each.damaged for each in fetched if each.damaged]
+    if damaged:
+        named = ", ".join(damaged[:MOST_NAMED])
+        LOG.warning("%d damaged entries in %s were noticed and done again, key %s", len(damaged), how.cache, named)
+    lost = [each.not_kept for each in fetched if each.not_kept]
+    if lost:
+        LOG.warning("%d results could not be kept in %s: %s", len(lost), how.cache, lost[0])
 
 
 def _ordered(run: Callable[[Q], T], task: Q, folders: tuple[str, ...]) -> tuple[Order, str]:
@@ -107,7 +125,7 @@ def _ordered(run: Callable[[Q], T], task: Q, folders: tuple[str, ...]) -> tuple[
     return order, key_of(run, task, content)
 
 
-def _carry_out(order: Order, key: str) -> Any:  # noqa: ARG001  (the key is what results are filed under)
+def _carry_out(order: Order, key: str) -> Sealed:  # noqa: ARG001  (the key is what results are filed under)
     """Run a task in this process."""
     if order.environment != environment_digest():
         raise InputError(
@@ -121,4 +139,4 @@ def _carry_out(order: Order, key: str) -> Any:  # noqa: ARG001  (the key is what
             f"instance {order.instance!r} must be the same in every process, got another one in a worker; "
             "seed what draws in its module, for example np.random.default_rng(0)"
         )
-    return run(task)
+    return seal(run(task))
