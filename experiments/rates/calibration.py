@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 from experiments.catalogue.shipped_claims import REPLICATES, Preset, sharpened_claims, stated_claims
 from experiments.rates.calibration_report import CalibrationReport
@@ -112,9 +112,11 @@ def family_claims() -> list[Measured]:
 def slope_p_values(slopes: SkewedEstimate, claims: Sequence[Measured]) -> FloatArray:
     """`experiments.statistics.verdicts.p_values` for a batch: (..., n_claims) -> (3, ..., n_claims)."""
     sign, exponent, margin = _signs(claims), *np.array([(c.exponent, c.margin) for c in claims]).T
-    beyond, short = (sign * slopes.statistic(exponent + side * sign * margin) for side in (1, -1))
-    holds, violated = stdtr(slopes.df, beyond), stdtr(slopes.df, -beyond)
-    return np.stack([holds, violated, np.maximum(holds, stdtr(slopes.df, -short))])
+    edge, other = (exponent + side * sign * margin for side in (1, -1))
+    holds = np.where(sign > 0, slopes.p_less(edge), slopes.p_greater(edge))
+    violated = np.where(sign > 0, slopes.p_greater(edge), slopes.p_less(edge))
+    far = np.where(sign > 0, slopes.p_greater(other), slopes.p_less(other))
+    return np.stack([holds, violated, np.maximum(holds, far)])
 
 
 def _draw_errors(
@@ -202,7 +204,8 @@ def _detection(
     """Excess over the boundary that is called VIOLATED in 80% of the families, when the other claims hold."""
     levels = np.array(plan.levels)[:, None, None] / (2 * len(claims))
     sign = _signs(claims)
-    distance = sign * errors.distance_at(sign * stdtrit(errors.df, 1 - levels))
+    quantile = stdtrit(errors.df, 1 - levels)
+    distance = np.maximum(quantile, sign * errors.distance_at(sign * quantile))
     needed = (distance * errors.standard_error - sign * errors.value).min(axis=0)
     for kind, members in columns.items():
         claim = claims[members[0]]

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr
 
 from experiments.statistics.skewness import SkewedEstimate, of_mean
 from experiments.statistics.verdicts import holm
@@ -49,9 +48,9 @@ def p_values(estimate: SkewedEstimate, margin: ArrayLike) -> FloatArray:
     D. J. Schuirmann, "A comparison of the two one-sided tests procedure and the power approach for assessing the
     equivalence of average bioavailability", Journal of Pharmacokinetics and Biopharmaceutics 15 (1987).
     """
-    low, high = (estimate.statistic(1 + sign * np.asarray(margin)) for sign in (-1, 1))
-    exact = np.maximum(stdtr(estimate.df, -low), stdtr(estimate.df, high))
-    beyond = np.minimum(1.0, 2 * np.minimum(stdtr(estimate.df, low), stdtr(estimate.df, -high)))
+    low, high = 1 - np.asarray(margin), 1 + np.asarray(margin)
+    exact = np.maximum(estimate.p_greater(low), estimate.p_less(high))
+    beyond = np.minimum(1.0, 2 * np.minimum(estimate.p_less(low), estimate.p_greater(high)))
     return np.stack([exact, beyond])
 
 

@@ -74,9 +74,13 @@ class PowerLawFit:
         low, high = self._estimate.one_sided(level)
         return float(low), float(high)
 
-    def statistic(self, truth: float) -> float:
-        """Distance of the slope from a true one in standard errors, corrected for skewness."""
-        return float(self._estimate.statistic(truth))
+    def p_greater(self, truth: float) -> float:
+        """p-value of the evidence that the true slope is greater; see `SkewedEstimate.p_greater`."""
+        return float(self._estimate.p_greater(truth))
+
+    def p_less(self, truth: float) -> float:
+        """p-value of the evidence that the true slope is less."""
+        return float(self._estimate.p_less(truth))
 
     @property
     def _estimate(self) -> SkewedEstimate:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from theory.arrays import FloatArray
 
-# A distance in standard deviations that stands for infinity; its cube is finite.
+# A distance in standard errors that stands for infinity; its cube is finite.
 FAR = 1e50
 
 
@@ -39,14 +39,31 @@ class SkewedEstimate:
 
     @property
     def limits(self) -> tuple[FloatArray, FloatArray]:
-        """Two-sided 95% limits: the truths that the two one-sided tests at 2.5% do not reject."""
+        """Two-sided 95% limits: the truths that neither `p_greater` nor `p_less` rejects at 2.5%."""
         return self.one_sided(0.975)
 
     def one_sided(self, level: float) -> tuple[FloatArray, FloatArray]:
         """Lower and upper limits, each one-sided at this level."""
-        quantile = stdtrit(self.df, level)
-        low, high = (self.value - self.distance_at(t) * self.standard_error for t in (quantile, -quantile))
-        return np.asarray(low), np.asarray(high)
+        quantile = np.asarray(stdtrit(self.df, level))
+        below = np.maximum(quantile, self.distance_at(quantile))
+        above = np.minimum(-quantile, self.distance_at(-quantile))
+        return self.value - below * self.standard_error, self.value - above * self.standard_error
+
+    def p_greater(self, truth: float | FloatArray) -> FloatArray:
+        """p-value of the evidence that the truth is greater than this number: the larger of two.
+
+        One is that of Student's t, the other that of the statistic corrected for skewness. Where replicates are skewed
+        the first is too small. Far out, and with few replicates, the second is, because the skewness is estimated.
+        """
+        return self._p(truth, 1)
+
+    def p_less(self, truth: float | FloatArray) -> FloatArray:
+        """p-value of the evidence that the truth is less than this number; see `p_greater`."""
+        return self._p(truth, -1)
+
+    def _p(self, truth: float | FloatArray, side: int) -> FloatArray:
+        weaker = np.minimum(side * self._distance(truth), side * self.statistic(truth))
+        return np.asarray(stdtr(self.df, -weaker))
 
     def statistic(self, truth: float | FloatArray) -> FloatArray:
         """Distance from a truth in standard errors, corrected (Hall); huge where nothing varies.
@@ -59,10 +76,13 @@ class SkewedEstimate:
         P. Hall, "On the removal of skewness by transformation", Journal of the Royal Statistical Society B 54 (1992).
         """
         n = np.asarray(self.df) + 1
-        with np.errstate(divide="ignore", invalid="ignore"):
-            w = np.nan_to_num((self.value - truth) / (self.standard_error * np.sqrt(n)), posinf=FAR, neginf=-FAR)
+        w = self._distance(truth) / np.sqrt(n)
         bent = self.bend * w
         return np.asarray(np.sqrt(n) * (w * (1 + bent + bent**2 / 3) + self.offset / n))
+
+    def _distance(self, truth: float | FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.nan_to_num((self.value - truth) / self.standard_error, posinf=FAR, neginf=-FAR)
 
     def distance_at(self, statistic: float | FloatArray) -> FloatArray:
         """The distance in standard errors at which the statistic has a value."""

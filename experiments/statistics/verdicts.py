@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr
 
 from theory.arrays import FloatArray
 from theory.errors import InputError
@@ -55,12 +54,11 @@ class SlopeEstimate(Protocol):
     def standard_error(self) -> float:
         """Its standard error; 0 when it is known exactly."""
 
-    @property
-    def df(self) -> int:
-        """Degrees of freedom of the t law of the studentised error."""
+    def p_greater(self, truth: float) -> float:
+        """p-value of the evidence that the true slope is greater than this number. Not asked for an exact slope."""
 
-    def statistic(self, truth: float) -> float:
-        """Distance from a true slope in standard errors; its law is that of Student, with `df` degrees of freedom."""
+    def p_less(self, truth: float) -> float:
+        """p-value of the evidence that the true slope is less than this number."""
 
     @property
     def ci_low(self) -> float:
@@ -220,9 +218,10 @@ def p_values(fit: SlopeEstimate, claim: RateClaim) -> PValues:
         excess = sign * (fit.slope - claim.exponent)
         kept = excess <= claim.margin  # an exact slope on the boundary keeps the bound
         return PValues(float(not kept), float(kept), float(not -claim.margin < excess < claim.margin))
-    beyond, short = (sign * fit.statistic(claim.exponent + side * sign * claim.margin) for side in (1, -1))
-    holds = float(stdtr(fit.df, beyond))
-    return PValues(holds, float(stdtr(fit.df, -beyond)), max(holds, float(stdtr(fit.df, -short))))
+    better, worse = (fit.p_less, fit.p_greater) if sign == 1 else (fit.p_greater, fit.p_less)
+    edge, other = (claim.exponent + side * sign * claim.margin for side in (1, -1))
+    holds = better(edge)
+    return PValues(holds, worse(edge), max(holds, worse(other)))
 
 
 def _orientation(claim: RateClaim) -> int:

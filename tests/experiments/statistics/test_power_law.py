@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc, stdtr, stdtrit
+from scipy.special import bdtr, bdtrc, stdtr
 
 from experiments.statistics.power_law import fit_power_law, fit_slopes
 from theory.errors import InputError
@@ -90,7 +90,7 @@ def test_batch_in_closed_form_is_the_regression(draw) -> None:  # type: ignore[n
         assert found.value[index] == pytest.approx(fit.slope, rel=1e-10)
         assert found.standard_error[index] == pytest.approx(fit.standard_error, rel=1e-9)
         assert (found.bend[index], found.offset[index]) == pytest.approx((fit.bend, fit.offset), rel=1e-9)
-        assert found.statistic(-0.3)[index] == pytest.approx(fit.statistic(-0.3), rel=1e-9)
+        assert found.p_less(-0.3)[index] == pytest.approx(fit.p_less(-0.3), rel=1e-9)
 
 
 def test_curvature_is_tested_by_the_delta_method() -> None:
@@ -168,12 +168,17 @@ def test_without_bootstrap_or_a_third_point_the_fields_are_nan() -> None:
 
 def test_one_sided_limits_are_those_of_student() -> None:
     fit = fit_power_law(X, independent_runs(np.random.default_rng(4), -0.5, 6))
-    low, high = fit.one_sided(0.95)
-    assert fit.statistic(low) == pytest.approx(2.015048, abs=1e-5)  # t table, 5 degrees
-    assert fit.statistic(high) == pytest.approx(-2.015048, abs=1e-5)
     assert fit.one_sided(0.975) == (fit.ci_low, fit.ci_high)
-    plain = replace(fit, bend=0.0, offset=0.0)
-    assert (plain.ci_high - fit.slope) / fit.standard_error == pytest.approx(stdtrit(5, 0.975))
+    low, high = replace(fit, bend=0.0, offset=0.0).one_sided(0.95)
+    assert (high - fit.slope) / fit.standard_error == pytest.approx(2.015048, abs=1e-5)  # t table, 5 degrees
+    assert (fit.slope - low) / fit.standard_error == pytest.approx(2.015048, abs=1e-5)
+
+
+def test_limits_are_where_the_p_values_cross_their_level() -> None:
+    fit = fit_power_law(X, independent_runs(np.random.default_rng(4), -0.5, 6))
+    low, high = fit.one_sided(0.95)
+    assert fit.p_greater(low) == pytest.approx(0.05, rel=1e-9)
+    assert fit.p_less(high) == pytest.approx(0.05, rel=1e-9)
 
 
 def exponential_at_the_end(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -213,8 +218,8 @@ def test_corrected_slopes_keep_their_level_on_skewed_noise(corrected: bool) -> N
     """
     noise = np.random.default_rng(3).exponential(size=(20_000, 32)) - 1
     found = fit_slopes([1.0, math.e], np.stack([np.ones_like(noise), 1 + 0.2 * noise], axis=1))
-    t = found.statistic(0.0) if corrected else found.value / found.standard_error
-    counts = np.array([(stdtr(31, side * t) <= 0.025).sum() for side in (1, -1)])
+    fit = found if corrected else replace(found, bend=np.zeros(20_000), offset=np.zeros(20_000))
+    counts = np.array([(p <= 0.025).sum() for p in (fit.p_less(0.0), fit.p_greater(0.0))])
     kept = bdtrc(counts - 1, 20_000, 0.03) > FALSE_ALARM
     assert kept.all() == corrected, counts
 

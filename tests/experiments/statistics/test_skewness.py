@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import bdtrc, stdtr
 
 from experiments.statistics.skewness import SkewedEstimate, of_mean, skewness
 
@@ -21,9 +22,10 @@ def test_the_correction_of_a_mean_is_that_of_hall() -> None:
     found = of_mean(y)
     w, c = (y.mean() - 0.9) / y.std(ddof=1), pd.Series(y).skew()
     assert found.statistic(0.9) == pytest.approx(np.sqrt(60) * (w + c * w**2 / 3 + c**2 * w**3 / 27 + c / 360))
-    # The limits are where the statistic has the quantiles of Student's t.
-    for limit, quantile in zip(found.limits, (2.0010, -2.0010), strict=True):
-        assert found.statistic(limit) == pytest.approx(quantile, abs=1e-4)
+    # Skewed to the right: the correction moves the upper limit out, and Student's t has the lower one.
+    low, high = found.limits
+    assert (found.value - low) / found.standard_error == pytest.approx(2.0010, abs=1e-4)
+    assert found.statistic(high) == pytest.approx(-2.0010, abs=1e-4)
 
 
 @pytest.mark.parametrize("bend", [-2.0, 0.0, 1e-9, 0.4])
@@ -40,3 +42,17 @@ def test_where_nothing_varies_the_statistic_is_huge() -> None:
     assert found.statistic(0.5) > 1e40
     assert found.statistic(1.5) < -1e40
     assert found.statistic(1.0) == 0
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_far_out_the_plain_test_keeps_the_level(both: bool) -> None:
+    """8 normal replicates, 400,000 times, at 1e-4 on either side: 80 wrong calls are expected, and no more are made.
+
+    False-alarm rate 1e-6. Planted: with the corrected statistic alone, whose skewness is estimated, there are too many.
+    """
+    found = of_mean(np.random.default_rng(5).standard_normal((400_000, 8)))
+    t = found.statistic(0.0)
+    p = np.stack([found.p_less(0.0), found.p_greater(0.0)]) if both else stdtr(7, np.stack([t, -t]))
+    count = int((p <= 1e-4).sum())
+    assert (bdtrc(count - 1, 800_000, 1e-4) > 1e-6) == both, count
+    assert count > 40, "a test that never calls keeps any level"

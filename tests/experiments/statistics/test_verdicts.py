@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from scipy.special import bdtrc
+from scipy.special import bdtrc, stdtr
 
 from experiments.statistics.power_law import PowerLawFit, fit_power_law
 from experiments.statistics.verdicts import Outcome, holm, judge, judge_family, p_values
@@ -31,8 +31,11 @@ class Estimate:
     ci_low: float = 0.0
     ci_high: float = 0.0
 
-    def statistic(self, truth: float) -> float:
-        return (self.slope - truth) / self.standard_error
+    def p_greater(self, truth: float) -> float:
+        return float(stdtr(self.df, -(self.slope - truth) / self.standard_error))
+
+    def p_less(self, truth: float) -> float:
+        return float(stdtr(self.df, (self.slope - truth) / self.standard_error))
 
 
 def noisy_fit(rng: np.random.Generator, slope: float, n_replicates: int, shape: float = 4) -> PowerLawFit:
