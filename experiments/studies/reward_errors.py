@@ -71,7 +71,7 @@ def coverage_error(
     frames = []
     generators = np.random.default_rng([seed, 5]).spawn(len(log_odds))
     for odds, rng in zip(log_odds, generators, strict=True):
-        theta = odds * _worst_first(mdp)
+        theta = odds * worst_first(mdp)
         found = _expected_visits(mdp, uniform, theta)
         ratio = float((wanted[wanted > 0] / found[wanted > 0]).max())
         learned = learn_rewards(mdp, uniform, theta, vote, n_pairs, ridge, n_replicates, rng)
@@ -186,6 +186,16 @@ def optimal_policy(mdp: TabularMDP) -> tuple[TabularSoftmax, FloatArray]:
     return policy, np.log(np.maximum(best, SMALLEST_PROBABILITY)).ravel()
 
 
+def worst_first(mdp: TabularMDP) -> FloatArray:
+    """Logits (S A,) that favour bad actions: 1 for the worst of a state, 0 for the best; 0 if all are equal."""
+    even = np.full((1, mdp.n_states, mdp.n_actions, 1), 1 / mdp.n_actions)
+    values = np.mean(action_value_columns(mdp, even)[0], axis=0)[..., 0]
+    short = values.max(axis=1, keepdims=True) - values
+    widest = short.max(axis=1, keepdims=True)
+    shares: FloatArray = np.divide(short, widest, out=np.zeros_like(short), where=widest > 0)
+    return shares.ravel()
+
+
 class _Observer:
     """Records a batch of runs of `Ppo` at iterations that are spaced evenly in their logarithm."""
 
@@ -223,13 +233,3 @@ def _expected_visits(mdp: TabularMDP, policy: Policy, theta: FloatArray) -> Floa
     for h, flow in flow_columns(mdp, columns(policy.probabilities(theta), 3)):
         visits[h % len(visits)] += flow[..., 0]
     return visits
-
-
-def _worst_first(mdp: TabularMDP) -> FloatArray:
-    """Logits (S A,) that favour bad actions: 1 for the worst of a state, 0 for the best; 0 if all are equal."""
-    even = np.full((1, mdp.n_states, mdp.n_actions, 1), 1 / mdp.n_actions)
-    values = np.mean(action_value_columns(mdp, even)[0], axis=0)[..., 0]
-    short = values.max(axis=1, keepdims=True) - values
-    widest = short.max(axis=1, keepdims=True)
-    shares: FloatArray = np.divide(short, widest, out=np.zeros_like(short), where=widest > 0)
-    return shares.ravel()
