@@ -19,6 +19,7 @@ from experiments.comparison.compare_learning import informative_link
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from experiments.studies.policy_training import train_policies
+from experiments.studies.replicates import mean_over_replicates
 from theory import (
     InputError,
     Link,
@@ -166,14 +167,15 @@ def class_features(name: str, mdp: TabularMDP) -> FloatArray:
     """
     n_stages, n_states, n_actions = mdp.expected_reward.shape
     states, actions = np.eye(n_states), np.eye(n_actions)
+    one: FloatArray
     if name == FULL:
         one = np.eye(n_states * n_actions)
     elif name == "states only":
-        one = np.kron(states, np.ones((n_actions, 1)))
+        one = np.asarray(np.kron(states, np.ones((n_actions, 1))), dtype=np.float64)
     elif name == "two states alike":
         alike = states.copy()
         alike[1] = alike[0]
-        one = np.kron(np.delete(alike, 1, axis=1), actions)
+        one = np.asarray(np.kron(np.delete(alike, 1, axis=1), actions), dtype=np.float64)
     else:
         raise InputError(f"reward class must be one of {', '.join(CLASSES)}, got {name!r}")
     return np.asarray(np.tile(one, (n_stages, 1)))
@@ -197,8 +199,8 @@ def all_pairs(instance: Instance) -> tuple[FloatArray, FloatArray, FloatArray]:
     n_stages = len(mdp.expected_reward)
     visits: FloatArray = paths.visits.reshape(len(chances), -1, n_stages * mdp.n_states * mdp.n_actions).sum(axis=1)
     kinds, chance = _merged(np.column_stack([visits, paths.returns]), chances)
-    differences = (kinds[:, None] - kinds[None]).reshape(-1, kinds.shape[1])
-    pairs, weights = _merged(differences, np.multiply.outer(chance, chance).ravel())
+    differences: FloatArray = (kinds[:, None] - kinds[None]).reshape(-1, kinds.shape[1])
+    pairs, weights = _merged(differences, np.outer(chance, chance).ravel())
     return pairs[:, :-1], mdp.on_lattice(pairs[:, -1]), np.asarray(weights / weights.sum())
 
 
@@ -232,3 +234,25 @@ def _perturbing(instance: Instance, name: str, asked: PreferenceFeedback, rng: n
     start = np.tile(instance.start, (N_RUNS, 1))
     runs = ascend(instance.mdp, instance.policy, learner, start, N_ITERATIONS, step, rng)
     return float(policy_value(instance.mdp, instance.policy, runs.theta).mean())
+
+
+def misspecification_table(shares: pd.DataFrame) -> pd.DataFrame:
+    """Means over MDPs with 95% t limits.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        Of `compare_misspecification`.
+
+    Returns
+    -------
+    DataFrame
+        ``n_pairs``, ``n_queries``, ``method``, ``rewards``, ``raters``, and ``share`` and ``loss`` with limits.
+        ``extra`` is what the wrong link adds: share with the right link and the same class of rewards, minus this
+        share.
+    """
+    keys = ["n_pairs", "n_queries", "method", "rewards"]
+    right = shares.loc[shares["raters"] == RIGHT, [*keys, "instance", "share"]]
+    both = shares.merge(right, on=[*keys, "instance"], suffixes=("", "_right"), validate="many_to_one")
+    both["extra"] = both["share_right"] - both["share"]
+    return mean_over_replicates(both, [*keys, "raters"], ["share", "loss", "extra"])

@@ -120,7 +120,8 @@ def joint_training(
         One row per (source of pairs, votes per pair, iteration, replicate). ``pairs_from`` is ``current`` for joint
         training, with pairs from the current policy, or ``start``. ``iteration`` is spaced evenly in its logarithm.
         ``votes`` counts the votes so far. ``error_current``, ``error_start`` and ``error_optimal`` are the
-        `reward_error` on the trajectories of these policies. ``proxy_gain`` and ``true_gain`` are the value of the
+        `reward_error` on the trajectories of these policies; ``ignorance_current`` and ``ignorance_start`` are those of
+        a model in which all rewards are equal. ``proxy_gain`` and ``true_gain`` are the value of the
         current policy minus that of the start, under learned and under true rewards. ``overoptimisation`` is their
         difference.
     """
@@ -213,6 +214,7 @@ class _Observer:
         mdp, policy, learned = self.mdp, self.policy, update.rewards
         both = np.stack([theta, self.start])
         errors = reward_error(mdp, policy, both, learned)
+        ignorance = reward_error(mdp, policy, both, 0 * mdp.expected_reward)
         promised, found = (additive_moments(mdp, policy, both, paid)[0] for paid in (learned, mdp.expected_reward))
         measured = {
             "iteration": t,
@@ -220,6 +222,8 @@ class _Observer:
             "error_current": errors[0],
             "error_start": errors[1],
             "error_optimal": reward_error(mdp, *self.best, learned),
+            "ignorance_current": ignorance[0],
+            "ignorance_start": ignorance[1],
             "proxy_gain": promised[0] - promised[1],
             "true_gain": found[0] - found[1],
         }
