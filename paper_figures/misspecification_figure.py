@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.catalogue.lookup import find
+from experiments.catalogue.methods import METHODS
 from experiments.catalogue.shipped_claims import Preset
 from experiments.studies.misspecification import RATERS, compare_misspecification, misspecification_table
 from paper_figures.registry import FigureContext, Frames, PaperFigure
@@ -45,9 +45,10 @@ def draw_misspecification(table: pd.DataFrame, n_pairs: float, ax: Axes) -> Axes
     chosen = table[(table["n_pairs"] == n_pairs) & (table["measure"] == "share")]
     if chosen.empty:
         raise InputError(f"table must hold shares with {n_pairs:g} pairs, got none; take the frame of the study")
-    names = chosen[["method", "rewards"]].apply(lambda row: _name(*row), axis=1)
+    # A method without rewards has its look of every figure.
+    names = chosen["rewards"].where(chosen["rewards"] != "", chosen["method"])
     series = series_of(names)
-    ends = {}
+    ends: dict[str, float] = {}
     for place, (name, look) in enumerate(series.items()):
         rows = chosen[names == name].set_index("raters").reindex([r for r in RATERS if r in set(chosen["raters"])])
         x = np.arange(len(rows)) + _DODGE * (place - (len(series) - 1) / 2)
@@ -59,13 +60,7 @@ def draw_misspecification(table: pd.DataFrame, n_pairs: float, ax: Axes) -> Axes
     ax.set_xticks(range(len(rows)), [str(name).replace(" ", "\n") for name in rows.index])
     ax.set_xlim(-0.5, len(rows) - 0.4)
     _label_ends(ends, {name: look.color for name, look in series.items()}, len(rows) - 0.35, ax)
-    ax.set(xlabel="raters (a logistic link is assumed)")
     return ax
-
-
-def _name(method: str, rewards: str) -> str:
-    """Name of a series: of the method, or of the class of rewards that PPO is trained on."""
-    return f"PPO: {rewards}" if rewards else str(find("method", method).title)
 
 
 def _label_ends(ends: dict[str, float], colors: dict[str, str], x: float, ax: Axes) -> None:
@@ -74,7 +69,8 @@ def _label_ends(ends: dict[str, float], colors: dict[str, str], x: float, ax: Ax
     room, below = _LABEL_ROOM * (high - low), np.inf
     for name, end in sorted(ends.items(), key=lambda item: -item[1]):
         y = min(end, below - room)
-        ax.text(x, y, name, color=colors[name], va="center", fontsize="x-small", clip_on=False)
+        title = METHODS[name].title if name in METHODS else f"PPO: {name}"
+        ax.text(x, y, title, color=colors[name], va="center", fontsize="x-small", clip_on=False)
         below = y
 
 
@@ -88,12 +84,13 @@ def draw_both(table: pd.DataFrame) -> Figure:
     """
     with print_style():
         budgets = sorted(table["n_pairs"].unique(), reverse=True)
-        figure = new_figure(DOUBLE_COLUMN, 2.5 * len(budgets))
-        axes: Any = figure.subplots(len(budgets), 1, sharey=True, squeeze=False)[:, 0]
+        figure = new_figure(DOUBLE_COLUMN, 2.2 * len(budgets))
+        axes: Any = figure.subplots(len(budgets), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         for letter, ax, pairs in zip("abcd", axes, budgets, strict=False):
             data = "infinite data" if np.isinf(pairs) else f"{pairs:g} pairs an iteration"
             draw_misspecification(table, pairs, ax).set_title(f"({letter}) {data}", loc="left")
             ax.set_ylabel("share of the possible gain")
+        axes[-1].set_xlabel("raters (a logistic link is assumed)")
     return figure
 
 

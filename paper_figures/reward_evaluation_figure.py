@@ -18,6 +18,7 @@ from theory.errors import InputError
 
 REPLICATES: dict[Preset, int] = {"quick": 20, "paper": 160}
 _DODGE = 0.16
+_LINEAR_UP_TO = 0.003  # of the scale of likelihoods, which is logarithmic beyond
 # Pairs of what is visible and what counts, as rows of the plot.
 _ROWS = {
     ("likelihood", "error_behaviour"): "likelihood, error on training policy",
@@ -61,6 +62,10 @@ def draw_models(models: pd.DataFrame, ax: Axes) -> Axes:
         markeredgewidth=0.5, linestyle="none", label="looks best",
     )  # fmt: skip
     ax.axhline(1, color=GREY, linewidth=1.6, zorder=1)
+    ax.set_xscale("symlog", linthresh=_LINEAR_UP_TO, linscale=0.5)
+    ax.set_xticks([-1, -0.1, -0.01, 0], ["-1", "-0.1", "-0.01", "0"])
+    ax.set_xlim(1.2 * float(behind.min()), 0.4 * _LINEAR_UP_TO)
+    ax.minorticks_off()
     ax.set(xlabel="held-out log-likelihood of a vote, minus the best", ylabel="share of the possible gain")
     return ax
 
@@ -103,7 +108,7 @@ def draw_evaluation(models: pd.DataFrame, correlations: pd.DataFrame) -> Figure:
         Of `evaluate_rewards` and `rank_correlations`.
     """
     with print_style():
-        figure = new_figure(DOUBLE_COLUMN, 5.6)
+        figure = new_figure(DOUBLE_COLUMN, 5.2)
         axes: Any = figure.subplots(2, 1)
         instance, behaviour = models[["instance", "behaviour"]].iloc[-1]
         chosen = models[(models["instance"] == instance) & (models["behaviour"] == behaviour)]

@@ -134,9 +134,8 @@ def rank_correlations(models: pd.DataFrame) -> pd.DataFrame:
     for (instance, behaviour), chosen in models.groupby(["instance", "behaviour"], sort=False):
         for visible, truth in product(VISIBLE, (*TRUTH, "value")):
             sign = 1 if truth == "value" else -1
-            each = [
-                sign * part[visible].corr(part[truth], method="spearman") for _, part in chosen.groupby("replicate")
-            ]
+            ranks = [part[[visible, truth]].rank() for _, part in chosen.groupby("replicate")]
+            each = [sign * one[visible].corr(one[truth]) for one in ranks]
             known = np.array([one for one in each if not np.isnan(one)])
             found = mean_interval(known)
             low, high = max(float(found.low), -1.0), min(float(found.high), 1.0)
