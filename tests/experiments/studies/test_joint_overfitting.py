@@ -28,7 +28,15 @@ GARNET = find("instance", "garnet")
 def paths(true, told, **key):
     """Frame of paths (seeds, points)."""
     seeds, points = np.indices(true.shape)
-    known = {"instance": "here", "richness": "r", "n_pairs": 16, "n_queries": 1, "ridge": 1.0, "kl": 0.0} | key
+    known = {
+        "instance": "here",
+        "training": "once",
+        "richness": "r",
+        "n_pairs": 16,
+        "n_queries": 1,
+        "ridge": 1.0,
+        "kl": 0.0,
+    } | key
     columns = {"seed": seeds.ravel(), "iteration": points.ravel() + 1, "true_gain": true.ravel()}
     return pd.DataFrame(columns | {"learned_gain": told.ravel()}).assign(**known)
 
@@ -91,7 +99,7 @@ def test_tables_by_step_are_the_same_mdp():
 
 
 def test_a_cell_promises_more_than_it_gives_and_is_the_same_again():
-    cell = OverfittingCell("garnet", "step, state and action", 16, 1, 4, 0)
+    cell = OverfittingCell("garnet", "once", "step, state and action", 16, 1, 4, 0)
     frame = run_overfitting(cell)
     pd.testing.assert_frame_equal(frame, run_overfitting(cell))
     end = frame[frame["iteration"] == frame["iteration"].max()]
