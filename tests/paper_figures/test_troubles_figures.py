@@ -110,7 +110,7 @@ def test_shift(check_layout):
 
 
 def fallen():
-    keys = product(("garnet", "stochastic-gridworld"), ("a", "b"), (16, 64), (1, 5), (0.01, 1.0, np.nan), (0.0,))
+    keys = product(("garnet", "stochastic-gridworld"), ("once",), ("a",), (16, 64), (1, 5), (0.1, 1.0, np.nan), (0.0,))
     frame = pd.DataFrame(keys, columns=list(KEYS))
     frame["fall"] = np.random.default_rng(0).normal(0, 0.1, len(frame))
     return frame.assign(low=frame["fall"] - 0.1, high=frame["fall"] + 0.1, overfits=frame["fall"] > 0.1)

@@ -90,12 +90,13 @@ def misled():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(misspecification, "RATERS", ("right", "cauchit", "more certain"))
         patch.setattr(misspecification, "METHODS", ("zpg",))
+        patch.setattr(misspecification, "N_ITERATIONS", 100)
         return run_misspecification(MisspecificationCell(small(MISLED), math.inf, math.inf, MISLED, 0))
 
 
 def test_a_wrong_link_alone_costs_nothing_and_a_wrong_class_does(misled):
     share = misled.pivot(index="rewards", columns="raters", values="share")
-    assert (share.loc[FULL] > 0.999).all()
+    assert (share.loc[FULL] > 0.998).all()
     assert (share.loc["states only"] < 0.9).all()
     assert (share.loc["two states alike"] < 0.99).all()
     assert (share.loc[""] > 0.95).all()
@@ -106,9 +107,10 @@ def test_a_class_that_is_not_passed_on_would_be_seen(misled, monkeypatch):
     monkeypatch.setattr(misspecification, "class_features", lambda name, mdp: class_features(FULL, mdp))  # noqa: ARG005
     monkeypatch.setattr(misspecification, "METHODS", ())
     monkeypatch.setattr(misspecification, "RATERS", ("right",))
+    monkeypatch.setattr(misspecification, "N_ITERATIONS", 100)
     faulty = run_misspecification(MisspecificationCell(small(MISLED), math.inf, math.inf, MISLED, 0))
-    assert (faulty["share"] > 0.999).all()
-    assert not (misled.loc[(misled["method"] == "ppo") & (misled["raters"] == "right"), "share"] > 0.999).all()
+    assert (faulty["share"] > 0.998).all()
+    assert not (misled.loc[(misled["method"] == "ppo") & (misled["raters"] == "right"), "share"] > 0.998).all()
 
 
 def test_less_certain_raters_are_a_smaller_step_for_zpg():
