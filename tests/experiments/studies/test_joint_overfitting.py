@@ -99,10 +99,9 @@ def test_tables_by_step_are_the_same_mdp():
     assert timed.mdp.expected_reward.shape[0] == timed.policy.horizon == 5
 
 
-def test_a_cell_promises_more_than_it_gives_and_is_the_same_again():
+def test_a_cell_promises_more_than_it_gives():
     cell = OverfittingCell("garnet", "once", "step, state and action", 16, 1, 4, 0)
     frame = run_overfitting(cell)
-    pd.testing.assert_frame_equal(frame, run_overfitting(cell))
     end = frame[frame["iteration"] == frame["iteration"].max()]
     learned = end[end["ridge"].notna()]
     assert (learned["learned_gain"] > learned["true_gain"]).mean() > 0.9
@@ -132,6 +131,8 @@ def test_joint_training_spends_its_pairs_and_then_trains_on(monkeypatch):
 @pytest.mark.slow
 def test_the_extent_stated_on_the_page():
     """Part of the quick preset: a reward learned once from 256 pairs, 5 votes each, misleads on the gridworld only."""
+    cell = OverfittingCell("garnet", "joint", "state and action", 16, 1, 4, 0)
+    pd.testing.assert_frame_equal(run_overfitting(cell), run_overfitting(cell))
     fallen = falls(overfitting_paths(pairs=(256,), queries=(5,), execution=Execution()))
     once = fallen[(fallen["training"] == "once") & fallen["ridge"].notna()]
     hits = once.groupby("instance")["overfits"].sum()
