@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.catalogue.shipped_claims import Preset
-from experiments.studies.joint_overfitting import KEYS, extent, falls, overfitting_paths
+from experiments.studies.joint_overfitting import KEYS, overfitting_paths
+from experiments.studies.overfitting_extent import extent, falls
 from experiments.studies.replicates import mean_over_replicates
 from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of

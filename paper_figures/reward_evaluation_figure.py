@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.catalogue.shipped_claims import Preset
-from experiments.studies.misspecification import CLASSES
+from experiments.studies.reward_classes import CLASSES
 from experiments.studies.reward_evaluation import chosen_models, evaluate_rewards, rank_correlations
 from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of

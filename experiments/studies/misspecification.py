@@ -20,25 +20,20 @@ from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from experiments.studies.policy_training import train_policies
 from experiments.studies.replicates import mean_over_replicates
+from experiments.studies.reward_classes import CLASSES, FULL, all_pairs, class_features
 from theory import (
-    InputError,
     Link,
     Logistic,
-    TabularMDP,
     TabularSoftmax,
     VoteModel,
-    enumerate_trajectories,
     garnet,
     policy_value,
 )
-from theory.arrays import FloatArray
 
 RIGHT = "right"
 # Factor of the scale of raters who are more or less certain than the logistic link that is assumed.
 FACTOR = 4.0
 RATERS = (RIGHT, "probit", "cauchit", "cloglog", "linear", "more certain", "less certain")
-FULL = "every reward"
-CLASSES = (FULL, "two states alike", "states only")
 # One setting for all: the methods are not tuned here. Fixed from pilot runs on other random MDPs.
 SETTING, STEP_SIZE, N_ITERATIONS = (1, 1), 10.0, 300
 N_RUNS = 4
@@ -155,60 +150,6 @@ def raters_named(name: str, assumed: Link) -> Link:
     if name in ("more certain", "less certain"):
         return Logistic(getattr(assumed, "scale", 1.0) * (FACTOR if name == "less certain" else 1 / FACTOR))
     return matched_link(name, assumed)
-
-
-def class_features(name: str, mdp: TabularMDP) -> FloatArray:
-    """Features (F, k) of a reward class, F = stages x states x actions.
-
-    Raises
-    ------
-    InputError
-        If there is no such class.
-    """
-    n_stages, n_states, n_actions = mdp.expected_reward.shape
-    states, actions = np.eye(n_states), np.eye(n_actions)
-    one: FloatArray
-    if name == FULL:
-        one = np.eye(n_states * n_actions)
-    elif name == "states only":
-        one = np.asarray(np.kron(states, np.ones((n_actions, 1))), dtype=np.float64)
-    elif name == "two states alike":
-        alike = states.copy()
-        alike[1] = alike[0]
-        one = np.asarray(np.kron(np.delete(alike, 1, axis=1), actions), dtype=np.float64)
-    else:
-        raise InputError(f"reward class must be one of {', '.join(CLASSES)}, got {name!r}")
-    return np.asarray(np.tile(one, (n_stages, 1)))
-
-
-def all_pairs(instance: Instance) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Every pair of trajectories of the start policy, pairs with equal visits and returns together.
-
-    Returns
-    -------
-    visits : array (n, F)
-        Differences of visits.
-    gaps : array (n,)
-        Differences of returns.
-    weights : array (n,)
-        Probabilities.
-    """
-    mdp = instance.mdp
-    paths = enumerate_trajectories(mdp)
-    chances: FloatArray = paths.probabilities(instance.policy.probabilities(instance.start))
-    n_stages = len(mdp.expected_reward)
-    visits: FloatArray = paths.visits.reshape(len(chances), -1, n_stages * mdp.n_states * mdp.n_actions).sum(axis=1)
-    kinds, chance = _merged(np.column_stack([visits, paths.returns]), chances)
-    differences: FloatArray = (kinds[:, None] - kinds[None]).reshape(-1, kinds.shape[1])
-    pairs, weights = _merged(differences, np.outer(chance, chance).ravel())
-    return pairs[:, :-1], mdp.on_lattice(pairs[:, -1]), np.asarray(weights / weights.sum())
-
-
-def _merged(rows: FloatArray, chances: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Different rows, and the sum of the chances of each."""
-    different, place = np.unique(np.round(rows, 9), axis=0, return_inverse=True)
-    sums: FloatArray = np.bincount(place.ravel(), chances).astype(np.float64)
-    return different, sums
 
 
 def _data(instance: Instance, asked: Sequence[PreferenceFeedback], rng: np.random.Generator) -> list[PreferenceData]:

@@ -19,8 +19,8 @@ from experiments.comparison.compare_learning import informative_link
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.intervals import mean_interval
-from experiments.studies.misspecification import CLASSES, class_features
 from experiments.studies.policy_training import train_policies
+from experiments.studies.reward_classes import CLASSES, class_features
 from experiments.studies.reward_errors import optimal_policy, worst_first
 from theory import VoteModel, optimal_value, policy_value, reward_error
 from theory.arrays import FloatArray

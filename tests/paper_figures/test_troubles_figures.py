@@ -11,7 +11,8 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from experiments.studies.joint_overfitting import KEYS
-from experiments.studies.misspecification import CLASSES, RATERS
+from experiments.studies.misspecification import RATERS
+from experiments.studies.reward_classes import CLASSES
 from experiments.studies.reward_evaluation import TRUTH, VISIBLE
 from paper_figures.distribution_shift_figure import draw_distribution_shift, draw_shares, draw_shift
 from paper_figures.misspecification_figure import draw_both, draw_misspecification

@@ -15,12 +15,11 @@ from experiments.studies.joint_overfitting import (
     KEYS,
     OverfittingCell,
     by_step,
-    extent,
-    falls,
     fit_few_pairs,
     overfitting_paths,
     run_overfitting,
 )
+from experiments.studies.overfitting_extent import extent, falls
 from theory import Logistic, VoteModel, policy_value
 
 GARNET = find("instance", "garnet")

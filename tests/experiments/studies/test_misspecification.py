@@ -12,16 +12,13 @@ import pytest
 from estimators import PreferenceFeedback, RewardModel, ascend, zpg
 from experiments.studies import misspecification
 from experiments.studies.misspecification import (
-    CLASSES,
-    FULL,
     MisspecificationCell,
-    all_pairs,
-    class_features,
     misspecification_table,
     random_instance,
     raters_named,
     run_misspecification,
 )
+from experiments.studies.reward_classes import CLASSES, FULL, all_pairs, class_features
 from theory import InputError, Logistic, VoteModel, bandit, enumerate_trajectories, garnet
 
 
