@@ -73,7 +73,8 @@ def overfitting_paths(
 
     A policy is trained by PPO with exact advantages. The reward is learned once, from pairs of the start; rewards and
     policy depend on state and action alone, or on the step as well. Or reward and policy are trained jointly: four
-    pairs an iteration come from the current policy, and the policy is trained on when all are spent.
+    pairs an iteration come from the current policy, and the policy is trained on when all are spent. There rewards
+    are not scaled.
 
     Parameters
     ----------
