@@ -1,6 +1,7 @@
 """All that draws random numbers: directions, trajectories, votes, gradient estimates, and the one ascent loop."""
 
 from estimators.ascent import Ascent, ascend
+from estimators.critic import LearnedCritic
 from estimators.directions import Blocks, Directions, Sphere
 from estimators.dpo import Dpo
 from estimators.energy_balance import energy_defect
@@ -33,6 +34,7 @@ __all__ = [
     "Gpomdp",
     "GradientEstimator",
     "GradientMoments",
+    "LearnedCritic",
     "Learner",
     "LocalModel",
     "Ppo",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from estimators.critic import LearnedCritic
 from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.preference_data import PreferenceBuffer, collect
 from estimators.reward_model import RewardModel
@@ -13,10 +15,12 @@ from estimators.rollouts import sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_sums
 from theory.arrays import FloatArray, stage
-from theory.batching import columns, rows
+from theory.batching import columns, fits_batch, rows
 from theory.errors import InputError, require_integer, require_kind
+from theory.likelihood import SMALLEST_PROBABILITY
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.validation import finite_array
 from theory.values import action_value_columns, flow_columns
 
 
@@ -38,15 +42,21 @@ class Ppo:
     n_rollouts : int, optional
         Number of further trajectories of the current policy, at least 2, to estimate advantages from. By default
         advantages are exact under the learned reward and the true transitions: an idealised critic.
+    critic : LearnedCritic, optional
+        Estimates advantages from the rollouts. By default the baseline is the mean over the rollouts.
+    kl : float or array, default 0
+        Weight of the KL divergence from the policy at the start, in units of return; an array broadcasts against the
+        batch. Every step pays kl times log pi / pi_start, as is usual in language models.
 
     Raises
     ------
     InputError
-        If an argument has another type or is out of its range.
+        If an argument has another type or is out of its range, or there is a critic but there are no rollouts.
 
     References
     ----------
-    Schulman, Wolski, Dhariwal, Radford and Klimov, *Proximal policy optimization algorithms* (2017).
+    Schulman, Wolski, Dhariwal, Radford and Klimov, *Proximal policy optimization algorithms* (2017); with the KL
+    penalty: Ouyang et al., *Training language models to follow instructions with human feedback* (2022).
     """
 
     feedback: PreferenceFeedback
@@ -55,6 +65,8 @@ class Ppo:
     clip: float = 0.2
     n_epochs: int = 10
     n_rollouts: int | None = None
+    critic: LearnedCritic | None = None
+    kl: ArrayLike = 0.0
 
     def __post_init__(self) -> None:
         require_kind("feedback", self.feedback, PreferenceFeedback, PREFERENCE_EXAMPLE)
@@ -67,6 +79,14 @@ class Ppo:
         if self.n_rollouts is not None:
             # The baseline is the mean over trajectories: the advantages of a single one are all 0.
             require_integer("n_rollouts", self.n_rollouts, 2)
+        if self.critic is not None:
+            require_kind("critic", self.critic, LearnedCritic, "LearnedCritic()")
+            if self.n_rollouts is None:
+                raise InputError("critic must have rollouts to learn from, got n_rollouts=None; write n_rollouts=64")
+        weight = finite_array("kl", self.kl)
+        if (weight < 0).any():
+            raise InputError(f"kl must be at least 0, got {weight.min():g}; it is in units of return")
+        object.__setattr__(self, "kl", weight)
 
     @property
     def n_trajectories(self) -> FloatArray:
@@ -79,27 +99,51 @@ class Ppo:
         return np.asarray(self.feedback.n_pairs * self.feedback.n_queries)
 
     def begin(self, mdp: TabularMDP, policy: Policy, start: FloatArray) -> PpoUpdate:
-        """Begin runs at `start`, (..., dim)."""
+        """Begin runs at `start`, (..., dim), which is also the reference of the KL divergence.
+
+        Raises
+        ------
+        InputError
+            If kl does not broadcast against the batch.
+        """
+        if not fits_batch(start.shape[:-1], np.asarray(self.kl)):
+            raise InputError(
+                f"kl must broadcast against the batch {start.shape[:-1]} of theta, got shape {np.shape(self.kl)}"
+            )
         return PpoUpdate(self, mdp, policy, start)
 
 
 class PpoUpdate:
-    """The iterations of one batch of runs; `rewards` are the learned rewards, (..., 1 or H, S, A)."""
+    """The iterations of one batch of runs.
+
+    Attributes
+    ----------
+    rewards : array (..., 1 or H, S, A)
+        The learned rewards.
+    values : array (..., H, S)
+        The values of the learned critic.
+    """
 
     def __init__(self, ppo: Ppo, mdp: TabularMDP, policy: Policy, start: FloatArray) -> None:
         self.ppo, self.mdp, self.policy, self.start = ppo, mdp, policy, start
         self.rewards = np.zeros((*start.shape[:-1], *mdp.expected_reward.shape))
+        self.values = np.zeros((*start.shape[:-1], mdp.horizon, mdp.n_states))
         self.buffer = PreferenceBuffer()
 
     def __call__(self, theta: FloatArray, step: FloatArray, streams: Streams) -> FloatArray:
-        """Collect votes, fit the reward again if the data have grown enough, and take steps on the surrogate."""
-        ppo, mdp, policy = self.ppo, self.mdp, self.policy
+        """Collect votes, fit the reward again if the data have grown enough, and improve the policy."""
+        ppo, mdp = self.ppo, self.mdp
         behaviour = theta if ppo.online else self.start
         n_stages = len(mdp.expected_reward)
-        self.buffer.append(collect(mdp, policy, behaviour, ppo.feedback, n_stages, streams))
+        self.buffer.append(collect(mdp, self.policy, behaviour, ppo.feedback, n_stages, streams))
         if self.buffer.has_grown():
             flat = self.rewards.reshape(*theta.shape[:-1], -1)
             self.rewards = ppo.reward_model.fit(self.buffer.data, flat).reshape(self.rewards.shape)
+        return self.improve(theta, step, streams)
+
+    def improve(self, theta: FloatArray, step: FloatArray, streams: Streams) -> FloatArray:
+        """Take steps on the surrogate under the rewards as they are, without new votes."""
+        ppo, policy = self.ppo, self.policy
         gains, losses = self._advantages(theta, streams)
         old = policy.probabilities(theta)
         for _ in range(ppo.n_epochs):
@@ -113,30 +157,53 @@ class PpoUpdate:
 
     def _advantages(self, theta: FloatArray, streams: Streams) -> tuple[FloatArray, FloatArray]:
         """Positive and negative parts of the advantages, weighted by visits, per stage of the policy."""
+        paid = self._paid(theta)
         if self.ppo.n_rollouts is None:
-            return self._exact_advantages(theta)
-        return self._sampled_advantages(theta, self.ppo.n_rollouts, streams)
+            return self._exact_advantages(theta, paid)
+        return self._sampled_advantages(theta, paid, self.ppo.n_rollouts, streams)
 
-    def _exact_advantages(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _paid(self, theta: FloatArray) -> FloatArray:
+        """Learned rewards, less the price of leaving the start: (..., 1 or H, S, A)."""
+        kl = np.asarray(self.ppo.kl)
+        if not kl.any():
+            return self.rewards
+        # The derivative of the price itself has mean 0, so it may be fixed while the policy moves.
+        return self.rewards - kl[..., None, None, None] * (self._log(theta) - self._log(self.start))
+
+    def _log(self, theta: FloatArray) -> FloatArray:
+        return np.asarray(np.log(np.maximum(self.policy.probabilities(theta), SMALLEST_PROBABILITY)))
+
+    def _exact_advantages(self, theta: FloatArray, paid: FloatArray) -> tuple[FloatArray, FloatArray]:
         batch = theta.shape[:-1]
         pi = columns(self.policy.probabilities(theta), 3)
-        values = action_value_columns(self.mdp, pi, columns(self.rewards, 3))[0]
+        values = action_value_columns(self.mdp, pi, columns(paid, 3))[0]
         gains, losses = np.zeros_like(pi), np.zeros_like(pi)
         for h, flow in flow_columns(self.mdp, pi):
             advantage = values[h] - (stage(pi, h) * values[h]).sum(axis=1, keepdims=True)
-            stage(gains, h)[...] += flow * np.maximum(advantage, 0)
-            stage(losses, h)[...] += flow * np.maximum(-advantage, 0)
+            stage(gains, h)[...] += flow * _positive(advantage)
+            stage(losses, h)[...] += flow * _positive(-advantage)
         return rows(gains, batch), rows(losses, batch)
 
-    def _sampled_advantages(self, theta: FloatArray, n: int, streams: Streams) -> tuple[FloatArray, FloatArray]:
-        mdp = self.mdp
+    def _sampled_advantages(
+        self, theta: FloatArray, paid: FloatArray, n: int, streams: Streams
+    ) -> tuple[FloatArray, FloatArray]:
+        mdp, critic = self.mdp, self.ppo.critic
         sampled = sample_trajectories(mdp, self.policy, theta, n, streams.trajectories)
-        flat = self.rewards.reshape(-1, *self.rewards.shape[-3:])
+        flat = paid.reshape(-1, *paid.shape[-3:])
         run = np.arange(len(flat)).reshape(*theta.shape[:-1], 1)
         stages = (np.arange(mdp.horizon) % flat.shape[1]).reshape(-1, *(1,) * theta.ndim)
         learned = flat[run, stages, sampled.states, sampled.actions]
-        to_go = np.cumsum(learned[::-1], axis=0)[::-1]
-        advantage = (to_go - to_go.mean(axis=-1, keepdims=True)) / n
+        if critic is None:
+            to_go = np.cumsum(learned[::-1], axis=0)[::-1]
+            advantage = (to_go - to_go.mean(axis=-1, keepdims=True)) / n
+        else:
+            advantage = critic.advantages(self.values, sampled.states, learned) / n
+            self.values = critic.fit(self.values, sampled.states, learned)
         n_stages = self.policy.horizon or 1
-        gains, losses = (visit_sums(mdp, sampled, n_stages, np.maximum(sign * advantage, 0)) for sign in (1.0, -1.0))
+        gains, losses = (visit_sums(mdp, sampled, n_stages, _positive(sign * advantage)) for sign in (1.0, -1.0))
         return gains, losses
+
+
+def _positive(advantage: FloatArray) -> FloatArray:
+    """Positive part. Gains and losses are clipped on different sides, so they are kept apart."""
+    return np.maximum(advantage, 0)

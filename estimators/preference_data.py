@@ -32,16 +32,20 @@ class PreferenceData:
         Share of the votes for the first trajectory; with infinitely many votes, its limit.
     n_queries : float
         Votes per pair, M.
+    weights : array (..., n_pairs), optional
+        How much each pair counts for a reward model, not negative, with sum 1; by default all count alike. Pairs that
+        are listed with their probabilities take the place of infinitely many that are drawn.
 
     Raises
     ------
     InputError
-        If the shapes do not fit, or a share lies outside [0, 1].
+        If the shapes do not fit, a share lies outside [0, 1], or weights are negative or do not sum to 1.
     """
 
     visits: NDArray[Any]
     shares: FloatArray
     n_queries: float
+    weights: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.visits.shape[:-1] != self.shares.shape or self.visits.ndim < 2:
@@ -55,10 +59,20 @@ class PreferenceData:
                 f"shares must lie in [0, 1], got {first_entry(self.shares, outside)}; "
                 "divide the votes for the first trajectory by n_queries"
             )
+        if self.weights is None:
+            return
+        if self.weights.shape != self.shares.shape:
+            raise InputError(f"weights must have shape {self.shares.shape} like shares, got {self.weights.shape}")
+        if not (self.weights >= 0).all() or not np.allclose(self.weights.sum(axis=-1), 1, rtol=0, atol=1e-9):
+            raise InputError(
+                f"weights must be at least 0 with sum 1, got least {self.weights.min():g} and sums from "
+                f"{self.weights.sum(axis=-1).min():g}; divide them by their sum"
+            )
 
     def of_run(self, run: tuple[int, ...]) -> PreferenceData:
         """Data of one run of the batch, with visits as floats for fast products."""
-        return PreferenceData(self.visits[run].astype(np.float64), self.shares[run], self.n_queries)
+        weights = None if self.weights is None else self.weights[run]
+        return PreferenceData(self.visits[run].astype(np.float64), self.shares[run], self.n_queries, weights)
 
 
 def collect(

@@ -73,6 +73,10 @@ _HOMES = {
     "risky-bandit": "wrong_link_figure:RISKY_BANDIT",
     "mismatched-floors": "mismatched_floors_figure:FIGURE",
     "reward-error": "reward_error_figure:FIGURE",
+    "double-misspecification": "misspecification_figure:FIGURE",
+    "reward-evaluation": "reward_evaluation_figure:FIGURE",
+    "distribution-shift": "distribution_shift_figure:FIGURE",
+    "overfitting": "overfitting_figure:FIGURE",
     "dpo-gap": "dpo_gap_figure:FIGURE",
 }
 

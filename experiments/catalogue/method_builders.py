@@ -16,6 +16,7 @@ from estimators import (
     Directions,
     Dpo,
     Gpomdp,
+    LearnedCritic,
     Ppo,
     PreferenceFeedback,
     Reinforce,
@@ -139,6 +140,23 @@ def ppo(name: str, title: str, look: Look, *, online: bool, sampled: bool = Fals
         return SettingGrid(0.1, 10.0, (4, 3), 1.0, 10.0)
 
     return Method(name, title, build, grid, knob="ridge", group=LEARNERS, work=4.0, look=look)
+
+
+def ppo_kl() -> Method:
+    """Reward model, and PPO as practised: a KL penalty, and advantages from a learned critic on further rollouts."""
+
+    def build(dim: int, oracle: Oracle, kl: Any) -> Ppo:  # noqa: ARG001
+        asked = _plain("ppo-kl", oracle)
+        rollouts = 2 * int(asked.n_pairs)
+        model = RewardModel(asked.votes.link)
+        return Ppo(asked, model, online=True, n_rollouts=rollouts, critic=LearnedCritic(), kl=kl)
+
+    def grid(instance: Instance) -> SettingGrid:
+        return SettingGrid(0.1, 10.0, (4, 3), 0.003 * _scale(instance.link), 10.0)
+
+    look = Look("#661100", "h", 5.0, False, (4, 1, 1, 1, 1, 1))
+    title = "RLHF: reward model + PPO with KL, learned critic"
+    return Method("ppo-kl", title, build, grid, knob="kl", group=LEARNERS, work=5.0, look=look)
 
 
 def dpo_online() -> Method:

@@ -20,6 +20,7 @@ from experiments.catalogue.method_builders import (
     one_coordinate,
     perturbing,
     ppo,
+    ppo_kl,
     returns,
     seeing,
 )
@@ -95,6 +96,7 @@ _METHODS = (
         "ppo-sampled", "reward model + PPO, sampled", Look("#AA4499", "X", 5.0, True, (1.5, 0.8)),
         online=True, sampled=True,
     ),
+    ppo_kl(),
     seeing(
         "reinforce-none", "REINFORCE, no baseline", lambda n: Reinforce(n, Baseline.NONE),
         Look("#56B4E9", "2", 6.0, True, (4, 4)),

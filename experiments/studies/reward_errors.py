@@ -71,7 +71,7 @@ def coverage_error(
     frames = []
     generators = np.random.default_rng([seed, 5]).spawn(len(log_odds))
     for odds, rng in zip(log_odds, generators, strict=True):
-        theta = odds * _worst_first(mdp)
+        theta = odds * worst_first(mdp)
         found = _expected_visits(mdp, uniform, theta)
         ratio = float((wanted[wanted > 0] / found[wanted > 0]).max())
         learned = learn_rewards(mdp, uniform, theta, vote, n_pairs, ridge, n_replicates, rng)
@@ -120,7 +120,8 @@ def joint_training(
         One row per (source of pairs, votes per pair, iteration, replicate). ``pairs_from`` is ``current`` for joint
         training, with pairs from the current policy, or ``start``. ``iteration`` is spaced evenly in its logarithm.
         ``votes`` counts the votes so far. ``error_current``, ``error_start`` and ``error_optimal`` are the
-        `reward_error` on the trajectories of these policies. ``proxy_gain`` and ``true_gain`` are the value of the
+        `reward_error` on the trajectories of these policies; ``ignorance_current`` and ``ignorance_start`` are those of
+        a model in which all rewards are equal. ``proxy_gain`` and ``true_gain`` are the value of the
         current policy minus that of the start, under learned and under true rewards. ``overoptimisation`` is their
         difference.
     """
@@ -186,6 +187,16 @@ def optimal_policy(mdp: TabularMDP) -> tuple[TabularSoftmax, FloatArray]:
     return policy, np.log(np.maximum(best, SMALLEST_PROBABILITY)).ravel()
 
 
+def worst_first(mdp: TabularMDP) -> FloatArray:
+    """Logits (S A,) that favour bad actions: 1 for the worst of a state, 0 for the best; 0 if all are equal."""
+    even = np.full((1, mdp.n_states, mdp.n_actions, 1), 1 / mdp.n_actions)
+    values = np.mean(action_value_columns(mdp, even)[0], axis=0)[..., 0]
+    short = values.max(axis=1, keepdims=True) - values
+    widest = short.max(axis=1, keepdims=True)
+    shares: FloatArray = np.divide(short, widest, out=np.zeros_like(short), where=widest > 0)
+    return shares.ravel()
+
+
 class _Observer:
     """Records a batch of runs of `Ppo` at iterations that are spaced evenly in their logarithm."""
 
@@ -203,6 +214,7 @@ class _Observer:
         mdp, policy, learned = self.mdp, self.policy, update.rewards
         both = np.stack([theta, self.start])
         errors = reward_error(mdp, policy, both, learned)
+        ignorance = reward_error(mdp, policy, both, 0 * mdp.expected_reward)
         promised, found = (additive_moments(mdp, policy, both, paid)[0] for paid in (learned, mdp.expected_reward))
         measured = {
             "iteration": t,
@@ -210,6 +222,8 @@ class _Observer:
             "error_current": errors[0],
             "error_start": errors[1],
             "error_optimal": reward_error(mdp, *self.best, learned),
+            "ignorance_current": ignorance[0],
+            "ignorance_start": ignorance[1],
             "proxy_gain": promised[0] - promised[1],
             "true_gain": found[0] - found[1],
         }
@@ -223,13 +237,3 @@ def _expected_visits(mdp: TabularMDP, policy: Policy, theta: FloatArray) -> Floa
     for h, flow in flow_columns(mdp, columns(policy.probabilities(theta), 3)):
         visits[h % len(visits)] += flow[..., 0]
     return visits
-
-
-def _worst_first(mdp: TabularMDP) -> FloatArray:
-    """Logits (S A,) that favour bad actions: 1 for the worst of a state, 0 for the best; 0 if all are equal."""
-    even = np.full((1, mdp.n_states, mdp.n_actions, 1), 1 / mdp.n_actions)
-    values = np.mean(action_value_columns(mdp, even)[0], axis=0)[..., 0]
-    short = values.max(axis=1, keepdims=True) - values
-    widest = short.max(axis=1, keepdims=True)
-    shares: FloatArray = np.divide(short, widest, out=np.zeros_like(short), where=widest > 0)
-    return shares.ravel()

@@ -101,3 +101,18 @@ def test_data_that_cannot_be_votes_are_refused() -> None:
     for shares in (np.full((2, 3), 3.0), np.full((2, 3), -0.1), np.full((2, 3), np.nan)):
         with pytest.raises(InputError, match=r"shares must lie in \[0, 1\]"):
             PreferenceData(visits, shares, 5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [([1.0], "weights must have shape"), ([1.5, -0.5], "weights must be at least 0"), ([0.5, 0.4], "with sum 1")],
+)
+def test_weights_are_those_of_a_distribution(weights: list[float], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        PreferenceData(np.zeros((2, 3)), np.full(2, 0.5), 5, np.array(weights))
+
+
+def test_a_run_keeps_its_own_weights() -> None:
+    weights = np.array([[0.5, 0.5], [0.1, 0.9]])
+    data = PreferenceData(np.zeros((2, 2, 3)), np.full((2, 2), 0.5), 5, weights)
+    np.testing.assert_array_equal(data.of_run((1,)).weights, weights[1])

@@ -89,7 +89,7 @@ def test_a_link_that_is_not_log_concave_ends_where_the_posterior_is_flat() -> No
 
     for start in (None, np.linspace(-2, 2, 12)):
         found = RewardModel(link).fit(data, start)
-        args = (link, data.visits, data.shares, 1 / (80 * 5))
+        args = (link, data, 1 / (80 * 5))
         least, slope = _negative_log_posterior(found, *args)
         assert np.linalg.norm(slope) < 1e-5
         for step in 0.01 * np.eye(12):
@@ -195,3 +195,46 @@ def test_errors_of_return_differences_fall_like_the_inverse_root_of_the_votes() 
     spread = math.sqrt(sum(s.var() / s.mean() ** 2 / 200 for s in squares))
     assert spread < 0.06
     assert abs(math.log(means[0] / means[1] / 16)) < 8 * 0.06
+
+
+def test_weights_count_as_repeated_pairs() -> None:
+    """A pair of weight 3/8 is three of eight equal pairs: infinitely many votes, so that no prior takes part."""
+    data, link = drawn(4, math.inf), Logistic(2.0)
+    shares = np.clip(data.shares + np.array([0.1, -0.1, 0.05, 0.0]), 0.01, 0.99)
+    visits, repeats = data.visits.astype(float), np.array([3, 1, 2, 2])
+    weighted = RewardModel(link).fit(PreferenceData(visits, shares, math.inf, repeats / 8))
+    again = PreferenceData(np.repeat(visits, repeats, axis=0), np.repeat(shares, repeats), math.inf)
+    np.testing.assert_allclose(visits @ weighted, visits @ RewardModel(link).fit(again), atol=1e-4)
+
+
+def test_weights_matter_where_the_model_cannot_fit_every_vote() -> None:
+    data = PreferenceData(np.ones((2, 1)), np.array([0.9, 0.1]), math.inf, np.array([0.75, 0.25]))
+    found = RewardModel(Logistic()).fit(data)
+    # The mean share is 0.75 x 0.9 + 0.25 x 0.1 = 0.7.
+    assert found[0] == pytest.approx(math.log(0.7 / 0.3), abs=1e-5)
+
+
+def test_rewards_of_few_features_are_the_best_of_their_span() -> None:
+    """The fit of the reduced data; rewards of states alone, expanded to all actions."""
+    data, of_state = drawn(200, 5), np.kron(np.eye(4), np.ones((3, 1)))
+    found = RewardModel(Logistic(2.0), features=of_state).fit(data, np.full(12, 0.5)).reshape(4, 3)
+    assert (found == found[:, :1]).all()
+    reduced = PreferenceData(data.visits @ of_state, data.shares, 5)
+    np.testing.assert_allclose(found[:, 0], RewardModel(Logistic(2.0)).fit(reduced), atol=1e-4)
+    every = RewardModel(Logistic(2.0), features=np.eye(12)).fit(data)
+    np.testing.assert_allclose(every, RewardModel(Logistic(2.0)).fit(data), atol=1e-4)
+    assert np.abs(every.reshape(4, 3) - found).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [(np.ones(12), "features must be a matrix"), (np.full((12, 2), np.nan), "features must be finite")],
+)
+def test_features_that_are_no_matrix_are_refused(features: FloatArray, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        RewardModel(Logistic(), features=features)
+
+
+def test_features_of_other_rewards_are_refused() -> None:
+    with pytest.raises(InputError, match="features must have 12 rows"):
+        RewardModel(Logistic(), features=np.ones((5, 2))).fit(drawn(4, 5))

@@ -24,6 +24,7 @@ TUNED = [name for name, method in METHODS.items() if method.grid is not None]
 # Trajectories and votes an iteration.
 COSTS = dict.fromkeys(VOTERS, (2 * N, N * M)) | {
     "ppo-sampled": (4 * N, N * M),
+    "ppo-kl": (4 * N, N * M),
     "exact": (0, 0),
     **dict.fromkeys(BLIND | VALUES, (2 * N, 0)),
 }
@@ -114,12 +115,18 @@ def test_every_row_of_the_table_is_the_method_it_is_called():
         "ppo-offline": False,
         "ppo-online": True,
         "ppo-sampled": True,
+        "ppo-kl": True,
         "dpo-offline": False,
         "dpo-early": False,
         "dpo-online": True,
     }
-    rollouts = {name: built(name).n_rollouts for name in METHODS if name.startswith("ppo")}
-    assert rollouts == {"ppo-offline": None, "ppo-online": None, "ppo-sampled": 2 * N}
+    ppo = {name: built(name) for name in METHODS if name.startswith("ppo")}
+    rollouts = {name: learner.n_rollouts for name, learner in ppo.items()}
+    assert rollouts == {"ppo-offline": None, "ppo-online": None, "ppo-sampled": 2 * N, "ppo-kl": 2 * N}
+    assert {name for name, learner in ppo.items() if learner.critic} == {"ppo-kl"}
+    assert {name: float(learner.kl) for name, learner in ppo.items() if learner.kl} == {
+        "ppo-kl": METHODS["ppo-kl"].settings(find("instance", "garnet")).setting((0, 0)).knob
+    }
     assert np.isinf(built("dpo-offline").n_steps)
     assert np.isfinite(built("dpo-early").n_steps).all()
     assert built("dpo-early").beta == pytest.approx(0.01 * RATERS.link.scale)

@@ -19,6 +19,7 @@ from estimators import (
     ExactFeedback,
     ExactGradient,
     Gpomdp,
+    LearnedCritic,
     Ppo,
     Reinforce,
     ReturnFeedback,
@@ -104,6 +105,7 @@ DRAWN: dict[str, Any] = {
     "dpo": Dpo(preferences(4, 3, LINK), 0.1, n_steps=5),
     "dpo-online": Dpo(preferences(4, 3, LINK), 0.1, online=True),
     "ppo": Ppo(preferences(4, 3, LINK), RewardModel(LINK), n_rollouts=3),
+    "ppo-kl": Ppo(preferences(4, 3, LINK), RewardModel(LINK), n_rollouts=3, critic=LearnedCritic(), kl=0.1),
     **{f"method-{name}": method for name, method in METHODS.items()},
 }
 

@@ -197,7 +197,7 @@ def test_error_falls_like_the_root_of_votes_unless_raters_vote_backwards() -> No
 def test_joint_frame(joint: pd.DataFrame) -> None:
     assert set(joint.columns) == {
         "pairs_from", "n_queries", "iteration", "votes", "replicate", "error_current", "error_start",
-        "error_optimal", "proxy_gain", "true_gain", "overoptimisation",
+        "error_optimal", "ignorance_current", "ignorance_start", "proxy_gain", "true_gain", "overoptimisation",
     }  # fmt: skip
     np.testing.assert_array_equal(joint["votes"], joint["iteration"] * 32 * joint["n_queries"])
     np.testing.assert_allclose(joint["overoptimisation"], joint["proxy_gain"] - joint["true_gain"])

@@ -1,0 +1,57 @@
+"""Policies trained on given rewards, without new votes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from estimators import Ppo, PreferenceFeedback, RewardModel, Streams
+from experiments.catalogue.instance import Instance
+from theory import VoteModel
+from theory.arrays import FloatArray
+
+
+def train_policies(
+    instance: Instance,
+    rewards: FloatArray,
+    *,
+    n_iterations: int = 200,
+    step_size: float = 3.0,
+    kl: ArrayLike = 0.0,
+    n_points: int = 1,
+) -> FloatArray:
+    """Train the policy of an instance by `Ppo` with exact advantages under given rewards.
+
+    Parameters
+    ----------
+    instance : Instance
+    rewards : array (B, 1 or H, S, A)
+        A policy is trained on each. They are divided by the largest difference of two of them, as PPO usually scales
+        advantages, so that one step size suits all.
+    n_iterations, step_size
+        Of `Ppo`.
+    kl : float or array (B,)
+        Weight of the KL divergence from the start, in units of the given rewards.
+    n_points : int
+        Number of points along the path that are kept, evenly spaced. The last one is the end.
+
+    Returns
+    -------
+    array (n_points, B, dim)
+    """
+    spread = rewards.max(axis=(1, 2, 3)) - rewards.min(axis=(1, 2, 3))
+    unit = np.where(spread > 0, spread, 1.0)
+    asked = PreferenceFeedback(np.asarray(1), "law", VoteModel(instance.link, 1))  # it is not asked
+    theta = np.tile(instance.start, (len(rewards), 1))
+    update = Ppo(asked, RewardModel(instance.link), kl=np.asarray(kl) / unit).begin(
+        instance.mdp, instance.policy, theta
+    )
+    update.rewards = rewards / unit[:, None, None, None]
+    step, unused = np.full((len(rewards), 1), step_size), Streams.of(np.random.default_rng(0))
+    kept = set(np.rint(np.linspace(0, n_iterations, n_points + 1)[1:]).astype(int).tolist())
+    points = []
+    for t in range(1, n_iterations + 1):
+        theta = update.improve(theta, step, unused)
+        if t in kept:
+            points.append(theta)
+    return np.stack(points)
