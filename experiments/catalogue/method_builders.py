@@ -154,7 +154,7 @@ def ppo_kl() -> Method:
     def grid(instance: Instance) -> SettingGrid:
         return SettingGrid(0.1, 10.0, (4, 3), 0.003 * _scale(instance.link), 10.0)
 
-    look = Look("#661100", "h", 5.0, True, (4, 1, 1, 1, 1, 1))
+    look = Look("#661100", "h", 5.0, True, (8, 1, 3, 1))
     title = "RLHF: reward model + PPO with KL, learned critic"
     return Method("ppo-kl", title, build, grid, knob="kl", group=LEARNERS, work=5.0, look=look)
 
