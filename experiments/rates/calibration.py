@@ -20,7 +20,7 @@ from experiments.rates.run_claims import DEFAULT_PLAN
 from experiments.rates.single_looks import ONE_SIDED
 from experiments.rates.tasks import Measured
 from experiments.rates.variance_claims import variance_claims
-from experiments.statistics.binomial import clopper_pearson
+from experiments.statistics.binomial import rate_of
 from experiments.statistics.power_law import fit_slopes
 from experiments.statistics.sequential import SequentialPlan, judge_batch
 from experiments.statistics.skewness import SkewedEstimate
@@ -164,7 +164,7 @@ def _scenarios(
         called, n_looks = judge_batch(np.moveaxis(raw, 0, 1), asked, plan)
         mistaken = (called & np.array(wrong)[:, None, :]).any(axis=(0, 2))
         names = [name for name, mask in zip(("HOLDS", "VIOLATED", "TIGHT"), wrong, strict=True) if mask.any()]
-        yield {"scenario": scenario, "error": " or ".join(names)} | _rate(mistaken) | {"promised": promised}
+        yield {"scenario": scenario, "error": " or ".join(names)} | rate_of(mistaken) | {"promised": promised}
         alone = dict(zip(("HOLDS alone", "VIOLATED alone", "TIGHT alone"), raw[:, 0] <= ONE_SIDED, strict=True))
         yield from _claim_rows(scenario, columns, called, n_looks, errors, alone)
 
@@ -193,7 +193,7 @@ def _claim_rows(
         for measure, happened in measures.items():
             yield (
                 {"scenario": scenario, "kind": kind, "measure": measure}
-                | _rate(happened[:, members])
+                | rate_of(happened[:, members])
                 | {"looks": float(n_looks[:, members].mean())}
             )
 
@@ -231,9 +231,3 @@ def _columns(claims: Sequence[Measured], kind: Callable[[Measured], str]) -> dic
 def _signs(claims: Sequence[Measured]) -> FloatArray:
     """Sign that makes a larger slope the worse one."""
     return np.array([1.0 if claim.limit == "infinity" else -1.0 for claim in claims])
-
-
-def _rate(happened: BoolArray) -> dict[str, float]:
-    count, n = int(happened.sum()), happened.size
-    low, high = clopper_pearson(count, n)
-    return {"count": count, "n": n, "rate": count / n, "low": low, "high": high}

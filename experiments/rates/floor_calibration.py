@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.rates.calibration_report import ALLOWED_ALONE, COVERAGE_LIMITS
 from experiments.rates.cells import run_cells
@@ -18,7 +17,7 @@ from experiments.rates.floor_prediction import predict_floors
 from experiments.rates.floor_verdicts import LEVEL, LOOKS, SHARES
 from experiments.rates.pools import SEEDS_APART, require_pool
 from experiments.running.execution import Execution
-from experiments.statistics.binomial import clopper_pearson, shown_outside
+from experiments.statistics.binomial import rate_of, shown_outside
 from experiments.statistics.equivalence import call_at_look, p_values, ratio_of
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
@@ -215,7 +214,7 @@ def _scenario(
     names = ("EXACT", "VIOLATED") if edge.all() else ("VIOLATED",)
     for name, calls in zip(("EXACT", "VIOLATED"), called, strict=True):
         if name in names:
-            yield {"claim": "family", "measure": name} | _rate(calls.any(axis=1)) | {"promised": LEVEL}
+            yield {"claim": "family", "measure": name} | rate_of(calls.any(axis=1)) | {"promised": LEVEL}
     held = np.moveaxis(np.array(covered), 0, -1)
     at_end = np.take_along_axis(held, n_looks[None] - 1, axis=0)[0]
     for k, claim in enumerate(estimates):
@@ -225,10 +224,4 @@ def _scenario(
         measures |= {"coverage": held[0, :, k], "coverage at the end": at_end[:, k]}
         for measure, happened in measures.items():
             promise = LEVEL if measure.removesuffix(" alone") in names else np.nan
-            yield {"claim": claim, "measure": measure} | _rate(happened) | {"promised": promise}
-
-
-def _rate(happened: NDArray[np.bool_]) -> dict[str, float]:
-    count, n = int(happened.sum()), happened.size
-    low, high = clopper_pearson(count, n)
-    return {"count": count, "n": n, "rate": count / n, "low": low, "high": high}
+            yield {"claim": claim, "measure": measure} | rate_of(happened) | {"promised": promise}

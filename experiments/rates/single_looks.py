@@ -9,7 +9,7 @@ import pandas as pd
 
 from experiments.rates.pools import Pool
 from experiments.rates.tasks import Measured
-from experiments.statistics.binomial import clopper_pearson
+from experiments.statistics.binomial import rate_of
 from experiments.statistics.power_law import fit_slopes
 from theory.errors import InputError
 
@@ -49,7 +49,7 @@ def single_looks(
     if n_resamples < 1:
         raise InputError(f"n_resamples must be at least 1, got {n_resamples}; 2000 is usual")
     x = np.array(claim.grid)
-    rows = []
+    rows, skewness = [], pool.skewness(x)
     for size in replicates:
         parts = [min(BLOCK, n_resamples - first) for first in range(0, n_resamples, BLOCK)]
         fits = [fit_slopes(x, pool.draw(x, (part, size), rng)) for part in parts]
@@ -61,19 +61,6 @@ def single_looks(
             "wrong VIOLATED": violated <= ONE_SIDED,
         }
         for measure, happened in measures.items():
-            count = int(happened.sum())
-            low, high = clopper_pearson(count, n_resamples)
-            rows.append(
-                {
-                    "claim": claim.name,
-                    "skewness": pool.skewness(x),
-                    "replicates": size,
-                    "measure": measure,
-                    "count": count,
-                    "n": n_resamples,
-                    "rate": count / n_resamples,
-                    "low": low,
-                    "high": high,
-                }
-            )
+            known = {"claim": claim.name, "skewness": skewness, "replicates": size, "measure": measure}
+            rows.append(known | rate_of(happened))
     return pd.DataFrame(rows)

@@ -14,6 +14,13 @@ def clopper_pearson(count: int, n: int, outside: float = 0.05) -> tuple[float, f
     return low, high
 
 
+def rate_of(happened: NDArray[np.bool_]) -> dict[str, float]:
+    """How often something happened: ``count, n, rate``, and an exact 95% interval ``low, high``."""
+    count, n = int(happened.sum()), happened.size
+    low, high = clopper_pearson(count, n)
+    return {"count": count, "n": n, "rate": count / n, "low": low, "high": high}
+
+
 def shown_outside(
     count: ArrayLike, n: ArrayLike, low: ArrayLike, high: ArrayLike, outside: float = 0.05
 ) -> NDArray[np.bool_]:

@@ -150,7 +150,10 @@ def fit_power_law(
     steps = np.diff(log_x)
     local_influence = np.diff(influence, axis=0) / steps[:, None]
     local_errors = np.zeros(n_points - 1) if exact else local_influence.std(axis=1, ddof=1) / math.sqrt(n_replicates)
-    bend, offset = (0.0, 0.0) if exact else (float(part) for part in _bend_and_offset(_weights(log_x), influence))
+    weights = _weights(log_x)
+    bend, offset = (
+        (0.0, 0.0) if exact else (float(part) for part in _bend_and_offset(weights, influence, weights @ influence))
+    )
     bootstrap_low, bootstrap_high = _bootstrap_limits(centred, values, n_bootstrap, rng)
     return PowerLawFit(
         slope=slope,
@@ -185,11 +188,11 @@ def fit_slopes(x: ArrayLike, y: ArrayLike) -> SkewedEstimate:
     n_points, n_replicates = values.shape[-2:]
     means = values.mean(axis=-1)
     relative = values / means[..., None] - 1
-    deviation = np.einsum("p,...pr->...r", weights, relative).std(axis=-1, ddof=1)
+    influence = np.einsum("p,...pr->...r", weights, relative)
     small_sample = (n_points * n_replicates - 1) / (n_points * n_replicates - 2)
     slopes: FloatArray = np.log(means) @ weights
-    errors: FloatArray = deviation * math.sqrt(small_sample / n_replicates)
-    return SkewedEstimate(slopes, errors, *_bend_and_offset(weights, relative), n_replicates - 1)
+    errors: FloatArray = influence.std(axis=-1, ddof=1) * math.sqrt(small_sample / n_replicates)
+    return SkewedEstimate(slopes, errors, *_bend_and_offset(weights, relative, influence), n_replicates - 1)
 
 
 def _weights(log_x: FloatArray) -> FloatArray:
@@ -198,8 +201,10 @@ def _weights(log_x: FloatArray) -> FloatArray:
     return np.asarray(centred / (centred @ centred))
 
 
-def _bend_and_offset(weights: FloatArray, relative: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """First correction of the law of the slope's error, from relative deviations (..., n_points, n_replicates).
+def _bend_and_offset(weights: FloatArray, relative: FloatArray, influence: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """First correction of the law of the slope's error.
+
+    It takes relative deviations (..., n_points, n_replicates) and the influence of each replicate (..., n_replicates).
 
     Besides the skewness c of a replicate's influence, the logarithm is bent, and the standard error falls where a mean
     is large. With v the variances of the points, k their covariances with the influence, s its standard deviation and
@@ -207,7 +212,6 @@ def _bend_and_offset(weights: FloatArray, relative: FloatArray) -> tuple[FloatAr
     It is the expansion of P. Hall, *The Bootstrap and Edgeworth Expansion* (1992), section 2.4, for this statistic.
     """
     n_replicates = relative.shape[-1]
-    influence = np.einsum("p,...pr->...r", weights, relative)
     deviation = influence.std(axis=-1, ddof=1)
     shared = np.einsum("...r,...pr->...p", influence, relative) / (n_replicates - 1)
     skew = skewness(influence)

@@ -13,9 +13,10 @@ from scipy.special import bdtr, bdtrc, ndtr, ndtri
 from experiments.catalogue.claims import Claim
 from experiments.catalogue.shipped_claims import stated_claims
 from experiments.rates import calibration as calibrate_module
-from experiments.rates.calibration import CalibrationReport, calibrate, clopper_pearson, slope_p_values
+from experiments.rates.calibration import CalibrationReport, calibrate, slope_p_values
 from experiments.rates.noise import NOISE, SETTLED, SLOW_RUNS, Noise, noise_of
 from experiments.statistics import skewness as skewness_module
+from experiments.statistics.binomial import clopper_pearson
 from experiments.statistics.power_law import fit_power_law, fit_slopes
 from experiments.statistics.sequential import SequentialPlan, judge_sequentially
 from experiments.statistics.skewness import SkewedEstimate
