@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from experiments.catalogue.methods import LEARNERS, METHODS
-from experiments.comparison.budget import PRESETS
+from experiments.comparison.budget import COMPARED_SEEDS, PRESETS, splits
 from experiments.comparison.compare_learning import compare_learning
-from experiments.comparison.learning_cells import Entry
 from experiments.statistics.intervals import MeanInterval, mean_interval
 from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, stretch_values
 from paper_figures.registry import FigureContext, Frames, PaperFigure
@@ -155,19 +154,23 @@ def _start(curves: pd.DataFrame) -> float:
 
 
 def _check(curves: pd.DataFrame, optimum: float) -> None:
-    different = curves[list(Entry.FIELDS[1:])].drop_duplicates()
-    if len(different) != 1:
-        raise InputError(f"curves must be of one instance and budget, got {len(different)}; select the rows first")
+    # Methods may differ in the split of the budget, but each must have one.
+    splits_seen = len(curves[["method", "n_iterations", "n_pairs", "n_queries"]].drop_duplicates())
+    different = len(curves[["instance", "assumed", "raters"]].drop_duplicates())
+    if (different, splits_seen) != (1, curves["method"].nunique()):
+        raise InputError(
+            f"curves must be of one instance and one split a method, got {different} instances and {splits_seen} "
+            f"splits of {curves['method'].nunique()} methods; select the rows first"
+        )
     check_below(curves["value"].max(skipna=False), optimum)
     check_below(_start(curves), optimum, strictly=True)
 
 
 def _compute(context: FigureContext) -> Frames:
-    budget, seeds = PRESETS[context.preset]
     found = compare_learning(
         INSTANCE,
-        budget=budget,
-        n_seeds=seeds,
+        budget=splits(PRESETS[context.preset][0].votes),
+        n_seeds=COMPARED_SEEDS[context.preset],
         execution=context.execution,
     )
     return {"curves": found.curves, "finals": found.finals}

@@ -205,7 +205,11 @@ def tests_against(tests: pd.DataFrame, reference: str) -> pd.DataFrame:
     ahead = tests[tests["second"] == reference].rename(columns={"first": "method"})
     behind = tests[tests["first"] == reference].rename(columns={"second": "method"})
     turned = behind.assign(difference=-behind["difference"], ci_low=-behind["ci_high"], ci_high=-behind["ci_low"])
-    mirrored = {"improvement": "improvement", "improvement_low": "improvement_high", "improvement_high": "improvement_low"}
+    mirrored = {
+        "improvement": "improvement",
+        "improvement_low": "improvement_high",
+        "improvement_high": "improvement_low",
+    }
     turned = turned.assign(**{name: 1 - behind[other] for name, other in mirrored.items()})
     return pd.concat([ahead, turned], ignore_index=True)
 

@@ -54,9 +54,7 @@ def learn(entries: Sequence[Entry], n_seeds: int, execution: Execution | None = 
     return _learn([(entry,) for entry in entries], n_seeds, execution or Execution(), paired=True)
 
 
-def learn_best_splits(
-    groups: Sequence[Sequence[Entry]], n_seeds: int, execution: Execution | None = None
-) -> Learning:
+def learn_best_splits(groups: Sequence[Sequence[Entry]], n_seeds: int, execution: Execution | None = None) -> Learning:
     """Tune every group by the same rule, with the split as one more axis, then run the best of it on new seeds.
 
     Parameters

@@ -104,8 +104,9 @@ def _standing(row: pd.Series) -> tuple[int, float]:
 def rule_in_words() -> str:
     """The rule in words, for the output."""
     return (
-        f"{N_SETTINGS} settings on {FIRST_SEEDS} seeds, with every split; of several splits the {KEPT_SPLITS} whose best "
-        f"{N_SECOND} settings have the highest mean go on: up to {GROWTHS} times the untried ones beside the best, "
+        f"{N_SETTINGS} settings on {FIRST_SEEDS} seeds, with every split; of several splits the {KEPT_SPLITS} whose "
+        f"best {N_SECOND} settings have the highest mean go on: up to {GROWTHS} times the untried ones beside the "
+        "best, "
         f"up to {LOOKS} times the best {N_SECOND} on {SECOND_SEEDS} seeds more; all with the full budget, "
         f"by the mean exact value over the last {SCORED:.0%} of the iterations"
     )

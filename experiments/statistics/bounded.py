@@ -62,12 +62,15 @@ def improvement(first: FloatArray, second: FloatArray, optimum: float) -> Improv
     """
     if len(first) != len(second) or len(first) < 2:
         raise InputError(f"samples must be of one size, at least two, got {len(first)} and {len(second)}")
-    apart = np.asarray(first)[:, None] - np.asarray(second)[None]
-    tie = np.abs(apart) <= RESOLUTION * abs(optimum)
-    share = np.where(tie, 0.5, apart > 0).mean(axis=(0, 1))
-    n = len(first)
+    n, share = len(first), improvement_scores(first, second, optimum).mean(axis=(0, 1))
     p_value = np.minimum(1.0, 2 * np.exp(-n * _divergence(share, 0.5)))
     return Improvement(share, _chernoff_low(share, n), 1 - _chernoff_low(1 - share, n), p_value)
+
+
+def improvement_scores(first: FloatArray, second: FloatArray, optimum: float) -> FloatArray:
+    """1 where the first value is above the second, 1/2 for a tie, 0 below it: all pairs of (n, ...) and (m, ...)."""
+    apart = np.asarray(first)[:, None] - np.asarray(second)[None]
+    return np.where(np.abs(apart) <= RESOLUTION * abs(optimum), 0.5, apart > 0)
 
 
 def _divergence(p: FloatArray, q: FloatArray | float) -> FloatArray:
@@ -127,5 +130,7 @@ def _log_capital(shares: FloatArray, mean: FloatArray) -> FloatArray:
     """Log of the capital after bets that the mean is larger than stated; it starts at 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(mean > 0, shares / mean, np.where(shares > 0, np.inf, 1.0))
-        logs = [np.log(share) + np.log1p(bet * (ratio - 1)).sum(axis=0) for bet, share in zip(_BETS, _SHARES, strict=True)]
+        logs = [
+            np.log(share) + np.log1p(bet * (ratio - 1)).sum(axis=0) for bet, share in zip(_BETS, _SHARES, strict=True)
+        ]
     return np.asarray(np.logaddexp.reduce(logs, axis=0))
