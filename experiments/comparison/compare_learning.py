@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ from experiments.comparison.learning import Learning, learn_best_splits
 from experiments.comparison.learning_cells import Entry, can_run
 from experiments.running.execution import Execution
 from experiments.statistics.binomial import clopper_pearson
-from experiments.statistics.bounded import improvement, mean_limits
+from experiments.statistics.bounded import chernoff, improvement_scores, mean_limits
 from experiments.statistics.verdicts import holm
 from theory import InputError, Link, Logistic, TabularMDP, additive_moments, optimal_value, return_distribution
 from theory.links import ScaledLink, check_invertible
@@ -278,11 +277,12 @@ def _tests(values: pd.DataFrame, bounds: tuple[float, float]) -> pd.DataFrame:
         return pd.DataFrame(columns=TEST_COLUMNS)
     low, high = (pd.Series(end, values.columns) for end in mean_limits(values.to_numpy(), *bounds, outside=0.025))
     means = values.mean()
-    rows: list[tuple[Any, ...]] = []
-    for first, second in pairs:
-        odds = improvement(values[first].to_numpy(), values[second].to_numpy(), bounds[1])
-        apart = (means[first] - means[second], low[first] - high[second], high[first] - low[second])
-        rows.append((first, second, *apart, *map(float, (odds.probability, odds.low, odds.high, odds.p_value))))
-    frame = pd.DataFrame(rows, columns=TEST_COLUMNS[:-2])
-    adjusted = holm(frame["p_value"].to_numpy())
-    return frame.assign(p_holm=adjusted, significant=adjusted <= 0.05)
+    first, second = (list(names) for names in zip(*pairs, strict=True))
+    shares = [improvement_scores(values[a].to_numpy(), values[b].to_numpy(), bounds[1]).mean() for a, b in pairs]
+    odds = chernoff(np.array(shares), len(values))
+    apart = [
+        one[first].to_numpy() - other[second].to_numpy() for one, other in ((means, means), (low, high), (high, low))
+    ]
+    adjusted = holm(odds.p_value)
+    parts = (first, second, *apart, odds.probability, odds.low, odds.high, odds.p_value, adjusted, adjusted <= 0.05)
+    return pd.DataFrame(dict(zip(TEST_COLUMNS, parts, strict=True)))

@@ -22,7 +22,7 @@ from theory.errors import InputError
 # is on the largest bets, which win most where nearly all values lie near one end.
 _BETS = 2.0 ** -np.arange(10)
 _SHARES = _BETS / _BETS.sum()
-_BISECTIONS = 40
+_BISECTIONS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +62,13 @@ def improvement(first: FloatArray, second: FloatArray, optimum: float) -> Improv
     """
     if len(first) != len(second) or len(first) < 2:
         raise InputError(f"samples must be of one size, at least two, got {len(first)} and {len(second)}")
-    n, share = len(first), improvement_scores(first, second, optimum).mean(axis=(0, 1))
+    return chernoff(improvement_scores(first, second, optimum).mean(axis=(0, 1)), len(first))
+
+
+def chernoff(share: FloatArray, n: int) -> Improvement:
+    """Limits and p-values of shares, as of n tosses of a coin."""
     p_value = np.minimum(1.0, 2 * np.exp(-n * _divergence(share, 0.5)))
-    return Improvement(share, _chernoff_low(share, n), 1 - _chernoff_low(1 - share, n), p_value)
+    return Improvement(share, _chernoff_low(share, n), np.asarray(1 - _chernoff_low(1 - share, n)), p_value)
 
 
 def improvement_scores(first: FloatArray, second: FloatArray, optimum: float) -> FloatArray:
