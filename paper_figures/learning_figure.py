@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from string import ascii_lowercase
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from experiments.catalogue.methods import LEARNERS, METHODS
 from experiments.comparison.budget import COMPARED_SEEDS, PRESETS, splits
@@ -28,6 +29,9 @@ SPENT: dict[Spent, str] = {"iteration": "iterations", "trajectories": "trajector
 PERTURBING = "methods that perturb the policy, beside those that need no votes"
 LEARNING = "methods that learn a reward or compare likelihoods, beside ZPG"
 
+# Numbers on an axis of square roots are these times 1, 4 and 9.
+_ROUND = [round(unit * 10**power) for power in range(9) for unit in (1, 2, 4, 5)]
+
 _BAND = 0.12
 _MARKERS = 5  # a curve; every method has its own iterations, or they would hide each other
 _ROW_HEIGHT = 2.75  # inches
@@ -44,7 +48,7 @@ def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) ->
     optimum : float
         Drawn as a grey line.
     spent : {"iteration", "trajectories", "votes"}
-        The kind of cost. Methods without this cost have no curve.
+        The kind of cost, on an axis of square roots. Methods without this cost have no curve.
     ax : Axes
 
     Returns
@@ -72,9 +76,7 @@ def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) ->
         ax.fill_between(x, found.low, found.high, color=look.color, alpha=_BAND, linewidth=0, zorder=2)
         ax.plot(x, found.mean, **line_and_markers(look), markevery=(first, every), zorder=3)
     _stretch(curves, optimum, ax)
-    ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.set_xlim(left=0)
+    _square_root_of_costs(float(curves.groupby("method")[spent].max().max()), ax)
     ax.set_xlabel(SPENT[spent])
     return ax
 
@@ -115,6 +117,16 @@ def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:
         for ax in drawn:
             _stretch(pd.concat([chosen for _, chosen in rows]), optimum, ax)
     return figure
+
+
+def _square_root_of_costs(most: float, ax: Axes) -> None:
+    """Methods have splits of their own, so some have many more iterations than others, and one more trajectories."""
+    ax.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+    unit = max((u for u in _ROUND if 9 * u <= most), default=most / 9)
+    ax.xaxis.set_major_locator(FixedLocator([0, unit, 4 * unit, 9 * unit]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}" if unit >= 1 else "{x:.2g}"))
+    ax.set_xlim(0, 1.03 * (most or 1))
 
 
 def _rows(curves: pd.DataFrame, learn: pd.Series) -> list[tuple[str, pd.DataFrame]]:
