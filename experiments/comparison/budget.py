@@ -12,7 +12,7 @@ MOST_ITERATIONS = 1_000_000
 
 # Splits of one budget, as (N, M). With 5 votes a pair both the votes and the pairs are spent, with 1 the pairs alone,
 # with 25 the votes alone.
-SPLITS = ((4, 5), (16, 5), (64, 5), (16, 1), (16, 25))
+SPLITS = ((4, 5), (16, 5), (64, 5), (64, 1), (16, 25))
 VOTES_A_PAIR = 5
 
 

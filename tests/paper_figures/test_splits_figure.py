@@ -41,7 +41,7 @@ def test_every_method_is_drawn_at_every_split(check_layout: Callable[[Figure], N
     check_layout(figure)
     (ax,) = figure.axes
     names = [label.get_text() for label in ax.get_xticklabels()]
-    assert names == ["2,400 x 4 x 5", "600 x 16 x 5", "150 x 64 x 5", "600 x 16 x 1", "120 x 16 x 25"]
+    assert names == ["2,400 x 4 x 5", "600 x 16 x 5", "150 x 64 x 5", "150 x 64 x 1", "120 x 16 x 25"]
     drawn = sorted(round(float(y), 9) for bars in ax.containers for y in np.atleast_1d(bars.lines[0].get_ydata()))
     assert drawn == sorted(frame()["final"].round(9))
     # Three splits with 5 votes a pair on one line; the others alone.
