@@ -142,7 +142,8 @@ def _alternatives(
 def value_bounds(mdp: TabularMDP) -> tuple[float, float]:
     """Values of the worst and of the best policy, time-dependent ones included."""
     turned = TabularMDP.from_outcomes(mdp.probabilities, mdp.next_states, 1 - mdp.rewards, mdp.initial, mdp.horizon)
-    return mdp.horizon - optimal_value(turned), optimal_value(mdp)
+    most = optimal_value(mdp)
+    return min(mdp.horizon - optimal_value(turned), most), most
 
 
 def informative_link(instance: Instance, scale: float | None = None) -> Link:

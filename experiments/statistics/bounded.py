@@ -23,6 +23,8 @@ from theory.errors import InputError
 _BETS = 2.0 ** -np.arange(10)
 _SHARES = _BETS / _BETS.sum()
 _BISECTIONS = 32
+# Bounds this close together differ by rounding.
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +110,12 @@ def mean_limits(samples: FloatArray, least: float, most: float, outside: float =
     Raises
     ------
     InputError
-        If `least` is not below `most`, or a value is not between them.
+        If `least` is above `most`, or a value is not between them.
     """
-    if not least < most:
-        raise InputError(f"least must be below most, got {least} and {most}")
+    if least > most:
+        raise InputError(f"least must be at most most, got {least} and {most}")
+    if most - least <= _SAME * max(1.0, abs(most)):
+        return np.full(samples.shape[1:], least), np.full(samples.shape[1:], most)
     shares = (np.asarray(samples, dtype=np.float64) - least) / (most - least)
     if not ((shares > -1e-9) & (shares < 1 + 1e-9)).all():
         raise InputError(f"samples must lie between {least} and {most}, got {samples.min()} to {samples.max()}")

@@ -95,5 +95,7 @@ def test_wrong_samples_are_refused() -> None:
         improvement(np.ones(3), np.ones(2), 1.0)
     with pytest.raises(InputError, match=r"samples must lie between 0 and 1, got 0\.5 to 1\.5"):
         mean_limits(np.array([0.5, 1.5]), 0, 1)
-    with pytest.raises(InputError, match="least must be below most"):
-        mean_limits(np.ones(3), 1, 1)
+    with pytest.raises(InputError, match="least must be at most most"):
+        mean_limits(np.ones(3), 2, 1)
+    # Where all policies have one value there is nothing to bound.
+    assert mean_limits(np.ones(3), 1, 1 + 1e-12) == (1, 1 + 1e-12)
