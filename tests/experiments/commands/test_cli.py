@@ -154,7 +154,7 @@ def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_p
         "P(above ZPG)",
         "exact ascent",
         "3 seeds",
-        "Holm over all 3 pairs",
+        "after Holm, all 3 pairs of methods",
         no_evidence,
     ):
         assert words in done.stdout
@@ -170,7 +170,7 @@ def test_one_method_alone_is_compared_with_nothing(zpg_in_process):
         *("compare", "--instance", "bandit", "--methods", "exact", "--budget", "160", "--seeds", "2", "--jobs", "1")
     )
     assert done.returncode == 0, done.stderr
-    assert "Holm over" not in done.stdout
+    assert "after Holm" not in done.stdout
 
 
 def test_claims_on_constants_have_an_axis_of_their_own(tmp_path, monkeypatch, zpg_in_process):
