@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from string import ascii_lowercase
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from experiments.catalogue.methods import LEARNERS, METHODS
-from experiments.comparison.budget import PRESETS
+from experiments.comparison.budget import COMPARED_SEEDS, PRESETS, splits
 from experiments.comparison.compare_learning import compare_learning
-from experiments.comparison.learning_cells import Entry
 from experiments.statistics.intervals import MeanInterval, mean_interval
 from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, stretch_values
 from paper_figures.registry import FigureContext, Frames, PaperFigure
@@ -28,6 +28,9 @@ SPENT: dict[Spent, str] = {"iteration": "iterations", "trajectories": "trajector
 # Two rows, since all curves in one could not be told apart. ZPG is in both.
 PERTURBING = "methods that perturb the policy, beside those that need no votes"
 LEARNING = "methods that learn a reward or compare likelihoods, beside ZPG"
+
+# Numbers on an axis of square roots are these times 1, 4 and 9.
+_ROUND = [round(unit * 10**power) for power in range(9) for unit in (1, 2, 4, 5)]
 
 _BAND = 0.12
 _MARKERS = 5  # a curve; every method has its own iterations, or they would hide each other
@@ -45,7 +48,7 @@ def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) ->
     optimum : float
         Drawn as a grey line.
     spent : {"iteration", "trajectories", "votes"}
-        The kind of cost. Methods without this cost have no curve.
+        The kind of cost, on an axis of square roots. Methods without this cost have no curve.
     ax : Axes
 
     Returns
@@ -73,9 +76,7 @@ def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) ->
         ax.fill_between(x, found.low, found.high, color=look.color, alpha=_BAND, linewidth=0, zorder=2)
         ax.plot(x, found.mean, **line_and_markers(look), markevery=(first, every), zorder=3)
     _stretch(curves, optimum, ax)
-    ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.set_xlim(left=0)
+    _square_root_of_costs(float(curves.groupby("method")[spent].max().max()), ax)
     ax.set_xlabel(SPENT[spent])
     return ax
 
@@ -118,6 +119,16 @@ def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:
     return figure
 
 
+def _square_root_of_costs(most: float, ax: Axes) -> None:
+    """Methods have splits of their own, so some have many more iterations than others, and one more trajectories."""
+    ax.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+    unit = max((u for u in _ROUND if 9 * u <= most), default=most / 9)
+    ax.xaxis.set_major_locator(FixedLocator([0, unit, 4 * unit, 9 * unit]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}" if unit >= 1 else "{x:.2g}"))
+    ax.set_xlim(0, 1.03 * (most or 1))
+
+
 def _rows(curves: pd.DataFrame, learn: pd.Series) -> list[tuple[str, pd.DataFrame]]:
     beside = curves["method"] == "zpg"
     return [(PERTURBING, curves[~learn]), *([(LEARNING, curves[learn | beside])] if learn.any() else [])]
@@ -155,19 +166,23 @@ def _start(curves: pd.DataFrame) -> float:
 
 
 def _check(curves: pd.DataFrame, optimum: float) -> None:
-    different = curves[list(Entry.FIELDS[1:])].drop_duplicates()
-    if len(different) != 1:
-        raise InputError(f"curves must be of one instance and budget, got {len(different)}; select the rows first")
+    # Methods may differ in the split of the budget, but each must have one.
+    splits_seen = len(curves[["method", "n_iterations", "n_pairs", "n_queries"]].drop_duplicates())
+    different = len(curves[["instance", "assumed", "raters"]].drop_duplicates())
+    if (different, splits_seen) != (1, curves["method"].nunique()):
+        raise InputError(
+            f"curves must be of one instance and one split a method, got {different} instances and {splits_seen} "
+            f"splits of {curves['method'].nunique()} methods; select the rows first"
+        )
     check_below(curves["value"].max(skipna=False), optimum)
     check_below(_start(curves), optimum, strictly=True)
 
 
 def _compute(context: FigureContext) -> Frames:
-    budget, seeds = PRESETS[context.preset]
     found = compare_learning(
         INSTANCE,
-        budget=budget,
-        n_seeds=seeds,
+        budget=splits(PRESETS[context.preset][0].votes),
+        n_seeds=COMPARED_SEEDS[context.preset],
         execution=context.execution,
     )
     return {"curves": found.curves, "finals": found.finals}

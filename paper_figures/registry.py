@@ -68,6 +68,7 @@ _HOMES = {
     "error-budget": "variance_figure:BUDGET",
     "error-radius": "variance_figure:RADIUS",
     "learning-curves": "learning_figure:FIGURE",
+    "splits": "splits_figure:FIGURE",
     "small-panels": "small_panels_figure:FIGURE",
     "wrong-link": "wrong_link_figure:WRONG_LINK",
     "risky-bandit": "wrong_link_figure:RISKY_BANDIT",

@@ -12,13 +12,14 @@ from experiments.commands.app import app, version
 from experiments.commands.options import (
     Address,
     Backend,
-    Instance,
+    Instances,
     Jobs,
     Json,
     Methods,
     Out,
     Seed,
     execution,
+    one_of,
     split,
 )
 from experiments.commands.terminal import progress_bar
@@ -39,27 +40,35 @@ Raters = Annotated[
         help="Link the raters use instead of the one assumed: a name, made as steep at 0, or module:attribute.",
     ),
 ]
+CheckTests = Annotated[
+    bool,
+    typer.Option("--check-tests", help="Also count how often the tests call a difference where there is none."),
+]
 INSTANCE = "stochastic-gridworld"
 
 
 @app.command()
 def compare(
-    instance: Instance = INSTANCE,
+    instance: Instances = None,
     methods: Methods = None,
     preset: Annotated[
         Literal["quick", "paper"],
-        typer.Option("--preset", help="quick: 48,000 votes a run, 20 seeds; paper: 160,000 votes, 100 seeds."),
+        typer.Option("--preset", help="quick: 48,000 votes a run, 100 seeds; paper: 160,000 votes, 200 seeds."),
     ] = "quick",
     budget: Annotated[
-        int | None, typer.Option("--budget", min=1, help="Votes a run; sets the number of iterations.")
+        int | None, typer.Option("--budget", min=1, help="Votes a run; a run may have a pair for every fifth vote.")
     ] = None,
     pairs: Annotated[
-        int | None, typer.Option("--pairs", min=1, help="Trajectory pairs an iteration, N [default: 32]")
+        int | None,
+        typer.Option("--pairs", min=1, help="Trajectory pairs an iteration, N [default: tuned; 32 with --queries]"),
     ] = None,
-    queries: Annotated[int | None, typer.Option("--queries", min=1, help="Votes a pair, M [default: 5]")] = None,
+    queries: Annotated[
+        int | None, typer.Option("--queries", min=1, help="Votes a pair, M [default: tuned; 5 with --pairs]")
+    ] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=2, help="Runs of each method.")] = None,
     scale: Scale = None,
     raters: Raters = None,
+    check_tests: CheckTests = False,
     out: Out = Path("results"),
     jobs: Jobs = -1,
     backend: Backend = "loky",
@@ -67,36 +76,46 @@ def compare(
     seed: Seed = 0,
     json: Json = None,
 ) -> None:
-    """Compare learning curves of all methods on one preference oracle, each tuned by the same rule."""
+    """Compare methods on one preference oracle and one budget. One rule tunes each method and its split T x N x M.
+
+    --pairs and --queries fix the split.
+    """
+    import numpy as np
+
     from experiments.catalogue.lookup import kind_named
-    from experiments.commands.tables import print_comparison
-    from experiments.comparison.budget import PRESETS, Budget
+    from experiments.commands.comparison_tables import print_comparison, print_sizes
+    from experiments.comparison.budget import COMPARED_SEEDS, PRESETS, Budget, splits
     from experiments.comparison.compare_learning import COMPARED, compare_learning
+    from experiments.comparison.size_check import check_tests as check_sizes
 
     check_file(json)
     began = time.perf_counter()
-    usual, usual_seeds = PRESETS[preset]
-    votes = usual.n_iterations * usual.n_pairs * int(usual.n_queries) if budget is None else budget
-    spent = Budget.of_votes(votes, pairs or usual.n_pairs, queries or int(usual.n_queries))
+    usual = PRESETS[preset][0]
+    votes = usual.votes if budget is None else budget
+    fixed = pairs is not None or queries is not None
+    spent = Budget.of_votes(votes, pairs or usual.n_pairs, queries or int(usual.n_queries)) if fixed else splits(votes)
+    where = one_of(instance, "--instance") or INSTANCE
     names = split(methods)
     # Broken instances and methods are refused before a folder is made.
-    for kind, wanted in (("instance", instance), *(("method", name) for name in names)):
+    for kind, wanted in (("instance", where), *(("method", name) for name in names)):
         kind_named(kind).find(wanted)
     folder = prepare_folder(out)
     with progress_bar("comparison") as progress:
         found = compare_learning(
-            instance,
+            where,
             names or COMPARED,
             budget=spent,
-            n_seeds=seeds or usual_seeds,
+            n_seeds=seeds or COMPARED_SEEDS[preset],
             scale=scale,
             raters=raters,
             execution=execution(folder, seed, jobs, backend, address, progress),
         )
+    sizes = check_sizes(found, np.random.default_rng([seed, 4])) if check_tests else None
     wall = time.perf_counter() - began
     tables = {"curves": found.curves, "finals": found.finals, "tests": found.tests, "tuning": found.tuning}
+    tables |= {} if sizes is None else {"size": sizes}
     settings: dict[str, Any] = {
-        "instance": instance,
+        "instance": where,
         "preset": preset,
         "methods": names,
         "budget": budget,
@@ -105,4 +124,6 @@ def compare(
     settings |= {"queries": queries, "runs": seeds, "scale": scale, "raters": raters, "seed": seed}
     standard = {"instance": INSTANCE, "preset": "quick", "methods": [], "seed": 0}
     files = write_tables(folder, "compare", tables, json, settings=settings, usual=standard, wall=wall)
+    if sizes is not None:
+        print_sizes(sizes)
     print_comparison(found, f"seed {seed}, zpg {version()}, {wall:.0f} s; rows in {files}")

@@ -39,7 +39,10 @@ Json = Annotated[
 Preset = Annotated[
     Literal["quick", "paper"], typer.Option("--preset", help="quick, or paper: eight times the replicates.")
 ]
-Instance = Annotated[str, typer.Option("--instance", help="A name from `zpg list`, or module:attribute for your own.")]
+Instances = Annotated[
+    list[str] | None,
+    typer.Option("--instance", help="A name from `zpg list`, or module:attribute for your own; given once."),
+]
 Methods = Annotated[
     list[str] | None,
     typer.Option("--methods", help="Names from `zpg list` or module:attribute; repeat the option or use commas."),

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from experiments.comparison.compare_learning import Comparison
     from experiments.rates.calibration_report import CalibrationReport
     from experiments.rates.floor_calibration import FloorCalibration
 
@@ -50,87 +49,6 @@ def print_variance(frame: pd.DataFrame, footer: str) -> None:
         "cost: trajectories + votes; excess: of the rescaled error over the first row"
     )
     screen.print(footer)
-
-
-def print_comparison(found: Comparison, footer: str) -> None:
-    """One row a method, best first, each tested against ZPG; what it cost and how it was tuned; what that means."""
-    from rich.table import Table
-
-    from experiments.comparison.compare_learning import reference_method, tests_against
-
-    finals = found.finals
-    reference = reference_method(finals)
-    title = finals.set_index("method")["title"][reference]
-    tests = tests_against(found.tests, reference).set_index("method")
-    ends = Table("method", "final value", "worst", "gap", f"minus {title}", "p (Holm)")
-    costs = Table("method", "trajectories", "votes", "step", "also tuned", "settings tried")
-    for row in finals.to_dict(orient="records"):
-        test = tests.loc[row["method"]] if row["method"] in tests.index else None
-        ends.add_row(
-            row["title"],
-            f"{row['final']:.3f} ± {row['ci_high'] - row['final']:.3f}",
-            f"{row['worst']:.3f}",
-            f"{round(row['gap'], 3) + 0.0:.3f}",
-            "" if test is None else _difference(test),
-            "" if test is None else f"{test['p_holm']:.2g}{' *' if test['significant'] else ''}",
-        )
-        costs.add_row(
-            row["title"],
-            f"{row['trajectories']:,.0f}",
-            f"{row['votes']:,.0f}",
-            f"{row['step_size']:.3g}{_edge(row['at_edge'])}" if row["step_counts"] else "",
-            f"{row['knob_name']} {row['knob']:.3g}{_edge(row['knob_at_edge'])}" if row["knob_name"] else "",
-            str(row["settings_tried"]),
-        )
-    show(ends)
-    show(costs)
-    screen = console()
-    for line in _comparison_in_words(found):
-        screen.print(line)
-    screen.print(footer)
-
-
-def _comparison_in_words(found: Comparison) -> list[str]:
-    """What was compared, what the columns are, how the tests work and how the methods were tuned."""
-    from experiments.comparison.tuning import rule_in_words
-    from experiments.statistics.intervals import RESOLUTION
-
-    first, finals, n_tests = found.curves.iloc[0], found.finals, len(found.tests)
-    seeds = int(finals["seeds"].iloc[0])
-    lines = [
-        f"{first['instance']}, optimum of all policies {finals['optimum'].iloc[0]:.3f}; T = {first['n_iterations']}, "
-        f"N = {first['n_pairs']}, M = {first['n_queries']}; raters {first['raters']}, assumed {first['assumed']}",
-        f"final value: exact value after the last iteration, mean over {seeds} seeds ± Student's t 95%",
-    ]
-    if n_tests:
-        lines.append(
-            "differences: paired by seed, given the settings; 95% limits of each alone, p by flipping signs after Holm "
-            f"over {'one pair' if n_tests == 1 else f'all {n_tests} pairs'} of methods, * below 5%; "
-            f"below {RESOLUTION:g} of the optimum in one seed they count as none"
-        )
-        least = n_tests * 2.0 ** (1 - seeds)
-        if least > 0.05:
-            lines.append(f"with {seeds} seeds no p can be below {min(least, 1):.2g}: no difference can be significant")
-    return [
-        *lines,
-        f"tuning, the same for every method: {rule_in_words()};",
-        "these runs have seeds of their own, raters who use the link assumed, and are not counted in the cost; "
-        "edge: a setting beside it was not tried",
-        "PPO's advantages are exact under the learned reward unless sampled; so are baselines of REINFORCE and GPOMDP",
-    ]
-
-
-def _difference(test: pd.Series) -> str:
-    """Difference and limits to the digits that their width leaves meaning to; few seeds have no limits."""
-    half = (test["ci_high"] - test["ci_low"]) / 2
-    if math.isinf(half):
-        return f"{test['difference']:+.3f}"
-    digits = min(12, max(0, 1 - math.floor(math.log10(half)))) if half > 0 else 3
-    return f"{test['difference']:+.{digits}f} [{test['ci_low']:+.{digits}f}, {test['ci_high']:+.{digits}f}]"
-
-
-def _edge(at_edge: bool) -> str:
-    return " (edge)" if at_edge else ""
 
 
 def print_calibration(report: CalibrationReport, alone: pd.DataFrame, footer: str) -> None:

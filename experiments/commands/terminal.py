@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -46,7 +47,15 @@ def show(table: Table) -> None:
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Progress with time left on standard error: a bar on a terminal, a line now and then elsewhere."""
     if not sys.stderr.isatty():
-        yield ProgressLines(label).report
+        lines = ProgressLines(label)
+        # The first piece of work may take longer than anyone waits in silence.
+        timer = threading.Timer(QUIET_FOR, lines.remind)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield lines.report
+        finally:
+            timer.cancel()
         return
     from rich.console import Console
     from rich.progress import (
@@ -96,6 +105,12 @@ class ProgressLines:
         left = f", about {_duration((now - self._began) / fresh * (total - done))} left" if fresh > 0 else ""
         with suppress(Exception):  # no result is worth less because nobody reads how far it was
             print(f"{self._label}: {done} of {total}{left}", file=sys.stderr, flush=True)
+
+    def remind(self) -> None:
+        """Tell how much there is to do, if the total is known and nothing is done yet."""
+        if self._total and not self._done:
+            with suppress(Exception):
+                print(f"{self._label}: 0 of {self._total}", file=sys.stderr, flush=True)
 
 
 def _duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ from experiments.commands.app import app
 from experiments.commands.options import (
     Address,
     Backend,
-    Instance,
+    Instances,
     Jobs,
     Json,
     Methods,
@@ -21,6 +21,7 @@ from experiments.commands.options import (
     Queries,
     Seed,
     execution,
+    one_of,
     split,
 )
 from experiments.commands.terminal import progress_bar
@@ -32,7 +33,7 @@ USUAL: dict[str, Any] = {"instance": "circular", "theta": "uniform", "methods": 
 
 @app.command()
 def variance(
-    instance: Instance = USUAL["instance"],
+    instance: Instances = None,
     theta: Annotated[
         str, typer.Option("--theta", help="uniform, random, optimum, or numbers with commas: where to compare.")
     ] = USUAL["theta"],
@@ -55,13 +56,14 @@ def variance(
 
     check_file(json)
     began = time.perf_counter()
-    chosen, names = find("instance", instance), split(methods)
-    where = parameters_at(chosen, theta, np.random.default_rng([seed, 3]))
+    where = one_of(instance, "--instance") or USUAL["instance"]
+    chosen, names = find("instance", where), split(methods)
+    point = parameters_at(chosen, theta, np.random.default_rng([seed, 3]))
     folder = prepare_folder(out)
     with progress_bar("variance") as progress:
         frame = compare_variance(
-            instance,
             where,
+            point,
             n_pairs=pairs,
             n_queries=queries,
             methods=names or None,
@@ -69,7 +71,7 @@ def variance(
         )
     wall = time.perf_counter() - began
     settings = {
-        "instance": instance,
+        "instance": where,
         "theta": theta,
         "methods": names,
         "pairs": pairs,
@@ -77,5 +79,5 @@ def variance(
         "seed": seed,
     }
     files = write_tables(folder, "variance", {"": frame}, json, settings=settings, usual=USUAL | {"seed": 0}, wall=wall)
-    line = f"{instance}, theta {theta}, N = {pairs}, M = {queries}; seed {seed}, {wall:.0f} s; rows in {files}"
+    line = f"{where}, theta {theta}, N = {pairs}, M = {queries}; seed {seed}, {wall:.0f} s; rows in {files}"
     print_variance(frame, line)

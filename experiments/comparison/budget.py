@@ -10,6 +10,11 @@ from theory.errors import InputError, require_kind
 # Memory bounds the number of iterations: the value of every iteration, setting and seed is kept.
 MOST_ITERATIONS = 1_000_000
 
+# Splits of one budget, as (N, M). With 5 votes a pair both the votes and the pairs are spent, with 1 the pairs alone,
+# with 25 the votes alone.
+SPLITS = ((4, 5), (16, 5), (64, 5), (64, 1), (16, 25))
+VOTES_A_PAIR = 5
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -48,6 +53,11 @@ class Budget:
                 "spend the votes on more pairs or more votes a pair"
             )
 
+    @property
+    def votes(self) -> int:
+        """Votes of a run."""
+        return int(self.n_iterations * self.n_pairs * self.n_queries)
+
     @classmethod
     def of_votes(cls, votes: int, n_pairs: int = n_pairs, n_queries: int = int(n_queries)) -> Budget:
         """The budget with as many iterations as this number of votes allows.
@@ -65,8 +75,31 @@ class Budget:
         return cls(votes // (n_pairs * n_queries), n_pairs, n_queries)
 
 
-# Budget of a run, and number of seeds.
+def splits(votes: int) -> tuple[Budget, ...]:
+    """Splits T x N x M that spend at most this number of votes, and at most one pair of trajectories for five votes.
+
+    Splits that do not pay for one iteration, or ask for too many, are left out.
+
+    Raises
+    ------
+    InputError
+        If none is left.
+    """
+    lengths = [(min(votes // (n * m), votes // VOTES_A_PAIR // n), n, m) for n, m in SPLITS]
+    possible = tuple(Budget(t, n, m) for t, n, m in lengths if 1 <= t <= MOST_ITERATIONS)
+    if not possible:
+        raise InputError(
+            f"votes must pay for an iteration of one of the splits (N, M) = {', '.join(map(str, SPLITS))}, at most "
+            f"{MOST_ITERATIONS:,} times, got {votes:,}; choose another budget, or set pairs and votes a pair"
+        )
+    return possible
+
+
+# Budget of a run at one split, and number of seeds.
 PRESETS: dict[str, tuple[Budget, int]] = {
     "quick": (Budget.of_votes(48_000), 20),
     "paper": (Budget.of_votes(160_000), 100),
 }
+
+# Seeds of the final runs where every method has a split of its own.
+COMPARED_SEEDS = {"quick": 100, "paper": 200}

@@ -14,13 +14,14 @@ from experiments.catalogue.instance import Instance
 from experiments.catalogue.links import matched_link
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
-from experiments.comparison.budget import PRESETS, Budget
-from experiments.comparison.learning import Learning, learn
-from experiments.comparison.learning_cells import Entry
+from experiments.comparison.budget import PRESETS, Budget, splits
+from experiments.comparison.learning import Learning, learn_best_splits
+from experiments.comparison.learning_cells import Entry, can_run
 from experiments.running.execution import Execution
-from experiments.statistics.intervals import mean_interval, paired_differences, sign_flip_test
+from experiments.statistics.binomial import clopper_pearson
+from experiments.statistics.bounded import chernoff, improvement_scores, mean_limits
 from experiments.statistics.verdicts import holm
-from theory import InputError, Link, Logistic, additive_moments, optimal_value, return_distribution
+from theory import InputError, Link, Logistic, TabularMDP, additive_moments, optimal_value, return_distribution
 from theory.links import ScaledLink, check_invertible
 
 # The methods compared by default.
@@ -28,6 +29,14 @@ COMPARED = (
     *("zpg", "zbcpg-1", "zbcpg-d", "zspo", "dpo-offline", "dpo-early", "dpo-online"),
     *("ppo-offline", "ppo-online", "ppo-sampled", "reinforce", "gpomdp", "exact"),
 )
+
+# A run is stuck if it ends further below the optimum than this share of the way from the start.
+STUCK = 0.05
+
+TEST_COLUMNS = [
+    *("first", "second", "difference", "ci_low", "ci_high"),
+    *("improvement", "improvement_low", "improvement_high", "p_value", "p_holm", "significant"),
+]
 
 # Factor by which a scale grows until the link no longer saturates on [-H, H].
 WIDER = 1.25
@@ -42,21 +51,27 @@ class Comparison:
     curves, tuning : DataFrame
         See `experiments.comparison.learning.Learning`.
     finals : DataFrame
-        One row per method, best first. ``final`` is the mean exact value after the last iteration, with its 95% limits
-        ``ci_low`` and ``ci_high`` (Student's t over seeds). ``median`` and ``worst`` are over seeds. ``gap`` is the
-        distance to ``optimum``, the best value of all policies, time-dependent ones included. Other columns are the
-        cost of a run, the chosen settings, whether a neighbouring step size or knob was not tried, and the number of
-        settings tried.
+        One row per method, best first. ``final`` is the mean exact value after the last iteration, with 95% limits
+        ``ci_low`` and ``ci_high`` that hold for any law of values between those of the worst and the best policy.
+        ``median`` and ``worst`` are over seeds. ``stuck`` is the share of runs that end below the optimum by more than
+        5% of its distance from the start, with Clopper-Pearson limits. ``gap`` is the distance to ``optimum``, the best
+        value of all policies, time-dependent ones included. Other columns are the chosen split T, N, M, whether a
+        larger or smaller N was not tried (``split_at_edge``), the cost of a run, the chosen settings, whether a
+        neighbouring step size or knob was not tried, and the numbers of settings and splits tried.
     tests : DataFrame
-        One row per pair of methods: mean ``difference`` of the final values, 95% limits and ``p_value`` of the paired
-        sign-flip test over seeds, ``p_holm`` after Holm over all pairs, and ``significant`` at 5%. A difference of one
-        seed below 1e-4 of the optimum counts as 0.
+        One row per pair of methods: mean ``difference`` of the final values with 95% limits, as those of ``final``;
+        ``improvement``, the probability that a run of the first ends above one of the second, with 95% limits;
+        ``p_value`` of the test that it is 1/2; ``p_holm`` after Holm over all pairs, and ``significant`` at 5%.
+        See `experiments.statistics.bounded`.
+    bounds : (float, float)
+        Values of the worst policy and of the best.
     """
 
     curves: pd.DataFrame
     tuning: pd.DataFrame
     finals: pd.DataFrame
     tests: pd.DataFrame
+    bounds: tuple[float, float]
 
     def __repr__(self) -> str:
         ends = ", ".join(f"{row.method} {row.final:.4g}" for row in self.finals.itertuples())
@@ -66,12 +81,17 @@ class Comparison:
         """Final values, one row per method, best first."""
         return self.finals
 
+    @property
+    def values(self) -> pd.DataFrame:
+        """Final value of every run: one row per seed, one column per method, best first."""
+        return _ends(self.curves)
+
 
 def compare_learning(
     instance: str | Instance,
     methods: Sequence[str | Method] = COMPARED,
     *,
-    budget: Budget | None = None,
+    budget: Budget | Sequence[Budget] | None = None,
     n_seeds: int = PRESETS["quick"][1],
     scale: float | None = None,
     raters: str | None = None,
@@ -85,8 +105,9 @@ def compare_learning(
         A built-in name, ``module:attribute``, or an instance.
     methods : sequence of str or Method
         As for `instance`.
-    budget : Budget, optional
-        T, N and M of every run.
+    budget : Budget or sequence of Budget, optional
+        T, N and M of every run, or several splits, of which each method gets the one that tunes best. By default
+        `splits` of 48,000 votes. A method that cannot be built with a split does without it.
     n_seeds : int
         At least 2.
     scale : float, optional
@@ -104,9 +125,25 @@ def compare_learning(
     chosen = find("instance", instance)
     link = informative_link(chosen, scale)
     voting = None if raters is None else matched_link(raters, link)
-    entries = [Entry(method, instance, budget or Budget(), link, voting) for method in dict.fromkeys(methods)]
+    budgets = (budget,) if isinstance(budget, Budget) else tuple(budget or splits(PRESETS["quick"][0].votes))
+    groups = [_alternatives(method, instance, budgets, link, voting) for method in dict.fromkeys(methods)]
     titles = {name_of(method): find("method", method) for method in methods}
-    return compare_finals(learn(entries, n_seeds, execution), optimal_value(chosen.mdp), titles)
+    return compare_finals(learn_best_splits(groups, n_seeds, execution), value_bounds(chosen.mdp), titles)
+
+
+def _alternatives(
+    method: str | Method, instance: str | Instance, budgets: Sequence[Budget], link: Link, raters: Link | None
+) -> tuple[Entry, ...]:
+    entries = tuple(Entry(method, instance, budget, link, raters) for budget in budgets)
+    # If none can run, the first one says why when it does.
+    return tuple(entry for entry in entries if can_run(entry)) or entries[:1]
+
+
+def value_bounds(mdp: TabularMDP) -> tuple[float, float]:
+    """Values of the worst and of the best policy, time-dependent ones included."""
+    turned = TabularMDP.from_outcomes(mdp.probabilities, mdp.next_states, 1 - mdp.rewards, mdp.initial, mdp.horizon)
+    most = optimal_value(mdp)
+    return min(mdp.horizon - optimal_value(turned), most), most
 
 
 def informative_link(instance: Instance, scale: float | None = None) -> Link:
@@ -168,47 +205,85 @@ def tests_against(tests: pd.DataFrame, reference: str) -> pd.DataFrame:
     ahead = tests[tests["second"] == reference].rename(columns={"first": "method"})
     behind = tests[tests["first"] == reference].rename(columns={"second": "method"})
     turned = behind.assign(difference=-behind["difference"], ci_low=-behind["ci_high"], ci_high=-behind["ci_low"])
+    mirrored = {
+        "improvement": "improvement",
+        "improvement_low": "improvement_high",
+        "improvement_high": "improvement_low",
+    }
+    turned = turned.assign(**{name: 1 - behind[other] for name, other in mirrored.items()})
     return pd.concat([ahead, turned], ignore_index=True)
 
 
-def compare_finals(learning: Learning, optimum: float, methods: Mapping[str, Method]) -> Comparison:
-    """Final values and paired tests from the learning curves of methods on one instance with one budget."""
-    ends = learning.curves[learning.curves["iteration"] == learning.curves["n_iterations"]]
-    values = ends.pivot(index="seed", columns="method", values="value")
-    values = values[values.mean().sort_values(ascending=False, kind="stable").index]
-    interval = mean_interval(values.to_numpy())
-    spent = ends.groupby("method")[["trajectories", "votes"]].first().loc[values.columns]
-    settings = learning.tuning[learning.tuning["chosen"]].set_index("method").loc[values.columns]
+def compare_finals(learning: Learning, bounds: tuple[float, float], methods: Mapping[str, Method]) -> Comparison:
+    """Final values and tests from the learning curves of methods on one instance with one budget."""
+    curves, tuning = learning.curves, learning.tuning
+    values, (least, optimum) = _ends(curves), bounds
+    names = list(values.columns)
+    means = values.mean().to_numpy()
+    low, high = mean_limits(values.to_numpy(), least, optimum)
+    start = float(curves.loc[curves["iteration"] == 0, "value"].iloc[0])
+    stuck = (values < optimum - STUCK * (optimum - start)).sum()
+    rates = [clopper_pearson(int(count), len(values)) for count in stuck]
+    spent = curves[curves["iteration"] == curves["n_iterations"]].groupby("method").first().loc[names]
+    settings = tuning[tuning["chosen"]].set_index("method").loc[names]
+    tried = tuning.groupby("method")["n_pairs"]
     finals = pd.DataFrame(
         {
-            "method": values.columns,
-            "title": [methods[name].title for name in values.columns],
-            "final": interval.mean,
-            "ci_low": interval.low,
-            "ci_high": interval.high,
+            "method": names,
+            "title": [methods[name].title for name in names],
+            "final": means,
+            "ci_low": low,
+            "ci_high": high,
             "median": values.median().to_numpy(),
             "worst": values.min().to_numpy(),
-            "gap": optimum - interval.mean,
+            "stuck": stuck.to_numpy() / len(values),
+            "stuck_low": [rate[0] for rate in rates],
+            "stuck_high": [rate[1] for rate in rates],
+            "gap": optimum - means,
             "optimum": optimum,
+            **{name: settings[name].to_numpy() for name in ("n_iterations", "n_pairs", "n_queries")},
+            "split_at_edge": _at_edge(settings["n_pairs"], tried.min(), tried.max()),
+            "splits_tried": _n_splits(tuning).loc[names].to_numpy(),
             "trajectories": spent["trajectories"].to_numpy(),
             "votes": spent["votes"].to_numpy(),
             **{name: settings[name].to_numpy() for name in ("step_size", "knob", "at_edge", "knob_at_edge")},
-            "knob_name": [methods[name].knob for name in values.columns],
-            "step_counts": [methods[name].steps for name in values.columns],
-            "settings_tried": learning.tuning.groupby("method").size().loc[values.columns].to_numpy(),
+            "knob_name": [methods[name].knob for name in names],
+            "step_counts": [methods[name].steps for name in names],
+            "settings_tried": tuning.groupby("method").size().loc[names].to_numpy(),
             "seeds": len(values),
         }
     )
-    return Comparison(learning.curves, learning.tuning, finals, _paired_tests(values, optimum))
+    return Comparison(curves, tuning, finals, _tests(values, bounds), bounds)
 
 
-def _paired_tests(values: pd.DataFrame, optimum: float) -> pd.DataFrame:
+def _ends(curves: pd.DataFrame) -> pd.DataFrame:
+    ends = curves[curves["iteration"] == curves["n_iterations"]]
+    values = ends.pivot(index="seed", columns="method", values="value")
+    return values[values.mean().sort_values(ascending=False, kind="stable").index]
+
+
+def _n_splits(tuning: pd.DataFrame) -> pd.Series:
+    return tuning.drop_duplicates(["method", "n_iterations", "n_pairs", "n_queries"]).groupby("method").size()
+
+
+def _at_edge(chosen: pd.Series, least: pd.Series, most: pd.Series) -> list[bool]:
+    """Whether the best number of pairs is the smallest or the largest of several."""
+    return [bool(least[name] < most[name] and n in (least[name], most[name])) for name, n in chosen.items()]
+
+
+def _tests(values: pd.DataFrame, bounds: tuple[float, float]) -> pd.DataFrame:
+    """Tests of all pairs of columns. Limits of a difference come from limits of both means that miss half as often."""
     pairs = list(combinations(values.columns, 2))
-    columns = ["first", "second", "difference", "ci_low", "ci_high", "p_value", "p_holm", "significant"]
     if not pairs:
-        return pd.DataFrame(columns=columns)
-    first, second = zip(*pairs, strict=True)
-    found = sign_flip_test(paired_differences(values[list(first)].to_numpy(), values[list(second)].to_numpy(), optimum))
-    adjusted = holm(found.p_value)
-    parts = (first, second, found.mean, found.low, found.high, found.p_value, adjusted, adjusted <= 0.05)
-    return pd.DataFrame(dict(zip(columns, parts, strict=True)))
+        return pd.DataFrame(columns=TEST_COLUMNS)
+    low, high = (pd.Series(end, values.columns) for end in mean_limits(values.to_numpy(), *bounds, outside=0.025))
+    means = values.mean()
+    first, second = (list(names) for names in zip(*pairs, strict=True))
+    shares = [improvement_scores(values[a].to_numpy(), values[b].to_numpy(), bounds[1]).mean() for a, b in pairs]
+    odds = chernoff(np.array(shares), len(values))
+    apart = [
+        one[first].to_numpy() - other[second].to_numpy() for one, other in ((means, means), (low, high), (high, low))
+    ]
+    adjusted = holm(odds.p_value)
+    parts = (first, second, *apart, odds.probability, odds.low, odds.high, odds.p_value, adjusted, adjusted <= 0.05)
+    return pd.DataFrame(dict(zip(TEST_COLUMNS, parts, strict=True)))

@@ -88,7 +88,7 @@ class LearningCell:
         Seeds ``first_seed <= s < first_seed + n_seeds``.
     entropy : int
     spawn_key : tuple of int
-        The same for every method. Methods that draw the same things then draw the same numbers, which pairs them.
+        Cells with the same key that draw the same things draw the same numbers, which pairs them.
     """
 
     entry: Entry
@@ -192,9 +192,9 @@ def grid_of(entry: Entry) -> SettingGrid:
 
 
 def learning_cell(
-    entry: Entry, indices: tuple[GridIndex, ...], first_seed: int, n_seeds: int, seed: int, stage: tuple[int, int]
+    entry: Entry, indices: tuple[GridIndex, ...], first_seed: int, n_seeds: int, seed: int, stage: tuple[int, ...]
 ) -> LearningCell:
-    """Cell whose random stream depends on the instance, the stage and the seed, but not on the method."""
+    """Cell whose random stream depends on the instance, the stage and the seed, and on nothing else of the entry."""
     spawn_key = (zlib.crc32(name_of(entry.instance).encode()), *stage)
     return LearningCell(entry, indices, first_seed, n_seeds, seed, spawn_key)
 
@@ -203,3 +203,14 @@ def learning_work(cell: LearningCell) -> float:
     """Approximate time of a cell. Methods that keep all pairs and use them again take longest."""
     work = find("method", cell.method).work
     return work * cell.n_seeds * len(cell.indices) * cell.entry.budget.n_iterations
+
+
+def can_run(entry: Entry) -> bool:
+    """Whether a method can be built with this split: four directions, for instance, need four pairs."""
+    method, instance = find("method", entry.method), find("instance", entry.instance)
+    grid = grid_of(entry)
+    try:
+        method.build(instance.policy.dim, oracle(entry), np.array(grid.setting(grid.first[0]).knob))
+    except InputError:
+        return False
+    return True

@@ -20,6 +20,8 @@ FIRST_SEEDS, SECOND_SEEDS, N_SECOND = 4, 20, 3
 # How often the grid may grow by the untried neighbours of its best setting, and how often the best settings may be run
 # on further seeds. A setting that is best on few seeds may have been lucky, and others may then pass it.
 GROWTHS, LOOKS = 5, 3
+# Of several splits of a budget, those that go on after the first seeds, by the mean of their best settings.
+KEPT_SPLITS = 2
 
 _FIELDS = list(Entry.FIELDS)
 _INDEX = ["step_index", "knob_index"]
@@ -32,14 +34,15 @@ class Run(Protocol):
         """Rows of `run_learning` of all cells."""
 
 
-def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
-    """Score settings of every entry by the tuning rule.
+def tune(groups: Sequence[Sequence[Entry]], seed: int, run: Run) -> pd.DataFrame:
+    """Score settings of every group by the tuning rule, and choose one setting for each.
 
     The score of a setting is its mean over its seeds; see `run_learning`.
 
     Parameters
     ----------
-    entries : sequence of Entry
+    groups : sequence of sequences of Entry
+        The entries of a group are alternatives: splits of the budget of one method.
     seed : int
     run : function of cells
 
@@ -47,16 +50,18 @@ def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
     -------
     DataFrame
         One row per entry and setting: fields of the entry, index and values of the setting, ``score``, number of
-        ``seeds``, ``rank`` (settings with most seeds come first), and ``chosen``. ``at_edge`` and ``knob_at_edge`` tell
-        that a neighbouring step size or knob is possible and was not tried.
+        ``seeds``, ``rank`` within the entry (settings with most seeds come first), and ``chosen``, one in each group.
+        ``at_edge`` and ``knob_at_edge`` tell that a neighbouring step size or knob is possible and was not tried.
     """
+    entries = list(dict.fromkeys(entry for group in groups for entry in group))
     pilots = [run([learning_cell(entry, grid_of(entry).first, 0, FIRST_SEEDS, seed, (0, 0)) for entry in entries])]
+    kept = _narrowed(score_settings(pilots[0], entries), groups)
     grown, looked = Counter[Entry](), Counter[Entry]()
     while True:
         found = score_settings(pd.concat(pilots), entries)
         planned: list[LearningCell] = []
         extra: list[LearningCell] = []
-        for entry in entries:
+        for entry in kept:
             if grown[entry] < GROWTHS and (fresh := _beside_best(found, entry)):
                 grown[entry] += 1
                 extra.append(learning_cell(entry, fresh, 0, FIRST_SEEDS, seed, (0, grown[entry])))
@@ -65,23 +70,55 @@ def tune(entries: Sequence[Entry], seed: int, run: Run) -> pd.DataFrame:
                 look = learning_cell(entry, fresh, FIRST_SEEDS, SECOND_SEEDS, seed, (0, GROWTHS + looked[entry]))
                 (planned if looked[entry] == 1 else extra).append(look)
         if not planned and not extra:
-            return found
+            return _with_one_chosen(found, groups)
         pilots.append(run(planned + extra, extra=len(extra)))
+
+
+def n_kept(group: Sequence[Entry]) -> int:
+    """Number of the entries of a group that go on after the first seeds."""
+    return min(KEPT_SPLITS, len(group))
+
+
+def _narrowed(found: pd.DataFrame, groups: Sequence[Sequence[Entry]]) -> list[Entry]:
+    """Entries of each group that go on. Several good settings count, since one may have been lucky on few seeds."""
+    kept: dict[Entry, None] = {}
+    for group in groups:
+        scores = {entry: _of(found, entry)["score"].nlargest(N_SECOND).mean() for entry in group}
+        kept |= dict.fromkeys(sorted(group, key=lambda entry: -scores[entry])[: n_kept(group)])
+    return list(kept)
+
+
+def _with_one_chosen(found: pd.DataFrame, groups: Sequence[Sequence[Entry]]) -> pd.DataFrame:
+    """Keep one chosen setting in each group: the best of those with most seeds."""
+    chosen = [
+        max((_of(found, entry).query("rank == 0") for entry in group), key=lambda row: _standing(row.iloc[0])).index[0]
+        for group in groups
+    ]
+    return found.assign(chosen=found.index.isin(chosen))
+
+
+def _standing(row: pd.Series) -> tuple[int, float]:
+    return int(row["seeds"]), float(row["score"])
 
 
 def rule_in_words() -> str:
     """The rule in words, for the output."""
     return (
-        f"{N_SETTINGS} settings on {FIRST_SEEDS} seeds, up to {GROWTHS} times the untried ones beside the best, "
+        f"{N_SETTINGS} settings on {FIRST_SEEDS} seeds, with every split; of several splits the {KEPT_SPLITS} whose "
+        f"best {N_SECOND} settings have the highest mean go on: up to {GROWTHS} times the untried ones beside the "
+        "best, "
         f"up to {LOOKS} times the best {N_SECOND} on {SECOND_SEEDS} seeds more; all with the full budget, "
         f"by the mean exact value over the last {SCORED:.0%} of the iterations"
     )
 
 
-def best_settings(tuning: pd.DataFrame, entries: Sequence[Entry], number: int) -> dict[Entry, tuple[GridIndex, ...]]:
-    """The best settings of each entry, best first."""
-    top = tuning[tuning["rank"] < number].sort_values("rank", kind="stable")
-    return {entry: _indices(_of(top, entry)) for entry in entries}
+def chosen_setting(tuning: pd.DataFrame, group: Sequence[Entry]) -> tuple[Entry, GridIndex]:
+    """The entry of a group that `tune` has chosen, and its setting."""
+    for entry in group:
+        rows = _of(tuning, entry)
+        for index in _indices(rows[rows["chosen"]]):
+            return entry, index
+    raise ValueError("tuning must hold a chosen setting of the group")
 
 
 def score_settings(pilots: pd.DataFrame, entries: Sequence[Entry]) -> pd.DataFrame:
@@ -92,7 +129,6 @@ def score_settings(pilots: pd.DataFrame, entries: Sequence[Entry]) -> pd.DataFra
     ).reset_index()
     order = scores.sort_values(["seeds", "score"], ascending=False, kind="stable")
     scores["rank"] = order.groupby(_FIELDS, sort=False).cumcount()
-    scores["chosen"] = scores["rank"] == 0
     for entry in entries:
         rows = _of(scores, entry)
         grid, tried = grid_of(entry), set(_indices(rows))

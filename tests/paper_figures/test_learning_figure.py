@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 import experiments.comparison.compare_learning
 from experiments.catalogue.methods import LEARNERS, METHODS
 from experiments.commands.compare import compare as compare_command
-from experiments.comparison.budget import Budget
+from experiments.comparison.budget import Budget, splits
 from experiments.comparison.compare_learning import COMPARED, compare_learning
 from experiments.running.execution import Execution
 from paper_figures import learning_figure
@@ -184,7 +184,7 @@ def test_the_cells_are_those_of_the_command(tmp_path: Path, monkeypatch: pytest.
             get_figure("learning-curves").compute(context)
         assert calls[-2] == calls[-1]
     spent = [(call["budget"], call["n_seeds"]) for call in calls]
-    assert spent == [(Budget(300, 32, 5), 20)] * 2 + [(Budget(1000, 32, 5), 100)] * 2
+    assert spent == [(splits(48_000), 100)] * 2 + [(splits(160_000), 200)] * 2
 
 
 @pytest.mark.usefixtures("brief_tuning")
@@ -192,6 +192,8 @@ def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(
     monkeypatch: pytest.MonkeyPatch, check_layout: Callable[[Figure], None]
 ) -> None:
     monkeypatch.setattr(learning_figure, "PRESETS", {"quick": (Budget(3, 32, 5), 2)})
+    monkeypatch.setattr(learning_figure, "COMPARED_SEEDS", {"quick": 2})
+    monkeypatch.setattr(learning_figure, "splits", lambda votes: (Budget(votes // 160, 32, 5), Budget(1, 64, 5)))
     frames = get_figure("learning-curves").compute(FigureContext(execution=Execution(jobs=1)))
     assert list(frames["curves"]["method"].unique()) == list(COMPARED)
     check_layout(get_figure("learning-curves").draw(frames))
@@ -202,8 +204,15 @@ def test_wrong_frames_are_refused_in_one_line() -> None:
     assert list(in_order(frame.iloc[::-1])["method"].unique()) == ["zpg", "dpo-online"]
     other = frame.assign(n_pairs=8)
     for planted, message in (
-        (frame.head(0), r"curves must be of one instance and budget, got 0; "),
-        (pd.concat([frame, other]), r"curves must be of one instance and budget, got 2; "),
+        (
+            frame.head(0),
+            r"curves must be of one instance and one split a method, got 0 instances and 0 splits of 0 methods",
+        ),
+        (
+            pd.concat([frame, other]),
+            r"curves must be of one instance [^\n]* got 1 instances and 4 splits of 2 methods; ",
+        ),
+        (frame.assign(instance=frame["method"]), r"curves must be of one instance [^\n]* got 2 instances"),
         (frame.drop(index=5), r"curves must have one value a seed and iteration, got 123 instead of 124 of zpg; "),
         (pd.concat([frame, frame.tail(1)]), r"curves must have one value [^\n]* got 125 instead of 124 of dpo-online"),
         (frame[frame["seed"] == 0], r"samples must be at least two"),

@@ -85,11 +85,21 @@ CALLS = (
         (["figures", "--format", "gif", "--only", "rates"], "gif"),
         (["compare", "--methods", "zpg,sgd", "--instance", "bandit"], "method must be one of zpg"),
         (["compare", "--instance", "moon"], "instance must be one of"),
-        (["compare", "--budget", "159"], "159 votes do not pay for one iteration of 32 pairs x 5 votes = 160"),
+        (
+            ["compare", "--budget", "159", "--queries", "5"],
+            "159 votes do not pay for one iteration of 32 pairs x 5 votes = 160",
+        ),
         (["compare", "--seeds", "1"], "--seeds"),
         (["compare", "--raters", "tanh", "--instance", "bandit"], "link must be one of logistic"),
         (["compare", "--scale", "0", "--instance", "bandit"], "scale must be positive"),
-        (["compare", "--budget", "100000000000"], "n_iterations must be at most 1,000,000, got 625,000,000"),
+        (
+            ["compare", "--budget", "100000000000", "--pairs", "32"],
+            "n_iterations must be at most 1,000,000, got 625,000",
+        ),
+        (["compare", "--budget", "100000000000"], "votes must pay for an iteration of one of the splits"),
+        (["compare", "--budget", "9"], "votes must pay for an iteration of one of the splits"),
+        (["compare", "--instance", "bandit", "--instance", "chain"], "may be given once, got bandit, chain"),
+        (["variance", "--instance", "bandit", "--instance", "chain"], "may be given once, got bandit, chain"),
         (["compare", "--json", "/"], "--json / is a folder; name a file in it"),
         (["compare", "--json", "nowhere/all.json"], "there is no folder nowhere; make it first"),
         (["frobnicate"], "No such command"),
@@ -138,7 +148,15 @@ def test_a_comparison_writes_its_tables_and_does_not_depend_on_the_workers(tmp_p
     assert set(finals["seed"]) == {0}
     # 47 votes pay for 11 iterations of 4.
     no_evidence = "with 3 seeds no p can be below 0.75: no difference can be significant"
-    for words in ("T = 11, N = 2, M = 2", "minus ZPG", "exact ascent", "3 seeds", "Holm over all 3 pairs", no_evidence):
+    for words in (
+        "11 x 2 x 2",
+        "minus ZPG",
+        "P(above ZPG)",
+        "exact ascent",
+        "3 seeds",
+        "after Holm, all 3 pairs of methods",
+        no_evidence,
+    ):
         assert words in done.stdout
     facts = json.loads((tmp_path / "all.json").read_text())
     costs = {row["method"]: (row["trajectories"], row["votes"]) for row in facts["finals"]}
@@ -152,7 +170,7 @@ def test_one_method_alone_is_compared_with_nothing(zpg_in_process):
         *("compare", "--instance", "bandit", "--methods", "exact", "--budget", "160", "--seeds", "2", "--jobs", "1")
     )
     assert done.returncode == 0, done.stderr
-    assert "Holm over" not in done.stdout
+    assert "after Holm" not in done.stdout
 
 
 def test_claims_on_constants_have_an_axis_of_their_own(tmp_path, monkeypatch, zpg_in_process):

@@ -91,3 +91,15 @@ def test_a_reader_who_left_does_not_stop_the_work(monkeypatch: pytest.MonkeyPatc
         for done in range(1, 4):
             clock.now += 20
             lines.report(done, 5)
+
+
+def test_a_long_first_piece_is_announced_and_nothing_is_said_later_or_without_a_total(capsys):
+    lines = ProgressLines("comparison")
+    lines.remind()
+    assert capsys.readouterr().err == ""
+    lines.report(0, 117)
+    lines.remind()
+    assert capsys.readouterr().err == "comparison: 0 of 117\n"
+    lines.report(1, 117)
+    lines.remind()
+    assert capsys.readouterr().err == ""

@@ -16,7 +16,7 @@ from experiments.catalogue.lookup import find
 from experiments.catalogue.methods import METHODS
 from experiments.comparison import learning
 from experiments.comparison.budget import Budget
-from experiments.comparison.learning import learn
+from experiments.comparison.learning import learn, learn_best_splits
 from experiments.comparison.learning_cells import Entry, LearningCell, grid_of, oracle, run_learning
 from experiments.running.execution import Execution
 from theory import InputError, Linear, Logistic, policy_value
@@ -113,22 +113,22 @@ def test_results_depend_neither_on_the_other_entries_nor_on_more_seeds():
     among = learn([entry("reinforce"), entry("zpg"), entry("dpo-online")], 3, **CHEAP)
     for found, expected in ((among.curves, alone.curves), (among.tuning, alone.tuning)):
         pd.testing.assert_frame_equal(of(found, "zpg"), expected, check_exact=True)
-    more = learn([entry("zpg")], 43, **CHEAP).curves
-    fewer = learn([entry("zpg")], 20, **CHEAP).curves
-    np.testing.assert_array_equal(more["seed"].unique(), np.arange(43))
+    more = learn([entry("zpg")], 103, **CHEAP).curves
+    fewer = learn([entry("zpg")], 50, **CHEAP).curves
+    np.testing.assert_array_equal(more["seed"].unique(), np.arange(103))
     assert not more.duplicated(["seed", "iteration"]).any()
-    pd.testing.assert_frame_equal(more[more["seed"] < 20].reset_index(drop=True), fewer, check_exact=True)
+    pd.testing.assert_frame_equal(more[more["seed"] < 50].reset_index(drop=True), fewer, check_exact=True)
     # Whole curves: all end at the same optimum.
     curves = more.pivot(index="seed", columns="iteration", values="value")
-    repeated = np.isclose(curves.loc[:19].to_numpy(), curves.loc[20:39].to_numpy()).all(axis=1)
+    repeated = np.isclose(curves.loc[:49].to_numpy(), curves.loc[50:99].to_numpy()).all(axis=1)
     assert not repeated.any(), "blocks must not repeat seeds"
 
 
 def test_real_runs_are_tuned_on_pilots_and_finals_share_no_random_number_with_them(monkeypatch):
     cells = recorded_cells(monkeypatch)
-    found = learn([entry("zpg"), entry("reinforce")], 22, Execution(seed=5, jobs=1))
+    found = learn([entry("zpg"), entry("reinforce")], 52, Execution(seed=5, jobs=1))
     finals = [c for c in cells if c.spawn_key[1] == 1]
-    assert [(c.first_seed, c.n_seeds, len(c.indices)) for c in finals] == [(0, 20, 1), (20, 2, 1)] * 2
+    assert [(c.first_seed, c.n_seeds, len(c.indices)) for c in finals] == [(0, 50, 1), (50, 2, 1)] * 2
     assert {c.entropy for c in cells} == {5}
     assert len({c.spawn_key for c in finals}) == 2, "one stream a block of seeds"
     assert not {c.spawn_key for c in finals} & {c.spawn_key for c in cells if c not in finals}
@@ -211,3 +211,28 @@ def test_one_seed_or_no_entry_is_refused():
         learn([entry("zpg")], 1)
     with pytest.raises(InputError, match="got 2 and 0"):
         learn([], 2)
+
+
+def test_final_runs_of_different_methods_share_no_random_number(monkeypatch):
+    """They are compared as independent samples; splits of one method have been tuned on the same seeds."""
+    cells = recorded_cells(monkeypatch)
+    groups = [tuple(entry(method, 12 // n, n) for n in (2, 4)) for method in ("zpg", "zbcpg-d")]
+    found = learn_best_splits(groups, 2, Execution(jobs=1))
+    finals = [c for c in cells if c.spawn_key[1] == 1]
+    assert len({c.spawn_key for c in finals}) == 2
+    assert not {c.spawn_key for c in finals} & {c.spawn_key for c in cells if c not in finals}
+    kept = found.tuning[found.tuning["chosen"]].set_index("method")["n_pairs"]
+    assert {c.entry.method: c.entry.budget.n_pairs for c in finals} == kept.to_dict()
+    alone = learn_best_splits(groups[1:], 2, Execution(jobs=1))
+    pd.testing.assert_frame_equal(of(found.curves, "zbcpg-d"), alone.curves, check_exact=True)
+
+
+def test_raters_with_another_link_answer_the_final_runs_of_the_best_split(monkeypatch):
+    cells = recorded_cells(monkeypatch)
+    raters = Linear(1e-3)
+    group = tuple(entry("zpg", 12 // n, n, rater_link=raters) for n in (2, 4))
+    learn_best_splits([group], 2, Execution(jobs=1))
+    assert [c.entry.rater_link for c in cells if c.spawn_key[1] == 1] == [raters]
+    assert {c.entry.rater_link for c in cells if c.spawn_key[1] == 0} == {None}
+    with pytest.raises(InputError, match="entries at least one"):
+        learn_best_splits([()], 2)

@@ -13,12 +13,17 @@ from experiments.catalogue.setting_grid import GridIndex
 from experiments.comparison import tuning
 from experiments.comparison.budget import Budget
 from experiments.comparison.learning_cells import Entry, LearningCell, grid_of
-from experiments.comparison.tuning import GROWTHS, tune
+from experiments.comparison.tuning import GROWTHS
 from theory import Logistic
 
 
 def entry(method: str, n_pairs: int = 2) -> Entry:
     return Entry(method, "bandit", Budget(7, n_pairs, 3), Logistic(0.707))
+
+
+def tune(entries: list[Entry], seed: int, run: tuning.Run) -> pd.DataFrame:
+    """Every entry alone: one split each."""
+    return tuning.tune([(one,) for one in entries], seed, run)
 
 
 class Landscape:
@@ -223,3 +228,61 @@ def test_the_rule_is_told_with_its_numbers():
     words = tuning.rule_in_words()
     for number in ("12 settings on 4 seeds", "5 times the untried", "3 times the best 3 on 20 seeds", "last 10%"):
         assert number in words
+
+
+def splits_of(method: str, *n_pairs: int) -> tuple[Entry, ...]:
+    return tuple(entry(method, n) for n in n_pairs)
+
+
+class Splits(Landscape):
+    """Scores as in `Landscape`, more or less by the number of pairs."""
+
+    def __init__(self, peaks: dict[str, GridIndex], worth: dict[int, float]) -> None:
+        super().__init__(peaks)
+        self.worth = worth
+
+    def __call__(self, cells, *, extra=0):
+        rows = super().__call__(cells, extra=extra)
+        return rows.assign(score=rows["score"] + rows["n_pairs"].map(self.worth))
+
+
+def test_the_best_two_splits_go_on_and_the_best_setting_of_both_is_chosen():
+    land = Splits({"zpg": (1, 1)}, {2: 0.0, 8: 3.0, 32: 4.0, 128: -1.0})
+    found = tuning.tune([splits_of("zpg", 2, 8, 32, 128)], 0, land)
+    kept = chosen(found, "zpg")
+    assert (kept["n_pairs"], kept["step_index"], kept["knob_index"]) == (32, 1, 1)
+    seeds = found.groupby("n_pairs")["seeds"].max()
+    assert seeds.to_dict() == {2: 4, 8: 24, 32: 24, 128: 4}
+    entry_of, index = tuning.chosen_setting(found, splits_of("zpg", 2, 8, 32, 128))
+    assert (entry_of.budget.n_pairs, index) == (32, (1, 1))
+
+
+def test_a_split_with_one_lucky_setting_does_not_go_on():
+    """One setting of the first split towers over all on the first seeds; its others are poor."""
+
+    class Lucky(Splits):
+        def __call__(self, cells, *, extra=0):
+            rows = super().__call__(cells, extra=extra)
+            lucky = (rows["n_pairs"] == 2) & (rows["step_index"] == 3) & (rows["knob_index"] == 0)
+            return rows.assign(score=rows["score"] + 20.0 * lucky)
+
+    found = tuning.tune([splits_of("zpg", 2, 8, 32)], 0, Lucky({"zpg": (1, 1)}, {2: -30.0, 8: 0.0, 32: 1.0}))
+    assert chosen(found, "zpg")["n_pairs"] == 32
+    assert found.groupby("n_pairs")["seeds"].max().to_dict() == {2: 4, 8: 24, 32: 24}
+
+
+def test_the_runner_up_on_few_seeds_wins_on_more():
+    class Turning(Splits):
+        def __call__(self, cells, *, extra=0):
+            rows = super().__call__(cells, extra=extra)
+            return rows.assign(score=rows["score"] - 5.0 * ((rows["n_pairs"] == 2) & (rows["seed"] >= 4)))
+
+    land = Turning({"zpg": (1, 1), "zspo": (1, 1)}, {2: 1.0, 8: 0.0, 32: -1.0})
+    groups = [splits_of("zpg", 2, 8, 32), splits_of("zspo", 2, 8, 32)]
+    found = tuning.tune(groups, 0, land)
+    for name in ("zpg", "zspo"):
+        assert chosen(found, name)["n_pairs"] == 8
+    # No two rounds of an entry share a stream.
+    for one in {cell.entry for cell in land.cells}:
+        keys = [cell.spawn_key for cell in land.cells if cell.entry == one]
+        assert len(set(keys)) == len(keys)
