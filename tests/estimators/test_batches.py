@@ -80,7 +80,7 @@ def test_costs() -> None:
     batches = ZerothOrder(Sphere(), SignFeedback(1, 5, batch_size=25), 0.1)
     assert (float(batches.n_trajectories), float(batches.n_votes)) == (50, 5)
     stacked = StackedFeedback((preferences(2, 5, Logistic()),) * 2)
-    assert stacked.batch_size == 1
+    assert stacked.batch_size.tolist() == [[1], [1]]
 
 
 def test_the_sign_of_a_large_batch_shows_the_better_mean() -> None:
@@ -102,6 +102,6 @@ def test_the_sign_of_a_large_batch_shows_the_better_mean() -> None:
 def test_bad_batch_sizes_are_refused() -> None:
     with pytest.raises(InputError, match="batch_size must be an integer"):
         SignFeedback(1, 5, batch_size=0)
-    members = (preferences(2, 5, Logistic()), SignFeedback(2, 5, batch_size=3))
-    with pytest.raises(InputError, match=r"members must have the same batch_size, got \[1, 3\]"):
-        StackedFeedback(members)
+    for endless in (preferences(np.inf, 5, Logistic()), preferences([2, 3], 5, Logistic())):
+        with pytest.raises(InputError, match="n_pairs must be one finite number to make batches"):
+            endless.as_batches()
