@@ -14,7 +14,7 @@ from estimators.pair_feedback import PairFeedback, Sampler
 from estimators.streams import Streams
 from estimators.vote_draws import Readings, read_votes, vote_shares
 from theory.arrays import FloatArray, IntArray
-from theory.errors import InputError, require_kind
+from theory.errors import InputError, require_integer, require_kind
 from theory.inversions import Inversion, MajoritySign, Trimmed
 from theory.links import Link, Logistic
 from theory.mdp import TabularMDP
@@ -149,21 +149,31 @@ class PreferenceFeedback(PairFeedback):
         """The same pairs, links and raters, asked one by one until the first that disagrees."""
         return replace(self, votes=UntilDisagreement(self.votes.link, cap, self.votes.rater_link))
 
-    def as_batches(self) -> PreferenceFeedback:
-        """The same trajectories and as many votes, all on one comparison of two batches of N by their mean returns.
+    def as_batches(self, size: int | None = None) -> PreferenceFeedback:
+        """The same trajectories and as many votes, on comparisons of batches by their mean returns, read as signs.
 
-        The votes are read as the sign of their majority, as in ZSPO: a step needs no link.
+        By default there is one comparison of all N against N, with N M votes, and its sign is that of their majority:
+        the feedback of ZSPO, which needs no link.
+
+        Parameters
+        ----------
+        size : int, optional
+            Trajectories a side of a comparison, D. The signs of the N / D comparisons are averaged.
 
         Raises
         ------
         InputError
-            If the number of pairs is not one finite number, or the number of votes is not fixed.
+            If the number of pairs is not one finite number and a multiple of `size`, or that of votes is not fixed.
         """
         if self.n_pairs.ndim > 0 or np.isinf(self.n_pairs):
             raise InputError(f"n_pairs must be one finite number to make batches, got {self.n_pairs.tolist()}")
         n, panel = int(self.n_pairs), self._panel
-        votes = replace(panel, n_queries=n * panel.n_queries, inversion=MajoritySign())
-        return replace(self, n_pairs=np.asarray(1.0), batch_size=n * self.batch_size, votes=votes)
+        together = n if size is None else size
+        require_integer("size", together, 1)
+        if n % together:
+            raise InputError(f"size must divide the number of pairs, {n}, got {together}")
+        votes = replace(panel, n_queries=together * panel.n_queries, inversion=MajoritySign())
+        return replace(self, n_pairs=np.asarray(n // together), batch_size=together * self.batch_size, votes=votes)
 
     def in_random_order(self) -> PreferenceFeedback:
         """The same pairs and raters; each pair is shown in random order, and a swapped reading negated."""

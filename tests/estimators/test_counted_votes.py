@@ -19,7 +19,7 @@ MDP = bandit((0.2, 0.5, 0.9), horizon=2)
 POLICY = TabularSoftmax(MDP.n_states, MDP.n_actions)
 FIRST, SECOND = np.array([0.9, -0.2, 0.4]), np.array([-0.5, 0.1, 0.6])
 N, RUNS = 6, 2000
-SIGMAS = 5.5  # false alarm below 4e-8 a value; a share of 2% of the votes is missed in fewer than 1 of 1000
+SIGMAS = 5.5  # false alarm below 4e-8 a value; a count 6% off is missed in fewer than 1 of 1000
 
 
 def until(sampler: str = "law", n_pairs: float = N, cap: int | None = None) -> PreferenceFeedback:
