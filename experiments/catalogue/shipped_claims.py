@@ -129,10 +129,6 @@ _CLAIMS = (
         for claim in _each(("zpg-until",), _circular(
             "N", _powers(10, 5, 9), _TAIL, "about 3 votes a pair, read without bias: N alone is left", rate=rate))
     ),
-    *_each(("zpg-until",), _bound(
-        "circular", "eps", _powers(2, 0, -3), Setup(n_iterations=256, n_pairs=2**20, n_queries=1),
-        "T = 256/eps, N = 2^20/eps^2, about 3 votes a pair whatever eps: both terms fall together, without M",
-        rate=UNBIASED_RATE)),
     *_each(("zpg-ordered",), replace(_circular(
         "M", _powers(2, 8, 14), _TAIL,
         "pairs in random order: the offset of this link cancels, and smoothing is left as under a symmetric one"),

@@ -25,7 +25,7 @@ from experiments.rates.inversion_claims import inversion_claims
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.rates.smoothing_claims import DIM, smoothing_claims
 from experiments.rates.variance_claims import variance_claims
-from theory import SHARPENED_RATE, STATED_RATE, UNBIASED_RATE, policy_gradient
+from theory import SHARPENED_RATE, STATED_RATE, policy_gradient
 
 AnyClaim = Claim | SampledClaim | ExactClaim | CertificateCheck | FloorClaim | EnergyClaim
 
@@ -107,9 +107,7 @@ def _rate(claim: Claim) -> FaultyClaim:
         return FaultyClaim(group, "pulled back to the start", pulled)
     if claim.instance == "circular-cloglog" and claim.rate is SHARPENED_RATE:
         return FaultyClaim(group, "one rater repeated", replace(few, setup=replace(few.setup, repeated=True)))
-    # Readings without bias need no more votes as eps falls.
-    axis = "N" if claim.axis == "eps" and claim.rate is UNBIASED_RATE else claim.axis
-    fault, change = _IN_SETUP[axis]
+    fault, change = _IN_SETUP[claim.axis]
     return FaultyClaim(group, fault, replace(few, setup=change(few.setup)))
 
 
