@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from estimators.learners import Learner, Update, update_of
-from estimators.streams import Streams
+from estimators.streams import Streams, Tally
 from estimators.zeroth_order import GradientEstimator
 from theory.arrays import FloatArray
 from theory.batching import fits_batch
@@ -37,7 +37,8 @@ class Ascent:
     gradient_norm_sq : array (..., T)
         Exact |grad V(theta_t)|^2 at the same iterates. Its mean over t is the quantity of the theorems.
     n_trajectories, n_votes : arrays, broadcast against the batch
-        Cost of the T iterations.
+        Cost of the T iterations. Votes are counted where they are drawn, so their number is random where that of a pair
+        is; `ZerothOrder.expected_votes` is its mean. An estimator that does not count has T times its `n_votes`.
     """
 
     theta: FloatArray
@@ -92,7 +93,7 @@ def ascend(
     batch = current.shape[:-1]
     if not fits_batch(batch, step[..., 0]):
         raise InputError(f"step_size must broadcast against the batch {batch} of theta, got shape {step.shape[:-1]}")
-    streams = Streams.of(rng)
+    streams = replace(Streams.of(rng), tally=Tally(batch))
     update = update_of(estimator, mdp, policy, current)
     _keep_pages()
     # Iterations are the first axis during the run, so each writes one contiguous row.
@@ -114,8 +115,13 @@ def ascend(
         values=np.moveaxis(values, 0, -1),
         gradient_norm_sq=np.moveaxis(norms, 0, -1),
         n_trajectories=n_iterations * estimator.n_trajectories,
-        n_votes=n_iterations * estimator.n_votes,
+        n_votes=_counted(n_iterations * estimator.n_votes, streams.tally.votes),
     )
+
+
+def _counted(stated: FloatArray, counted: FloatArray | None) -> FloatArray:
+    """Votes as counted. Where all runs have the stated number, that one, whatever its shape."""
+    return stated if counted is None or (counted == stated).all() else counted
 
 
 def _keep_pages() -> None:

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 from estimators.moments import DifferenceMoments
 from estimators.pair_feedback import PairFeedback, Sampler
 from estimators.streams import Streams
-from estimators.vote_draws import read_votes, vote_shares
-from theory.arrays import FloatArray
-from theory.errors import InputError, require_kind
+from estimators.vote_draws import Readings, read_votes, vote_shares
+from theory.arrays import FloatArray, IntArray
+from theory.errors import InputError, require_integer, require_kind
 from theory.inversions import Inversion, MajoritySign, Trimmed
 from theory.links import Link, Logistic
 from theory.mdp import TabularMDP
@@ -38,13 +38,23 @@ class Feedback(Protocol):
     def n_queries(self) -> float | FloatArray:
         """Votes per pair, M; 0 without votes."""
 
+    @property
+    def batch_size(self) -> int | IntArray:
+        """Trajectories a side of a vote, D; 1 if single trajectories are compared."""
+
     def difference(
         self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
     ) -> FloatArray:
-        """Estimate of V(first) - V(second), (..., dim) and (..., dim) -> (...,)."""
+        """Estimate of V(first) - V(second), (..., dim) and (..., dim) -> (...,).
+
+        If the number of votes is random, add those that were asked to ``streams.tally``.
+        """
 
     def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
         """Exact moments of that estimate, each (...,)."""
+
+    def expected_votes(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Expected number of votes of that estimate, (...,): n_pairs times n_queries where every pair gets as many."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,7 @@ class ExactFeedback:
 
     n_pairs: FloatArray = field(default_factory=lambda: np.array(0.0), init=False)
     n_queries: float = field(default=0.0, init=False)
+    batch_size: int = field(default=1, init=False)
 
     def difference(
         self,
@@ -72,6 +83,10 @@ class ExactFeedback:
         exact = np.asarray(first_value - second_value)
         zero = np.zeros_like(exact)
         return DifferenceMoments(exact, exact, zero, zero, zero)
+
+    def expected_votes(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:  # noqa: ARG002
+        """None."""
+        return np.zeros(np.broadcast_shapes(first.shape[:-1], second.shape[:-1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +121,7 @@ class PreferenceFeedback(PairFeedback):
         """Exact law of the value read from the votes, for every difference of returns, or of mean returns."""
         return self.votes.table(mdp, self.batch_size)
 
-    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:
+    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> Readings:
         """Draw the votes on each pair, given the differences of returns, and read them."""
         return read_votes(self.votes, differences, mdp.horizon, rng)
 
@@ -133,6 +148,32 @@ class PreferenceFeedback(PairFeedback):
     def until_disagreement(self, cap: int | None = None) -> PreferenceFeedback:
         """The same pairs, links and raters, asked one by one until the first that disagrees."""
         return replace(self, votes=UntilDisagreement(self.votes.link, cap, self.votes.rater_link))
+
+    def as_batches(self, size: int | None = None) -> PreferenceFeedback:
+        """The same trajectories and as many votes, on comparisons of batches by their mean returns, read as signs.
+
+        By default there is one comparison of all N against N, with N M votes, and its sign is that of their majority:
+        the feedback of ZSPO, which needs no link.
+
+        Parameters
+        ----------
+        size : int, optional
+            Trajectories a side of a comparison, D. The signs of the N / D comparisons are averaged.
+
+        Raises
+        ------
+        InputError
+            If the number of pairs is not one finite number and a multiple of `size`, or that of votes is not fixed.
+        """
+        if self.n_pairs.ndim > 0 or np.isinf(self.n_pairs):
+            raise InputError(f"n_pairs must be one finite number to make batches, got {self.n_pairs.tolist()}")
+        n, panel = int(self.n_pairs), self._panel
+        together = n if size is None else size
+        require_integer("size", together, 1)
+        if n % together:
+            raise InputError(f"size must divide the number of pairs, {n}, got {together}")
+        votes = replace(panel, n_queries=together * panel.n_queries, inversion=MajoritySign())
+        return replace(self, n_pairs=np.asarray(n // together), batch_size=together * self.batch_size, votes=votes)
 
     def in_random_order(self) -> PreferenceFeedback:
         """The same pairs and raters; each pair is shown in random order, and a swapped reading negated."""
@@ -169,9 +210,9 @@ class ReturnFeedback(PairFeedback):
         """Identity: the value is the difference."""
         return return_table(mdp, self.batch_size)
 
-    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:  # noqa: ARG002
+    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> Readings:  # noqa: ARG002
         """The differences, unchanged."""
-        return differences
+        return Readings(differences, np.zeros_like(differences))
 
 
 def SignFeedback(  # noqa: N802  (named like the other feedbacks)

@@ -16,7 +16,7 @@ from estimators.moments import DifferenceMoments
 from estimators.second_moments import ZerothOrderMoments
 from estimators.stationary_law import StationaryLaw
 from estimators.streams import Streams
-from theory.arrays import FloatArray
+from theory.arrays import FloatArray, IntArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
@@ -52,6 +52,13 @@ class _Recording:
     @property
     def n_queries(self) -> float | FloatArray:
         return self.feedback.n_queries
+
+    @property
+    def batch_size(self) -> int | IntArray:
+        return self.feedback.batch_size
+
+    def expected_votes(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        return self.feedback.expected_votes(mdp, policy, first, second)
 
     def difference(
         self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams

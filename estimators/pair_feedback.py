@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from estimators.moments import DifferenceMoments
 from estimators.rollouts import sample_returns
 from estimators.streams import Streams
+from estimators.vote_draws import Readings
 from theory.arrays import FloatArray
 from theory.common_random_numbers import coupled_difference_law
 from theory.errors import InputError, require_integer
@@ -59,14 +61,14 @@ class PairFeedback:
         """Exact law of the value read from a pair, for every difference of returns."""
         raise NotImplementedError
 
-    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> FloatArray:
-        """Draw the value read from each pair, given the differences of returns, any shape."""
+    def read(self, mdp: TabularMDP, differences: FloatArray, rng: Generator) -> Readings:
+        """Draw the value read from each pair, and its votes, given the differences of returns, any shape."""
         raise NotImplementedError
 
     def difference(
         self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
     ) -> FloatArray:
-        """Estimate of V(first) - V(second), (...,).
+        """Estimate of V(first) - V(second), (...,). Its votes are added to the tally of the streams.
 
         Raises
         ------
@@ -75,9 +77,12 @@ class PairFeedback:
         """
         if self.sampler == "rollout":
             gaps = self._sample_gaps(mdp, policy, np.stack([first, second]), streams.trajectories)
-            mean: FloatArray = self.read(mdp, gaps, streams.votes).mean(axis=-1)
-            return mean
-        return self.draw(mdp, self.law(mdp, policy, first, second), streams.votes)
+            read = self.read(mdp, gaps, streams.votes)
+            drawn = Readings(read.values.mean(axis=-1), read.votes.sum(axis=-1))
+        else:
+            drawn = self.draw(mdp, self.law(mdp, policy, first, second), streams.votes)
+        streams.tally.add(drawn.votes)
+        return drawn.values
 
     def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
         """Exact moments of the estimate, as finite sums over the law of the difference.
@@ -112,11 +117,17 @@ class PairFeedback:
 
     def law(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
         """Law of the difference of the two returns, or mean returns, of a pair, (..., n_differences)."""
+        return self.law_of_batches(self.pair_law(mdp, policy, first, second))
+
+    def pair_law(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Law of the difference of the returns of two trajectories, (..., n_differences)."""
         if self.common_random_numbers:
-            law = coupled_difference_law(mdp, policy, first, second)
-        else:
-            laws = return_distribution(mdp, policy, np.stack([first, second])).probabilities
-            law = difference_law(laws[0], laws[1])
+            return coupled_difference_law(mdp, policy, first, second)
+        laws = return_distribution(mdp, policy, np.stack([first, second])).probabilities
+        return difference_law(laws[0], laws[1])
+
+    def law_of_batches(self, law: FloatArray) -> FloatArray:
+        """Law of the difference of the mean returns of two batches, from that of two trajectories."""
         return law if self.batch_size == 1 else law_of_mean(law, self.batch_size)
 
     def _sample_gaps(self, mdp: TabularMDP, policy: Policy, both: FloatArray, rng: Generator) -> FloatArray:
@@ -126,15 +137,23 @@ class PairFeedback:
         gaps = mdp.on_lattice(returns[0] - returns[1])
         return gaps if size == 1 else gaps.reshape(*gaps.shape[:-1], n, size).mean(axis=-1)
 
-    def draw(self, mdp: TabularMDP, differences: NDArray[Any], rng: Generator) -> FloatArray:
-        """Mean of the values of N pairs, given the law of the difference, (..., n_differences) -> (...,)."""
+    def draw(self, mdp: TabularMDP, differences: NDArray[Any], rng: Generator) -> Readings:
+        """Mean of the values of N pairs and sum of their votes, given the law (..., n_differences) of the difference.
+
+        Each is (...,).
+        """
         table = self.table(mdp)
         infinite = np.isinf(self.n_pairs)
         exact: FloatArray = differences @ table.mean
+        without_end = np.where(table.asked.any(), math.inf, 0.0)
         if infinite.all():
-            return exact
+            return Readings(exact, np.broadcast_to(without_end, exact.shape))
         n = np.where(infinite, 1, self.n_pairs).astype(np.int64)
         # The sampler refuses probabilities above 1, which rounding may produce.
         counts = rng.multinomial(n, np.clip(table.outcome_law(differences), 0.0, 1.0))
-        drawn: FloatArray = (counts @ table.outcomes) / n
-        return np.where(infinite, exact, drawn) if infinite.any() else drawn
+        values: FloatArray = (counts @ table.outcomes) / n
+        # Infinitely many votes on some pairs and none on others would be 0 times infinity.
+        votes = np.broadcast_to(n * table.asked[0], exact.shape) if table.same_votes else counts @ table.asked
+        if not infinite.any():
+            return Readings(values, votes)
+        return Readings(np.where(infinite, exact, values), np.where(infinite, without_end, votes))

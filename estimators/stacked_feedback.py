@@ -9,7 +9,7 @@ import numpy as np
 from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.moments import DifferenceMoments
 from estimators.streams import Streams
-from theory.arrays import FloatArray
+from theory.arrays import FloatArray, IntArray
 from theory.errors import InputError, require_kind
 from theory.inversions import Inversion
 from theory.mdp import TabularMDP
@@ -25,7 +25,7 @@ class StackedFeedback:
     Parameters
     ----------
     members : tuple of PreferenceFeedback
-        All with the law sampler, one number of pairs each, and the same `common_random_numbers` and `batch_size`.
+        All with the law sampler, one number of pairs each, and the same `common_random_numbers`.
     n_axes : int, default 1
         Number of batch axes after the axis of the members.
 
@@ -50,9 +50,6 @@ class StackedFeedback:
                 )
         if len({member.common_random_numbers for member in self.members}) > 1:
             raise InputError("members must have the same common_random_numbers, got True and False")
-        sizes = sorted({member.batch_size for member in self.members})
-        if len(sizes) > 1:
-            raise InputError(f"members must have the same batch_size, got {sizes}; stack batches of one size")
 
     @property
     def n_pairs(self) -> FloatArray:
@@ -65,9 +62,9 @@ class StackedFeedback:
         return self._along_axis([member.n_queries for member in self.members])
 
     @property
-    def batch_size(self) -> int:
-        """Trajectories a side of a vote, D."""
-        return self.members[0].batch_size
+    def batch_size(self) -> IntArray:
+        """Trajectories a side of a vote D of each member, along its axis."""
+        return self._along_axis([member.batch_size for member in self.members]).astype(np.int64)
 
     def reading(self, inversion: Inversion) -> StackedFeedback:
         """The same members, with another inversion of their votes."""
@@ -76,6 +73,10 @@ class StackedFeedback:
     def until_disagreement(self) -> StackedFeedback:
         """The same members, asked one by one until the first that disagrees."""
         return replace(self, members=tuple(member.until_disagreement() for member in self.members))
+
+    def as_batches(self) -> StackedFeedback:
+        """The same members, each with all its votes on one comparison of two batches."""
+        return replace(self, members=tuple(member.as_batches() for member in self.members))
 
     def in_random_order(self) -> StackedFeedback:
         """The same members, with each pair shown in random order."""
@@ -89,10 +90,11 @@ class StackedFeedback:
     def difference(
         self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray, streams: Streams
     ) -> FloatArray:
-        """Estimate of V(first) - V(second), (...,)."""
+        """Estimate of V(first) - V(second), (...,). Its votes are added to the tally of the streams."""
         laws = self._laws(mdp, policy, first, second)
         drawn = [member.draw(mdp, law, streams.votes) for member, law in zip(self.members, laws, strict=True)]
-        return self._stack(drawn)
+        streams.tally.add(self._stack([each.votes for each in drawn]))
+        return self._stack([each.values for each in drawn])
 
     def moments(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> DifferenceMoments:
         """Exact moments of that estimate, each (...,)."""
@@ -101,16 +103,17 @@ class StackedFeedback:
         names = ("exact", "mean", "variance_trajectory", "variance_query", "clip_rate")
         return DifferenceMoments(**{name: self._stack([getattr(part, name) for part in parts]) for name in names})
 
-    def _laws(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
-        """Laws of the difference of returns, the axis of the members moved to the front."""
-        law = self.members[0].law(mdp, policy, first, second)
+    def _laws(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> list[FloatArray]:
+        """Law of the difference of returns, or of mean returns, of every member."""
+        law = self.members[0].pair_law(mdp, policy, first, second)
         axis = law.ndim - 2 - self.n_axes
         if axis < 0 or law.shape[axis] != len(self.members):
             raise InputError(
                 f"theta must have length {len(self.members)} along axis {-2 - self.n_axes}, one entry per member, "
                 f"got batch {law.shape[:-1]}"
             )
-        return np.moveaxis(law, axis, 0)
+        along = np.moveaxis(law, axis, 0)
+        return [member.law_of_batches(each) for member, each in zip(self.members, along, strict=True)]
 
     def _stack(self, parts: list[FloatArray]) -> FloatArray:
         return np.stack(parts, axis=-1 - self.n_axes)

@@ -81,12 +81,11 @@ class ZerothOrder:
     @property
     def n_trajectories(self) -> FloatArray:
         """2 N, times the number of directions, and times D if the feedback compares batches of D trajectories."""
-        batch_size = getattr(self.feedback, "batch_size", 1)
-        return np.asarray(2 * self.n_directions * batch_size * self.feedback.n_pairs)
+        return np.asarray(2 * self.n_directions * self.feedback.batch_size * self.feedback.n_pairs)
 
     @property
     def n_votes(self) -> FloatArray:
-        """N M, times the number of directions."""
+        """N M, times the number of directions. Where M is random, see `expected_votes`."""
         # Without votes M is 0, and the product is 0 also for infinitely many pairs.
         queries = np.asarray(self.feedback.n_queries)
         if (queries == 0).all():
@@ -160,16 +159,11 @@ class ZerothOrder:
     def expected_votes(
         self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
     ) -> FloatArray:
-        """Expected votes of one estimate, (...,): those of the feedback, averaged over directions as in `moments`.
-
-        A feedback that has no `expected_votes` asks for the same number, `n_votes`, everywhere.
-        """
+        """Expected votes of one estimate, (...,): those of the feedback, averaged over directions as in `moments`."""
         theta = np.asarray(theta, dtype=np.float64)
-        count = getattr(self.feedback, "expected_votes", None)
-        if count is None:
-            return np.broadcast_to(self.n_votes, theta.shape[:-1])
         _, spread = self._spread(policy, theta, rng)
-        return np.asarray(self.n_directions * count(mdp, policy, *self._ends(theta, spread)).mean(axis=0))
+        asked = self.feedback.expected_votes(mdp, policy, *self._ends(theta, spread))
+        return np.asarray(self.n_directions * asked.mean(axis=0))
 
     def scale(self, policy: Policy) -> FloatArray:
         """Factor of D v: d / mu, or d / (2 mu) for symmetric pairs."""

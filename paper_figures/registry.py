@@ -72,6 +72,8 @@ _HOMES = {
     "small-panels": "small_panels_figure:FIGURE",
     "wrong-link": "wrong_link_figure:WRONG_LINK",
     "risky-bandit": "wrong_link_figure:RISKY_BANDIT",
+    "zspo-batches": "zspo_batches_figure:FIGURE",
+    "vote-floors": "vote_floors_figure:FIGURE",
     "mismatched-floors": "mismatched_floors_figure:FIGURE",
     "reward-error": "reward_error_figure:FIGURE",
     "double-misspecification": "misspecification_figure:FIGURE",

@@ -17,7 +17,16 @@ from theory.links import LINKS, Cauchit, ComplementaryLogLog, Linear, Link, Logi
 from theory.mdp import TabularMDP
 from theory.mdp_families import bandit, chain, garnet, gridworld
 from theory.policies import CircularPolicy, LogLinearSoftmax, Policy, TabularSoftmax
-from theory.rates import SHARPENED_RATE, STATED_RATE, Rate, Schedule, sharpened_schedule, stated_schedule
+from theory.rates import (
+    SHARPENED_RATE,
+    STATED_RATE,
+    UNBIASED_RATE,
+    Rate,
+    Schedule,
+    sharpened_schedule,
+    stated_schedule,
+    unbiased_schedule,
+)
 from theory.return_law import ReturnDistribution, difference_law, return_distribution
 from theory.until_disagreement import UntilDisagreement
 from theory.values import (
@@ -35,6 +44,7 @@ __all__ = [
     "LINKS",
     "SHARPENED_RATE",
     "STATED_RATE",
+    "UNBIASED_RATE",
     "Bound",
     "Cauchit",
     "CircularPolicy",
@@ -88,5 +98,6 @@ __all__ = [
     "smoothness_bound",
     "soft_optimum",
     "stated_schedule",
+    "unbiased_schedule",
     "value_and_gradient",
 ]

@@ -99,11 +99,11 @@ class Trimmed:
 
 @dataclass(frozen=True)
 class MajoritySign:
-    """f(b) = sign(2 b - M): the preference of the majority. It needs no link.
+    """f(b) = sign(2 b - M): the preference of the majority, 0 for a tie. It needs no link.
 
     References
     ----------
-    ZSPO, arXiv:2506.03066.
+    ZSPO, arXiv:2506.03066, which takes it of one comparison of two batches of trajectories.
     """
 
     @property

@@ -71,6 +71,24 @@ def sharpened_schedule(
     return Schedule(np.asarray(radius_scale * np.sqrt(squared)), np.asarray(step_scale) / dim)
 
 
+def unbiased_schedule(
+    *,
+    dim: int,
+    horizon: int,  # noqa: ARG001  (schedules are interchangeable)
+    n_pairs: ArrayLike,
+    n_queries: ArrayLike,  # noqa: ARG001  (no bias of the votes to balance)
+    radius_scale: ArrayLike = 1.0,
+    step_scale: ArrayLike = 1.0,
+) -> Schedule:
+    """Schedule for readings without bias: mu^2 = c / sqrt(N) and alpha = c' / d.
+
+    These orders balance smoothing, d mu^2, against noise, d / (mu^2 N). The parameters are those of `stated_schedule`;
+    the horizon and the votes are not used.
+    """
+    squared = 1 / np.sqrt(np.asarray(n_pairs, dtype=np.float64))
+    return Schedule(np.asarray(radius_scale * np.sqrt(squared)), np.asarray(step_scale) / dim)
+
+
 @dataclass(frozen=True)
 class Rate:
     """An O(.) without constants: the exponent of the mean squared gradient norm along each axis.
@@ -111,4 +129,12 @@ SHARPENED_RATE = Rate(
     exponents=MappingProxyType({"T": -1.0, "N": -0.5, "M": -1.0, "eps": 1.0, "d": 1.0}),
     schedule=sharpened_schedule,
     queries_power=1.0,
+)
+
+UNBIASED_RATE = Rate(
+    statement="L d (V* - V_1) / T + d / sqrt(N)",
+    source="the certificate of theory.bounds with beta_M = 0: votes until the first disagreement are read without bias",
+    exponents=MappingProxyType({"T": -1.0, "N": -0.5, "eps": 1.0, "d": 1.0}),
+    schedule=unbiased_schedule,
+    queries_power=0.0,
 )

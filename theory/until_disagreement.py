@@ -143,7 +143,7 @@ def _table(model: UntilDisagreement, lattice: int, n_steps: int) -> VoteTable:
     agreed = np.stack([p[:, None] ** runs, q[:, None] ** runs])
     law = np.concatenate(agreed * np.where(still, np.stack([q, p])[..., None], 1.0), axis=-1)
     outcomes = np.concatenate([values[:n] for values in model.values(n)])
-    mean = law @ outcomes
+    mean, asked = law @ outcomes, np.tile(runs + still, 2)
     return VoteTable(
         differences=differences,
         outcomes=outcomes,
@@ -151,5 +151,6 @@ def _table(model: UntilDisagreement, lattice: int, n_steps: int) -> VoteTable:
         mean=mean,
         variance=(law * (outcomes - mean[:, None]) ** 2).sum(axis=1),
         clipped=np.zeros_like(mean) if model.cap is None else agreed[..., -1].sum(axis=0),
-        votes=law @ np.tile(runs + still, 2),
+        votes=law @ asked,
+        asked=asked,
     )

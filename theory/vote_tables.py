@@ -31,6 +31,8 @@ class VoteTable:
         Probability that the vote share is at the trim or beyond it, or that votes stop at a cap.
     votes : array (n_differences,)
         Expected number of votes on a pair.
+    asked : array (n_outcomes,)
+        Number of votes on a pair that is read as each outcome.
     """
 
     differences: FloatArray
@@ -40,6 +42,7 @@ class VoteTable:
     variance: FloatArray
     clipped: FloatArray
     votes: FloatArray
+    asked: FloatArray
 
     def __post_init__(self) -> None:
         # Tables are cached and shared.
@@ -61,6 +64,11 @@ class VoteTable:
     def largest_second_moment(self) -> float:
         """The constant s_M^2 = max over delta of E[f^2 | delta]."""
         return float((self.variance + self.mean**2).max())
+
+    @property
+    def same_votes(self) -> bool:
+        """Whether every pair gets the same number of votes."""
+        return bool((self.asked == self.asked[0]).all())
 
     def outcome_law(self, difference_law: NDArray[Any]) -> NDArray[Any]:
         """Law of f under a law of delta: (..., n_differences) -> (..., n_outcomes)."""
@@ -92,4 +100,4 @@ def possible_differences(lattice: int, n_steps: int) -> FloatArray:
 def _identity_table(lattice: int, n_steps: int) -> VoteTable:
     differences = possible_differences(lattice, n_steps)
     zero = np.zeros_like(differences)
-    return VoteTable(differences, differences, None, differences, zero, zero, zero)
+    return VoteTable(differences, differences, None, differences, zero, zero, zero, zero)

@@ -144,7 +144,7 @@ def _vote_table(model: VoteModel, lattice: int, n_steps: int, horizon: int) -> V
         zero = np.zeros_like(differences)
         shares = np.asarray(model.raters.probability(differences))
         clipped = model.inversion.clips(model.link, shares, horizon).astype(np.float64)
-        return VoteTable(differences, read, None, read, zero, clipped, zero + math.inf)
+        return VoteTable(differences, read, None, read, zero, clipped, zero + math.inf, zero + math.inf)
     if differences.size * model.n_queries > LARGEST_TABLE:
         raise InputError(
             f"n_queries must be at most {LARGEST_TABLE // differences.size} for {differences.size} differences of "
@@ -158,7 +158,8 @@ def _vote_table(model: VoteModel, lattice: int, n_steps: int, horizon: int) -> V
     mean = law @ outcomes
     variance = (law * (outcomes - mean[:, None]) ** 2).sum(axis=1)
     votes = np.full_like(mean, model.n_queries)
-    return VoteTable(differences, outcomes, law, mean, variance, count_law @ clips, votes)
+    asked = np.full_like(outcomes, model.n_queries)
+    return VoteTable(differences, outcomes, law, mean, variance, count_law @ clips, votes, asked)
 
 
 def _in_random_order(table: VoteTable) -> VoteTable:
@@ -178,6 +179,7 @@ def _in_random_order(table: VoteTable) -> VoteTable:
         variance=(both * (outcomes - mean[:, None]) ** 2).sum(axis=1),
         clipped=(table.clipped + table.clipped[::-1]) / 2,
         votes=table.votes,
+        asked=np.full_like(outcomes, table.asked[0]),  # a panel has the same number of votes on every pair
     )
 
 

@@ -12,14 +12,17 @@ from functools import lru_cache
 
 import numpy as np
 
+from estimators import ZerothOrder
 from estimators.feedback import preferences
+from estimators.pair_feedback import PairFeedback
 from experiments.catalogue.claims import Point, PointOf
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
-from theory import certificate, optimal_value, smoothness_bound, value_and_gradient
+from theory import InputError, certificate, optimal_value, smoothness_bound, value_and_gradient
 from theory.arrays import FloatArray
 from theory.bounds import LARGEST_C
+from theory.vote_tables import VoteTable
 
 # N and M of the certified runs: no noise, trajectories alone, votes alone, and both.
 NO_NOISE = (math.inf, math.inf)
@@ -59,19 +62,46 @@ class CertificateCheck:
 
     def points(self) -> list[PointOf]:
         """The settings whose certificate says something; if none does, a short run without noise."""
-        origin = _origin(find("instance", self.instance))
+        origin = _origin(find("instance", self.instance), find("method", self.method))
         needed = origin.iterations_for(SHARE)
         if needed > self.most_iterations:
             return [PointOf(self.instance, origin.best_point(SHORT, NO_NOISE)[0])]
-        found = [origin.best_point(math.ceil(needed), setting) for setting in SETTINGS if origin.affords(setting)]
+        found = [origin.best_point(math.ceil(needed), setting) for setting in origin.settings]
         return [PointOf(self.instance, point) for point, bound in found if bound < origin.gradient_sq]
+
+    @property
+    def possible(self) -> bool:
+        """Whether the method has a law of its readings on the instance, with infinitely many pairs and votes."""
+        try:
+            read_by(find("method", self.method), find("instance", self.instance), *NO_NOISE)
+        except InputError:
+            return False
+        return True
+
+
+def read_by(method: Method, instance: Instance, n_pairs: float, n_queries: float) -> tuple[VoteTable, float]:
+    """Law of what a method reads from a pair, and on how many pairs an iteration, for N and M of the oracle.
+
+    A method that does not read pairs one by one is taken as ZPG.
+
+    Raises
+    ------
+    InputError
+        If there is no such law on this instance.
+    """
+    oracle = preferences(n_pairs, n_queries, instance.link)
+    built = method.build(instance.policy.dim, oracle, np.asarray(1.0))
+    if not (isinstance(built, ZerothOrder) and isinstance(built.feedback, PairFeedback)):
+        return oracle.table(instance.mdp), n_pairs
+    return built.feedback.table(instance.mdp), float(built.n_directions * built.feedback.n_pairs)
 
 
 @dataclass(frozen=True, eq=False)
 class _Origin:
-    """Where certified runs start, and what their bound needs to know of the instance."""
+    """Where certified runs start, and what their bound needs to know of the instance and the method."""
 
     instance: Instance
+    method: Method
     theta: FloatArray
     value_gap: float
     gradient_sq: float
@@ -83,10 +113,15 @@ class _Origin:
             return math.inf
         return float(self._bounds(1, NO_NOISE).min()) / (share * self.gradient_sq)
 
-    def affords(self, setting: tuple[float, float]) -> bool:
-        """Whether the table of votes is small enough."""
+    @property
+    def settings(self) -> list[tuple[float, float]]:
+        """Those of `SETTINGS` whose table of votes is small enough, and that the method can tell apart."""
         n_differences = 2 * self.instance.mdp.largest_return_steps[-1] + 1
-        return math.isinf(setting[1]) or n_differences * setting[1] <= LARGEST_TABLE
+        small = [each for each in SETTINGS if math.isinf(each[1]) or n_differences * each[1] <= LARGEST_TABLE]
+        # Tables are cached: the same one means the same votes.
+        read = {each: read_by(self.method, self.instance, *each) for each in small}
+        seen = [(id(table), pairs) for table, pairs in read.values()]
+        return [each for k, each in enumerate(small) if seen.index(seen[k]) == k]
 
     def best_point(self, n_iterations: int, setting: tuple[float, float]) -> tuple[Point, float]:
         """Step and radius of the smallest bound, and that bound."""
@@ -105,7 +140,7 @@ class _Origin:
 
     def _bounds(self, n_iterations: int, setting: tuple[float, float]) -> FloatArray:
         """The certificate at every step and radius, (n_steps, n_radii)."""
-        table = preferences(*setting, self.instance.link).table(self.instance.mdp)
+        table, n_pairs = read_by(self.method, self.instance, *setting)
         return certificate(
             value_gap=self.value_gap,
             dim=self.instance.policy.dim,
@@ -113,7 +148,7 @@ class _Origin:
             n_iterations=n_iterations,
             step_size=self._step_sizes(),
             radius=RADII,
-            n_pairs=setting[0],
+            n_pairs=n_pairs,
             inversion_bias=table.largest_bias,
             second_moment=table.largest_second_moment,
         ).total
@@ -124,7 +159,7 @@ class _Origin:
 
 
 @lru_cache(maxsize=64)
-def _origin(instance: Instance) -> _Origin:
+def _origin(instance: Instance, method: Method) -> _Origin:
     """The instance's own start or one around it: where the bound asks for the fewest iterations."""
     mdp, policy = instance.mdp, instance.policy
     n_starts = max(16, min(512, GRADIENTS // policy.dim))
@@ -134,4 +169,5 @@ def _origin(instance: Instance) -> _Origin:
     values, gradients = value_and_gradient(mdp, policy, starts)
     sizes, gaps = (gradients**2).sum(axis=-1), optimal_value(mdp) - values
     best = int((sizes / np.maximum(gaps, np.finfo(np.float64).tiny)).argmax())
-    return _Origin(instance, starts[best], float(gaps[best]), float(sizes[best]), smoothness_bound(mdp, policy))
+    smoothness = smoothness_bound(mdp, policy)
+    return _Origin(instance, method, starts[best], float(gaps[best]), float(sizes[best]), smoothness)

@@ -45,8 +45,12 @@ _METHODS = (
         group=DIRECTIONS, family="zbcpg", look=Look("#009E73", "^", 5.0, False, (5, 1, 1, 1)),
     ),
     perturbing(
-        "zspo", "ZSPO", feedback=lambda oracle: oracle.reading(MajoritySign()), step=8.0,
+        "zspo", "ZSPO", feedback=lambda oracle: oracle.as_batches(), step=8.0,
         group=DIRECTIONS, look=Look("#CC79A7", "v", 4.5, True, (7, 2)),
+    ),
+    perturbing(
+        "zspo-pairs", "signs, pair by pair", feedback=lambda oracle: oracle.reading(MajoritySign()), step=8.0,
+        group=VARIANTS, look=Look("#999933", "v", 4.5, False, (3, 1.5)),
     ),
     perturbing(
         "zpg-symmetric", "ZPG, symmetric pairs", symmetric=True,

@@ -162,8 +162,8 @@ def _curves(cell: LearningCell, runs: Ascent, values: FloatArray) -> pd.DataFram
             "knob": knob,
             "seed": seed,
             "iteration": iteration,
-            "trajectories": _spent(runs.n_trajectories, iteration / last),
-            "votes": _spent(runs.n_votes, iteration / last),
+            "trajectories": _spent(np.broadcast_to(runs.n_trajectories, values.shape[:-1]), iteration / last),
+            "votes": _spent(np.broadcast_to(runs.n_votes, values.shape[:-1]), iteration / last),
             "value": values[..., shown].ravel(),
             "score": np.repeat(scores.ravel(), len(shown)),
         }
@@ -177,8 +177,9 @@ def _settings(cell: LearningCell) -> FloatArray:
 
 
 def _spent(total: FloatArray, share: FloatArray) -> FloatArray:
-    """Share of a total, which may be infinite. It is 0 at the start."""
-    return np.multiply(float(total), share, where=share > 0, out=np.zeros_like(share))
+    """Share of the total of each run, which may be infinite. It is 0 at the start."""
+    each = np.repeat(total.ravel().astype(np.float64), share.size // total.size)
+    return np.multiply(each, share, where=share > 0, out=np.zeros_like(share))
 
 
 def _words(link: Link) -> str:

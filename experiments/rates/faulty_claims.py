@@ -25,7 +25,7 @@ from experiments.rates.inversion_claims import inversion_claims
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.rates.smoothing_claims import DIM, smoothing_claims
 from experiments.rates.variance_claims import variance_claims
-from theory import SHARPENED_RATE, policy_gradient
+from theory import SHARPENED_RATE, STATED_RATE, policy_gradient
 
 AnyClaim = Claim | SampledClaim | ExactClaim | CertificateCheck | FloorClaim | EnergyClaim
 
@@ -92,7 +92,7 @@ def _rate(claim: Claim) -> FaultyClaim:
     Along T a run without noise must not converge. A step too large does not do: with softmax policies it ends where the
     gradient vanishes, and so does a run downhill.
     """
-    group = f"{claim.axis} {name_of(claim.instance)}{' sharpened' if claim.rate is SHARPENED_RATE else ''}"
+    group = f"{claim.axis} {name_of(claim.instance)}{'' if claim.rate is STATED_RATE else ' sharpened'}"
     # Votes fixed along eps leave a slope that is too small, but not 0. All other faults are gross.
     few = replace(
         claim,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from experiments.catalogue.claims import name_of
 from experiments.catalogue.links import matched_link, scaled_link
 from experiments.catalogue.lookup import find
 from experiments.catalogue.shipped_claims import Preset, sharpened_claims, stated_claims
@@ -46,7 +47,19 @@ def floor_claims(preset: Preset = "quick") -> list[FloorClaim]:
         _claim(k, METHODS[k % names], "circular", links[k % len(links)], SETTINGS[_ORDER[k % len(SETTINGS)]])
         for k in range(CELLS["circular"])
     ]
-    return claims if preset == "quick" else [*claims, *_on_garnets(len(claims)), *_on_schedules()]
+    claims += _on_ways_to_ask()
+    return claims if preset == "quick" else [*claims, *_on_garnets(CELLS["circular"]), *_on_schedules()]
+
+
+def _on_ways_to_ask() -> list[FloorClaim]:
+    """Votes until the first disagreement, where M is not used, and pairs in random order."""
+    setting = (1e5, 5, 0.3, 0.2)
+    where = {"zpg-until": ("circular", "circular-cloglog"), "zpg-ordered": ("circular-cloglog",)}
+    return [
+        FloorClaim(f"floor {method} {on}", method, on, *setting, replicates=N_REPLICATES)
+        for method, instances in where.items()
+        for on in instances
+    ]
 
 
 def _on_garnets(first: int) -> list[FloorClaim]:
@@ -95,7 +108,21 @@ def floor_controls() -> list[FloorClaim]:
         "step 15 times too large": {"run_at": replace(sound.settings, step_size=0.75)},
         "one direction used again": {"run_as": planted_faults.one_direction(method)},
     }
-    return [replace(sound, name=f"control: {name}, floor", **fault) for name, fault in faults.items()]
+    controls = [replace(sound, name=f"control: {name}, floor", **fault) for name, fault in faults.items()]
+    asked = {(name_of(claim.method), claim.instance): claim for claim in _on_ways_to_ask()}
+    votes = {
+        "one agreement too few": (
+            asked["zpg-until", "circular"],
+            planted_faults.one_agreement_short(find("method", "zpg-until")),
+        ),
+        "swapped pairs not negated": (
+            asked["zpg-ordered", "circular-cloglog"],
+            planted_faults.not_negated(find("method", "zpg-ordered")),
+        ),
+    }
+    return controls + [
+        replace(claim, name=f"control: {name}, floor", run_as=fault) for name, (claim, fault) in votes.items()
+    ]
 
 
 def _claim(number: int, method: str, instance: str, link: str, setting: tuple[float, ...]) -> FloorClaim:

@@ -12,8 +12,9 @@ from numpy.random import Generator
 from estimators import Blocks, GradientMoments, PreferenceFeedback, Streams, ZerothOrder
 from estimators.zeroth_order import GradientEstimator
 from experiments.catalogue.method import Method, Oracle
-from theory import Link, Policy, TabularMDP, Trimmed
+from theory import Link, Policy, TabularMDP, Trimmed, UntilDisagreement, VoteModel
 from theory.arrays import FloatArray
+from theory.vote_tables import VoteTable
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,30 @@ class OneDirection:
         return np.asarray(np.eye(dim)[:1] * np.array([[1.0], [-1.0]]))
 
 
+@dataclass(frozen=True)
+class OneAgreementShort(UntilDisagreement):
+    """Reads a run of k equal votes as one of k - 1."""
+
+    def values(self, n: int) -> tuple[FloatArray, FloatArray]:
+        """Those of runs shorter by 1."""
+        first, second = super().values(n)
+        return np.concatenate([[0.0], first[:-1]]), np.concatenate([[0.0], second[:-1]])
+
+
+@dataclass(frozen=True)
+class NotNegated(VoteModel):
+    """Shows pairs in random order, and does not negate the reading of those that it swapped."""
+
+    def table(self, mdp: TabularMDP, batch_size: int = 1) -> VoteTable:
+        """Half of the law in fixed order, and half of that of the swapped pair."""
+        fixed = VoteModel(self.link, self.n_queries, self.inversion, self.rater_link).table(mdp, batch_size)
+        assert fixed.probabilities is not None, "the votes of this fault are finite"
+        law = (fixed.probabilities + fixed.probabilities[::-1]) / 2
+        mean = law @ fixed.outcomes
+        variance = (law * (fixed.outcomes - mean[:, None]) ** 2).sum(axis=1)
+        return replace(fixed, probabilities=law, mean=mean, variance=variance)
+
+
 def dropped_dimension(method: Method) -> Method:
     """Without the factor d, so that steps are d times too small."""
     return _changed(method, lambda dim, built: Rescaled(built, 1 / dim))
@@ -149,6 +174,29 @@ def one_direction(method: Method) -> Method:
 def trimmed_inside(method: Method, trim: float = 0.2) -> Method:
     """The trim inside the range of preference probabilities."""
     return _reading(method, lambda oracle: oracle.reading(Trimmed(trim, enforce=False)))
+
+
+def one_agreement_short(method: Method) -> Method:
+    """Votes until the first disagreement, one agreement too few counted."""
+
+    def shorter(dim: int, built: ZerothOrder) -> ZerothOrder:  # noqa: ARG001
+        asked = built.feedback
+        assert isinstance(asked, PreferenceFeedback)
+        assert isinstance(asked.votes, UntilDisagreement)
+        short = OneAgreementShort(asked.votes.link, asked.votes.cap, asked.votes.rater_link)
+        return replace(built, feedback=replace(asked, votes=short))
+
+    return replace(_changed(method, shorter), stacks=False)
+
+
+def not_negated(method: Method) -> Method:
+    """Pairs in random order, the readings of swapped ones not negated."""
+
+    def heard(oracle: Oracle) -> Oracle:
+        asked = oracle if isinstance(oracle, PreferenceFeedback) else oracle.members[0]
+        return replace(asked, votes=NotNegated(asked.votes.link, asked.votes.n_queries))
+
+    return replace(_reading(method, heard), stacks=False)
 
 
 def other_raters(method: Method, link: Link) -> Method:

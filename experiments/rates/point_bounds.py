@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
-
-from estimators.feedback import preferences
+from experiments.catalogue.certificates import read_by
 from experiments.catalogue.claims import Point
 from experiments.catalogue.instance import Instance
+from experiments.catalogue.method import Method
 from theory import Bound, certificate, optimal_value
 
 
-def bound_point(instance: Instance, point: Point, start_value: float, smoothness: float, *, proved: bool) -> Bound:
+def bound_point(
+    instance: Instance, method: Method, point: Point, start_value: float, smoothness: float, *, proved: bool
+) -> Bound:
     """Bound of the mean squared gradient norm over the averaged iterates of a point.
 
     Parameters
     ----------
     instance : Instance
+    method : Method
+        Its own readings of the votes count.
     point : Point
     start_value : float
         Mean V at the first averaged iterate. By the Markov property the bound holds from there.
@@ -24,7 +27,7 @@ def bound_point(instance: Instance, point: Point, start_value: float, smoothness
     proved : bool
         Whether the smoothness is proved. The result is then a certificate, and the step must be below 3 / (4 L d).
     """
-    table = preferences(math.inf, point.n_queries, instance.link).table(instance.mdp)
+    table, n_pairs = read_by(method, instance, point.n_pairs, point.n_queries)
     return certificate(
         value_gap=optimal_value(instance.mdp) - start_value,
         dim=instance.policy.dim,
@@ -32,7 +35,7 @@ def bound_point(instance: Instance, point: Point, start_value: float, smoothness
         n_iterations=point.n_iterations - point.first,
         step_size=point.step_size,
         radius=point.radius,
-        n_pairs=point.n_pairs,
+        n_pairs=n_pairs,
         inversion_bias=table.largest_bias,
         second_moment=table.largest_second_moment,
         proved=proved,

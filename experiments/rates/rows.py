@@ -20,7 +20,7 @@ from experiments.rates.sampled_claim import SampledClaim
 from experiments.statistics.power_law import PowerLawFit, fit_power_law
 from experiments.statistics.sequential import SequentialResult
 from experiments.statistics.verdicts import Outcome, Verdict, judge
-from theory import SHARPENED_RATE, policy_gradient, smoothness_bound
+from theory import STATED_RATE, policy_gradient, smoothness_bound
 from theory.arrays import FloatArray
 
 N_BOOTSTRAP = 2000
@@ -44,7 +44,7 @@ def point_rows(
         clip_rate=("clip_rate", "mean"),
     )
     axis, x = (claim.axis, claim.grid) if isinstance(claim, Claim) else ("", np.nan)
-    bounds, constants, starts = [], [], []
+    method, bounds, constants, starts = find("method", claim.method), [], [], []
     for (on, point), start in zip(claim.points(), table["start_value"], strict=True):
         instance = find("instance", on)
         constant = smoothness_bound(instance.mdp, instance.policy) if smoothness is None else smoothness[name_of(on)]
@@ -52,7 +52,8 @@ def point_rows(
         at = instance.start if point.start is None else np.array(point.start)
         gradient = policy_gradient(instance.mdp, instance.policy, at)
         starts.append(float(gradient @ gradient))
-        bounds.append(float(bound_point(instance, point, start, constant, proved=smoothness is None).total))
+        bound = bound_point(instance, method, point, start, constant, proved=smoothness is None)
+        bounds.append(float(bound.total))
     return table.assign(
         axis=axis,
         x=x,
@@ -77,7 +78,7 @@ def verdict_row(
         "title": method.title,
         "instance": name_of(claim.instance),
         "source": claim.rate.source,
-        "sharpened": claim.rate is SHARPENED_RATE,
+        "sharpened": claim.rate is not STATED_RATE,
         "in_family": claim.in_family,
         "predicted": np.nan if claim.predicted is None else claim.predicted,
         "ratio": points["ratio"].max(),

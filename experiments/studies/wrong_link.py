@@ -21,7 +21,7 @@ from experiments.statistics.verdicts import holm
 from theory import LINKS, InputError, optimal_value, policy_value
 from theory.arrays import FloatArray
 
-WRONG_LINK_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-offline", "ppo-online", "dpo-early", "dpo-online")
+WRONG_LINK_METHODS = ("zpg", "zbcpg-d", "zspo", "zspo-pairs", "ppo-offline", "ppo-online", "dpo-early", "dpo-online")
 
 
 def compare_links(

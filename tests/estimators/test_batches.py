@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.special import bdtr, bdtrc
 
 from estimators import PreferenceFeedback, SignFeedback, Sphere, StackedFeedback, Streams, ZerothOrder
 from estimators.feedback import preferences
-from theory import InputError, Logistic, TabularMDP, TabularSoftmax, UntilDisagreement, VoteModel, bandit
+from theory import InputError, Logistic, MajoritySign, TabularMDP, TabularSoftmax, UntilDisagreement, VoteModel, bandit
 from theory.return_law import law_of_mean, return_distribution
 
 ARMS = bandit((0.2, 0.5, 0.9), horizon=2)
@@ -80,7 +81,7 @@ def test_costs() -> None:
     batches = ZerothOrder(Sphere(), SignFeedback(1, 5, batch_size=25), 0.1)
     assert (float(batches.n_trajectories), float(batches.n_votes)) == (50, 5)
     stacked = StackedFeedback((preferences(2, 5, Logistic()),) * 2)
-    assert stacked.batch_size == 1
+    assert stacked.batch_size.tolist() == [[1], [1]]
 
 
 def test_the_sign_of_a_large_batch_shows_the_better_mean() -> None:
@@ -99,9 +100,47 @@ def test_the_sign_of_a_large_batch_shows_the_better_mean() -> None:
         assert (mean > 0) == (size == 1)
 
 
+@pytest.mark.parametrize("size", [None, 2, 1])
+def test_batches_of_an_oracle_keep_its_trajectories_and_votes(size: int | None) -> None:
+    """2 N trajectories and N M votes, whatever the size; 4,000 signs of either sampler have the exact mean."""
+    oracle = preferences(6, 3, Logistic(0.5))
+    grouped = oracle.as_batches(size)
+    assert (grouped.batch_size, float(grouped.n_pairs)) == (size or 6, 6 / (size or 6))
+    assert grouped.votes == VoteModel(Logistic(0.5), 3 * (size or 6), MajoritySign())
+    costs = ZerothOrder(Sphere(), grouped, 0.1)
+    assert (float(costs.n_trajectories), float(costs.n_votes)) == (12, 18)
+    exact = grouped.moments(ARMS, POLICY, FIRST, SECOND)
+    variance = float(exact.variance_trajectory + exact.variance_query)
+    both = np.broadcast_to(FIRST, (4000, 3)), np.broadcast_to(SECOND, (4000, 3))
+    for drawn_by in (grouped, replace(grouped, sampler="rollout")):
+        drawn = drawn_by.difference(ARMS, POLICY, *both, Streams.of(np.random.default_rng(1)))
+        assert abs(drawn.mean() - exact.mean) <= SIGMAS * np.sqrt(variance / len(drawn))
+        assert drawn.var() == pytest.approx(variance, rel=0.15)
+    with pytest.raises(InputError, match="size must divide the number of pairs, 6, got 4"):
+        oracle.as_batches(4)
+
+
+def test_members_may_have_batches_of_different_sizes() -> None:
+    """ZSPO with several N side by side: laws, costs and expected votes of each are its own."""
+    oracles = tuple(preferences(n, 3, Logistic(0.5)) for n in (1, 4))
+    stacked = StackedFeedback(oracles).as_batches()
+    first, second = (np.broadcast_to(end, (2, 5, 3)) for end in (FIRST, SECOND))
+    found = stacked.moments(ARMS, POLICY, first, second)
+    for k, oracle in enumerate(oracles):
+        alone = oracle.as_batches().moments(ARMS, POLICY, FIRST, SECOND)
+        assert_allclose(found.mean[k], alone.mean, rtol=1e-12)
+        assert_allclose(found.variance_query[k], alone.variance_query, rtol=1e-12)
+    estimator = ZerothOrder(Sphere(), stacked, 0.1)
+    assert estimator.n_trajectories.tolist() == [[2], [8]]
+    assert estimator.n_votes.tolist() == [[3], [12]]
+    assert_allclose(stacked.expected_votes(ARMS, POLICY, first, second), [[3] * 5, [12] * 5])
+    drawn = stacked.difference(ARMS, POLICY, first, second, Streams.of(np.random.default_rng(0)))
+    assert set(np.unique(drawn)) <= {-1.0, 0.0, 1.0}
+
+
 def test_bad_batch_sizes_are_refused() -> None:
     with pytest.raises(InputError, match="batch_size must be an integer"):
         SignFeedback(1, 5, batch_size=0)
-    members = (preferences(2, 5, Logistic()), SignFeedback(2, 5, batch_size=3))
-    with pytest.raises(InputError, match=r"members must have the same batch_size, got \[1, 3\]"):
-        StackedFeedback(members)
+    for endless in (preferences(np.inf, 5, Logistic()), preferences([2, 3], 5, Logistic())):
+        with pytest.raises(InputError, match="n_pairs must be one finite number to make batches"):
+            endless.as_batches()

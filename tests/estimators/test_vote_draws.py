@@ -48,7 +48,7 @@ def test_drawn_readings_follow_the_table(name: str) -> None:
     model = MODELS[name]
     table = model.table(MDP)
     differences = np.repeat(table.differences[:, None], DRAWS // 8, axis=1)
-    drawn = read_votes(model, differences, MDP.horizon, np.random.default_rng(3))
+    drawn = read_votes(model, differences, MDP.horizon, np.random.default_rng(3)).values
     error = np.sqrt(table.variance / differences.shape[1])
     assert (np.abs(drawn.mean(axis=1) - table.mean) <= SIGMAS * error + 1e-12).all()
     spread = drawn.var(axis=1) / np.where(table.variance > 0, table.variance, 1)
@@ -75,7 +75,7 @@ def test_runs_are_those_of_raters_asked_one_after_the_other(cap: int | None) -> 
     p = float(Logistic(2.0).probability(delta))
     rng = np.random.default_rng(4)
     literal = [literal_run(p, cap, rng) for _ in range(n)]
-    for_first, run = vote_runs(model, np.full(n, delta), rng)
+    for_first, run, counted = vote_runs(model, np.full(n, delta), rng)
     for side in (True, False):
         for k in (1, 2, 3, 4):
             one = np.mean([first == side and length == k for first, length, _ in literal])
@@ -84,6 +84,7 @@ def test_runs_are_those_of_raters_asked_one_after_the_other(cap: int | None) -> 
     (votes,) = model.table(MDP).votes[model.table(MDP).differences == delta]
     asked = np.array([count for _, _, count in literal])
     assert abs(asked.mean() - votes) <= SIGMAS * asked.std() / np.sqrt(n) + 1e-12
+    assert abs(counted.mean() - votes) <= SIGMAS * asked.std() / np.sqrt(n) + 1e-12
 
 
 def test_random_order_removes_the_offset_of_a_link_that_is_not_symmetric() -> None:

@@ -24,7 +24,7 @@ def feedback_outcomes(feedback: Any) -> Iterator[CheckOutcome]:
 
 
 def _feedback_members(feedback: Any) -> Iterator[CheckOutcome]:
-    yield members(feedback, ("n_pairs", "n_queries"), ("difference", "moments"))
+    yield members(feedback, ("n_pairs", "n_queries", "batch_size"), ("difference", "moments", "expected_votes"))
 
 
 def _feedback_costs(feedback: Any) -> Iterator[CheckOutcome]:

@@ -85,7 +85,9 @@ def _exponents(rate: Any) -> Iterator[CheckOutcome]:
 def _schedule(rate: Any) -> Iterator[CheckOutcome]:
     """Where an axis is isolated the others are infinite; without any noise the radius may be 0."""
     wrong = ""
-    for pairs, queries in ((1e4, math.inf), (math.inf, 1e4), (1e4, 1e2)):
+    # A rate without a term in M has nothing to balance where N is infinite.
+    without_pairs = [(math.inf, 1e4)] if "M" in dict(rate.exponents) else []
+    for pairs, queries in ((1e4, math.inf), (1e4, 1e2), *without_pairs):
         found = schedule_at(rate, pairs, queries)
         if not wrong and not all(0 < value < math.inf for value in found):
             wrong = f"radius {found[0]:.6g} and step size {found[1]:.6g} for N = {pairs:g} and M = {queries:g}"

@@ -68,9 +68,9 @@ def test_every_method_spends_what_it_states_and_no_more(name, monkeypatch):
         return counts(votes, differences, rng)
 
     def counted_runs(votes, differences, rng):
-        for_first, run = runs_of(votes, differences, rng)
+        for_first, run, asked = runs_of(votes, differences, rng)
         drawn["votes"] += int(run.sum()) + run.size  # the last vote on a pair disagrees
-        return for_first, run
+        return for_first, run, asked
 
     monkeypatch.setattr(_Simulator, "steps", counted_steps)
     monkeypatch.setattr(vote_draws, "_counts", counted_votes)
@@ -79,21 +79,25 @@ def test_every_method_spends_what_it_states_and_no_more(name, monkeypatch):
     runs = ascend(garnet.mdp, garnet.policy, learner, garnet.start, 4, 0.01, np.random.default_rng(0))
     trajectories, votes = COSTS[name]
     assert (learner.n_trajectories, learner.n_votes) == (trajectories, votes)
-    assert (runs.n_trajectories, runs.n_votes) == (4 * trajectories, 4 * votes)
+    assert (runs.n_trajectories, runs.n_votes) == (4 * trajectories, drawn["votes"])
+    assert drawn["trajectories"] == 4 * trajectories
     if name == "zpg-until":  # a random number, and more than on pairs of equal returns
         expected = 4 * float(learner.expected_votes(garnet.mdp, garnet.policy, garnet.start, np.random.default_rng(0)))
-        assert 0.5 * expected < drawn.pop("votes") < 2 * expected
-        assert drawn == {"trajectories": 4 * trajectories}
+        assert 0.5 * expected < drawn["votes"] < 2 * expected
     else:
-        assert drawn == {"trajectories": 4 * trajectories, "votes": 4 * votes}
+        assert drawn["votes"] == 4 * votes
 
 
 @pytest.mark.parametrize("name", sorted(VOTERS))
 def test_every_method_asks_the_same_oracle(name):
     learner = built(name)
     assert isinstance(learner, ZerothOrder | Dpo | Ppo)
-    read = {"zspo": MajoritySign(), "zpg-haldane": HaldaneAnscombe(), "zpg-jackknife": Jackknife()}
-    if name in read or name in ("zpg-common", "zpg-averaged"):
+    read = {"zspo-pairs": MajoritySign(), "zpg-haldane": HaldaneAnscombe(), "zpg-jackknife": Jackknife()}
+    if name == "zspo":
+        together = replace(RATERS, n_queries=N * M, inversion=MajoritySign())
+        assert (learner.feedback.votes, learner.feedback.batch_size, learner.feedback.n_pairs) == (together, N, 1)
+        assert learner.feedback.sampler == "rollout"
+    elif name in read or name in ("zpg-common", "zpg-averaged"):
         assert learner.feedback.votes == replace(RATERS, inversion=read.get(name, RATERS.inversion))
         shared = 4 if name == "zpg-averaged" else 1
         assert (learner.feedback.n_pairs * shared, learner.feedback.sampler) == (N, "rollout")

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from estimators import PreferenceData, RewardModel
+from estimators import PreferenceData, RewardModel, ZerothOrder
+from estimators.feedback import preferences
 from experiments.catalogue.instances import risky_bandit
 from experiments.catalogue.lookup import find
 from theory import HaldaneAnscombe, MajoritySign, VoteModel, dpo_optimum, policy_value
@@ -42,8 +43,17 @@ def test_the_inverted_reading_tends_to_the_difference_of_the_returns() -> None:
 
 
 @pytest.mark.parametrize("n_queries", [1, 25, math.inf])
-def test_majority_signs_choose_the_worse_arm_whatever_the_votes(n_queries: float) -> None:
+def test_majority_signs_pair_by_pair_choose_the_worse_arm_whatever_the_votes(n_queries: float) -> None:
     assert reading(VoteModel(LINK, n_queries, MajoritySign())) > 0
+
+
+@pytest.mark.parametrize(("n_pairs", "right"), [(1, False), (5, True), (32, True)])
+def test_majority_signs_of_batches_choose_the_better_arm(n_pairs: int, right: bool) -> None:
+    """ZSPO's one comparison of N trajectories of the risky arm against N of the sure one."""
+    zspo = find("method", "zspo").build(INSTANCE.policy.dim, preferences(n_pairs, 5, LINK), 1.0)
+    assert isinstance(zspo, ZerothOrder)
+    sure = np.array([40.0, -40.0])
+    assert (float(zspo.feedback.moments(MDP, INSTANCE.policy, -sure, sure).mean) < 0) == right
 
 
 def test_a_reward_model_with_all_pairs_and_votes_ranks_the_arms_wrongly() -> None:

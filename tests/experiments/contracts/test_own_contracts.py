@@ -41,6 +41,7 @@ from theory import (
     LINKS,
     SHARPENED_RATE,
     STATED_RATE,
+    UNBIASED_RATE,
     CircularPolicy,
     HaldaneAnscombe,
     Jackknife,
@@ -80,6 +81,7 @@ EXACT: dict[str, Any] = {
     **{f"instance-{name}": find("instance", name) for name in ("circular", "chain", "risky-bandit", "log-linear")},
     "stated-rate": STATED_RATE,
     "sharpened-rate": SHARPENED_RATE,
+    "unbiased-rate": UNBIASED_RATE,
     "claims": [*stated_claims("quick", "zpg", "N"), *stated_claims("quick", "zpg", "T"), *sharpened_claims()],
 }
 DRAWN: dict[str, Any] = {

@@ -63,7 +63,7 @@ def test_a_learner_that_never_moves_exceeds_at_least_30() -> None:
 
 def test_learners_that_move_exceed_none() -> None:
     found = certificates_of([c for c in certificate_checks() if c.instance in ("bandit", "risky-bandit")])
-    assert len(found) == 3 * 5 + 2 * 2
+    assert len(found) == 3 * 5 + 2 * 2 + 3, "with votes until the first disagreement M makes no difference"
     assert (found["ratio"] < 0.5).all()
     assert found["proved"].all()
     assert found["informative"].all()

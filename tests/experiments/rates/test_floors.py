@@ -89,6 +89,9 @@ def test_families_are_fixed_and_vary_what_they_claim_to():
     drawn = [claim for claim in paper if str(claim.instance).startswith("random-circular")]
     assert paper[: len(quick)] == quick
     assert len({claim.name for claim in paper}) == len(paper)
+    asked = [claim for claim in quick if claim.method not in METHODS]
+    assert [claim.method for claim in asked] == ["zpg-until", "zpg-until", "zpg-ordered"]
+    quick = [claim for claim in quick if claim.method in METHODS]
     assert len(quick) == CELLS["circular"]
     assert len(drawn) == 24 * CELLS["each garnet"]
     for claims, instances in ((quick, 1), (drawn, 24)):
@@ -103,7 +106,7 @@ def test_families_are_fixed_and_vary_what_they_claim_to():
     assert len({(claim.method, type(claim.link)) for claim in drawn}) == 20
     assert len({(claim.method, claim.n_pairs, claim.n_queries) for claim in drawn}) > 36
     assert len({type(claim.link) for claim in drawn if claim.instance == "random-circular-0"}) > 2
-    assert len(floor_controls()) == 7
+    assert len(floor_controls()) == 9
 
 
 def test_schedules_are_those_of_the_claims_on_exponents():
