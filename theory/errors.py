@@ -1,7 +1,9 @@
-"""The exception that means a mistake of the user, not a defect of the library, and two checks that raise it."""
+"""The exception that means a mistake of the user, not a defect of the library, and checks that raise it."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,3 +44,27 @@ def require_integer(name: str, value: Any, least: int) -> None:
     whole = isinstance(value, float | np.floating) and float(value).is_integer() and value >= least
     remedy = f"; write {int(value)}" if whole else ""
     raise InputError(f"{name} must be an integer of at least {least}, got {value!r}{remedy}")
+
+
+def require_number(name: str, value: Any, required: str, allowed: Callable[[float], bool], remedy: str = "") -> None:
+    """Require one real number, of Python or NumPy, that is allowed; a bool is refused.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (number and allowed(value)):
+        raise InputError(f"{name} must {required}, got {value!r}{remedy}")
+
+
+def require_positive(name: str, value: Any, remedy: str = "") -> None:
+    """Require one positive, finite number.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    require_number(name, value, "be positive and finite", lambda number: 0 < number < math.inf, remedy)
