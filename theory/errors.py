@@ -68,3 +68,42 @@ def require_positive(name: str, value: Any, remedy: str = "") -> None:
         If it is anything else.
     """
     require_number(name, value, "be positive and finite", lambda number: 0 < number < math.inf, remedy)
+
+
+def require_text(name: str, value: Any, least: int = 1) -> None:
+    """Require text of at least so many characters.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    if not isinstance(value, str) or len(value) < least:
+        raise InputError(f"{name} must be text{' that is not empty' if least else ''}, got {value!r}")
+
+
+def require_function(name: str, value: Any, example: str) -> None:
+    """Require something that can be called.
+
+    Raises
+    ------
+    InputError
+        If it cannot.
+    """
+    if not callable(value):
+        raise InputError(f"{name} must be a function such as {example}, got {value!r}")
+
+
+def require_list(name: str, value: Any, kind: type | tuple[type, ...], example: str, least: int = 1) -> None:
+    """Require a list or tuple of at least so many things, all of one class or of one of several.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    require_kind(name, value, (list, tuple), f"[{example}]")
+    if len(value) < least:
+        raise InputError(f"{name} must hold at least {least}, got {len(value)}; write for example [{example}]")
+    for each in value:
+        require_kind(name, each, kind, example)

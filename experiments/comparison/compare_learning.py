@@ -17,10 +17,11 @@ from experiments.catalogue.method import Method
 from experiments.comparison.budget import PRESETS, Budget
 from experiments.comparison.learning import Learning, learn
 from experiments.comparison.learning_cells import Entry
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.intervals import mean_interval, paired_differences, sign_flip_test
 from experiments.statistics.verdicts import holm
 from theory import InputError, Link, Logistic, additive_moments, optimal_value, return_distribution
+from theory.errors import require_kind, require_list
 from theory.links import ScaledLink, check_invertible
 
 # The methods compared by default.
@@ -101,12 +102,15 @@ def compare_learning(
     InputError
         If a name is unknown, or a number is out of its range.
     """
-    chosen = find("instance", instance)
+    chosen, how = find("instance", instance), chosen_execution(execution)
+    require_list("methods", methods, (str, Method), "'zpg'")
+    if budget is not None:
+        require_kind("budget", budget, Budget, "Budget(300, 32, 5)")
     link = informative_link(chosen, scale)
     voting = None if raters is None else matched_link(raters, link)
     entries = [Entry(method, instance, budget or Budget(), link, voting) for method in dict.fromkeys(methods)]
     titles = {name_of(method): find("method", method) for method in methods}
-    return compare_finals(learn(entries, n_seeds, execution), optimal_value(chosen.mdp), titles)
+    return compare_finals(learn(entries, n_seeds, how), optimal_value(chosen.mdp), titles)
 
 
 def informative_link(instance: Instance, scale: float | None = None) -> Link:

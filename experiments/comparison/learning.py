@@ -12,6 +12,7 @@ from experiments.comparison.tuning import best_settings, tune
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from theory import InputError
+from theory.errors import require_integer
 
 # Seeds of one cell.
 BLOCK = 20
@@ -49,8 +50,9 @@ def learn(entries: Sequence[Entry], n_seeds: int, execution: Execution | None = 
     InputError
         If there are fewer than two seeds, or no entries.
     """
-    if n_seeds < 2 or not entries:
-        raise InputError(f"n_seeds must be at least 2 and entries at least one, got {n_seeds} and {len(entries)}")
+    require_integer("n_seeds", n_seeds, 2)
+    if not entries:
+        raise InputError("entries must hold at least one, got none; write Entry(method, instance, budget, link)")
     how = execution or Execution()
     blind = {entry: replace(entry, rater_link=None) for entry in entries}
     different = list(dict.fromkeys(blind.values()))
