@@ -154,7 +154,7 @@ def called(word: str, text: str, build: Callable[[], object]) -> object:
         return build()
     except InputError as error:
         raise InputError(f"{word} {text!r}: {error}{_where(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         came = f"{type(error).__name__}: {error}"
         raise InputError(f"{word} {text!r}: calling it without arguments failed ({came}){_where(error)}") from error
 

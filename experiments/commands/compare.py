@@ -19,11 +19,12 @@ from experiments.commands.options import (
     Out,
     Seed,
     execution,
+    ready_folder,
     split,
 )
 from experiments.commands.terminal import progress_bar
 from experiments.commands.writing import write_tables
-from experiments.running.files import check_file, prepare_folder
+from experiments.running.files import check_file
 
 Scale = Annotated[
     float | None,
@@ -68,10 +69,11 @@ def compare(
     json: Json = None,
 ) -> None:
     """Compare learning curves of all methods on one preference oracle, each tuned by the same rule."""
-    from experiments.catalogue.lookup import kind_named
+    from experiments.catalogue.links import matched_link
+    from experiments.catalogue.lookup import find, kind_named
     from experiments.commands.tables import print_comparison
     from experiments.comparison.budget import PRESETS, Budget
-    from experiments.comparison.compare_learning import COMPARED, compare_learning
+    from experiments.comparison.compare_learning import COMPARED, compare_learning, informative_link
 
     check_file(json)
     began = time.perf_counter()
@@ -82,7 +84,10 @@ def compare(
     # Broken instances and methods are refused before a folder is made.
     for kind, wanted in (("instance", instance), *(("method", name) for name in names)):
         kind_named(kind).find(wanted)
-    folder = prepare_folder(out)
+    link = informative_link(find("instance", instance), scale)
+    if raters is not None:
+        matched_link(raters, link)
+    folder = ready_folder(out, seed, jobs, backend, address)
     with progress_bar("comparison") as progress:
         found = compare_learning(
             instance,

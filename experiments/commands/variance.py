@@ -21,11 +21,12 @@ from experiments.commands.options import (
     Queries,
     Seed,
     execution,
+    ready_folder,
     split,
 )
 from experiments.commands.terminal import progress_bar
 from experiments.commands.writing import write_tables
-from experiments.running.files import check_file, prepare_folder
+from experiments.running.files import check_file
 
 USUAL: dict[str, Any] = {"instance": "circular", "theta": "uniform", "methods": [], "pairs": 100, "queries": 20}
 
@@ -56,8 +57,10 @@ def variance(
     check_file(json)
     began = time.perf_counter()
     chosen, names = find("instance", instance), split(methods)
+    for name in names:
+        find("method", name)
     where = parameters_at(chosen, theta, np.random.default_rng([seed, 3]))
-    folder = prepare_folder(out)
+    folder = ready_folder(out, seed, jobs, backend, address)
     with progress_bar("variance") as progress:
         frame = compare_variance(
             instance,

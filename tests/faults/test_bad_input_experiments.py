@@ -408,5 +408,5 @@ def test_every_public_name_has_a_row() -> None:
 @pytest.mark.parametrize("frame", [None, 3, pd.DataFrame(), pd.DataFrame({"a": [1.0]})])
 @pytest.mark.parametrize("argument", ["points", "verdicts"])
 def test_figures_refuse_frames_that_are_not_of_a_rate_check(argument: str, frame: object) -> None:
-    empty = {"points": pd.DataFrame({"x": []}), "verdicts": pd.DataFrame({"instance": [], "axis": []})}
+    empty = {"points": pd.DataFrame({"claim": []}), "verdicts": pd.DataFrame({"instance": [], "axis": []})}
     assert not refusal(draw_rates, empty | {argument: frame}, argument)
