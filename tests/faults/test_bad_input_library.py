@@ -71,6 +71,7 @@ from theory import (
     CircularPolicy,
     ComplementaryLogLog,
     HaldaneAnscombe,
+    InputError,
     Jackknife,
     Linear,
     Logistic,
@@ -574,3 +575,48 @@ def test_every_public_name_has_a_row_or_takes_no_input() -> None:
 
 def test_there_are_hundreds_of_cases() -> None:
     assert sum(len(values) for _, _, bad in THEORY + ESTIMATORS for values in bad.values()) >= 300
+
+
+def first_entry_only(name: str, array: Any) -> None:
+    if not np.isfinite(np.ravel(array)[:1]).all():
+        raise InputError(f"{name} must be finite, got {array}")
+
+
+def one_end_only(name: str, value: Any, least: int) -> None:
+    if value < least:
+        raise InputError(f"{name} must be at least {least}, got {value}")
+
+
+def classes_too(name: str, value: Any, kind: Any, example: str) -> None:
+    if value is None:
+        raise InputError(f"{name} must be such as {example}, got None")
+
+
+def nothing(*given: Any) -> None:
+    """No check at all."""
+
+
+def unchecked(name: str, value: Any) -> Any:
+    return np.asarray(value)
+
+
+FAULTS = [
+    ("theory.values.require_finite", first_entry_only, policy_value, "theta"),
+    ("theory.validation.require_finite", first_entry_only, TabularMDP, "rewards"),
+    ("theory.mdp.check_rows", nothing, TabularMDP, "initial"),
+    ("theory.mdp.require_integer", one_end_only, TabularMDP, "horizon"),
+    ("estimators.directions.require_integer", one_end_only, Blocks, "block_size"),
+    ("theory.votes.require_kind", classes_too, VoteModel, "inversion"),
+    ("estimators.zeroth_order.positive_array", unchecked, ZerothOrder, "radius"),
+    ("theory.links.require_positive", nothing, Logistic, "scale"),
+    ("theory.values.check_width", nothing, policy_hessian, "theta"),
+]
+
+
+@pytest.mark.parametrize(("helper", "fault", "call", "argument"), FAULTS, ids=[fault[0] for fault in FAULTS])
+def test_a_check_with_a_planted_fault_is_seen(
+    helper: str, fault: Any, call: Any, argument: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = next((good, bad) for each, good, bad in THEORY + ESTIMATORS if each is call)
+    monkeypatch.setattr(helper, fault)
+    assert any(refusal(call, good | {argument: value}, argument) for value in bad[argument])
