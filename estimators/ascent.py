@@ -79,8 +79,8 @@ def ascend(
     Raises
     ------
     InputError
-        If `n_iterations` is not an integer of at least 1, the step size is not positive and finite, or the start is not
-        finite or exceeds 1e150 in size.
+        If an argument has another type, `n_iterations` is not an integer of at least 1, the step size is not positive
+        and finite, or the start is not finite or exceeds 1e150 in size.
     FloatingPointError
         If a parameter exceeds 1e150 in size, or the gradient is not finite.
     """

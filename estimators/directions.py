@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.random import Generator
@@ -17,6 +17,7 @@ from theory.errors import InputError, require_integer
 ENUMERABLE = 10**6
 
 
+@runtime_checkable
 class Directions(Protocol):
     """A law of unit vectors with E[v v'] = I / d."""
 

@@ -20,6 +20,7 @@ from theory.kl_control import check_beta
 from theory.likelihood import SMALLEST_PROBABILITY, cross_entropy
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.validation import count_array
 
 # A search for the minimum ends at this slope of the loss over beta, or after this number of iterations.
 SLOPE_SOUGHT, LONGEST_SEARCH = 3e-5, 100
@@ -68,9 +69,7 @@ class Dpo:
         require_kind("feedback", self.feedback, PreferenceFeedback, PREFERENCE_EXAMPLE)
         require_kind("online", self.online, bool, "True")
         beta = check_beta(self.beta)
-        steps = np.asarray(self.n_steps)
-        if not (np.issubdtype(steps.dtype, np.number) and (steps >= 1).all() and (steps == np.floor(steps)).all()):
-            raise InputError(f"n_steps must be whole numbers of at least 1, or inf, got {steps.tolist()}")
+        steps = count_array("n_steps", self.n_steps)
         self.feedback.require_finite()
         object.__setattr__(self, "beta", beta)
         object.__setattr__(self, "n_steps", steps)

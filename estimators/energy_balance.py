@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from estimators.ascent import Ascent
 from theory.arrays import FloatArray
-from theory.errors import InputError
+from theory.batching import fits_batch
+from theory.errors import InputError, require_kind
 from theory.validation import positive_array
 
 
@@ -35,13 +36,20 @@ def energy_defect(run: Ascent, step_size: ArrayLike, axis: int | tuple[int, ...]
     Raises
     ------
     InputError
-        If the run has fewer than 2 iterations, or a step size is not positive.
+        If the run has fewer than 2 iterations, a step size is not positive, or shapes do not fit.
     """
+    require_kind("run", run, Ascent, "ascend(...)")
     if run.values.shape[-1] < 2:
         raise InputError(f"run must have at least 2 iterations for an energy balance, got {run.values.shape[-1]}")
-    spent = positive_array("step_size", step_size) * run.gradient_norm_sq[..., :-1].sum(axis=-1)
+    step, batch = positive_array("step_size", step_size), run.values.shape[:-1]
+    if not fits_batch(batch, step):
+        raise InputError(f"step_size must broadcast against the batch {batch} of the run, got shape {step.shape}")
+    spent = step * run.gradient_norm_sq[..., :-1].sum(axis=-1)
     gained = run.values[..., -1] - run.values[..., 0]
     if axis is not None:
-        spent, gained = spent.sum(axis=axis), gained.sum(axis=axis)
+        try:
+            spent, gained = spent.sum(axis=axis), gained.sum(axis=axis)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"axis must be axes of the batch {batch}, got {axis!r}") from error
     with np.errstate(divide="ignore"):
         return np.asarray(spent / gained - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.random import Generator
@@ -20,6 +20,7 @@ from theory.links import Link, Logistic
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.until_disagreement import UntilDisagreement
+from theory.validation import count_array
 from theory.values import policy_value
 from theory.vote_tables import VoteTable, return_table
 from theory.votes import VoteModel
@@ -27,6 +28,7 @@ from theory.votes import VoteModel
 PREFERENCE_EXAMPLE = "PreferenceFeedback(32, 'rollout', VoteModel(Logistic(), 5))"
 
 
+@runtime_checkable
 class Feedback(Protocol):
     """Estimates V(first) - V(second), and gives the exact moments of the estimate."""
 
@@ -242,8 +244,8 @@ def SignFeedback(  # noqa: N802  (named like the other feedbacks)
     ----------
     Zhang and Ying, arXiv:2506.03066.
     """
-    votes = VoteModel(link or Logistic(), n_queries, MajoritySign())
-    return PreferenceFeedback(np.asarray(n_pairs), sampler, votes, batch_size=batch_size)
+    votes = VoteModel(Logistic() if link is None else link, n_queries, MajoritySign())
+    return PreferenceFeedback(count_array("n_pairs", n_pairs), sampler, votes, batch_size=batch_size)
 
 
 def preferences(
@@ -256,5 +258,7 @@ def preferences(
     common_random_numbers: bool = False,
 ) -> PreferenceFeedback:
     """Preference feedback from numbers: see `PreferenceFeedback` and `theory.votes.VoteModel`."""
-    votes = VoteModel(link, n_queries, inversion or Trimmed(trim))
-    return PreferenceFeedback(np.asarray(n_pairs), sampler, votes, common_random_numbers=common_random_numbers)
+    votes = VoteModel(link, n_queries, Trimmed(trim) if inversion is None else inversion)
+    return PreferenceFeedback(
+        count_array("n_pairs", n_pairs), sampler, votes, common_random_numbers=common_random_numbers
+    )

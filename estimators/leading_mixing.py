@@ -13,10 +13,10 @@ from estimators.linear_noise import LinearNoise
 from estimators.linear_recursion import LinearRecursion
 from estimators.relevant_directions import RelevantDirections
 from estimators.zeroth_order import ZerothOrder
+from theory.errors import InputError, require_kind, require_positive
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-from theory.validation import finite_array
-from theory.values import policy_hessian
+from theory.values import policy_hessian, real_parameters
 
 
 def leading_mixing(
@@ -44,8 +44,18 @@ def leading_mixing(
     -------
     float
         Infinite if V is not curved downwards at theta, or if the step is too large for a stable law.
+
+    Raises
+    ------
+    InputError
+        If an argument has another type or shape, or the step size is not positive.
     """
-    hessian = policy_hessian(mdp, policy, finite_array("theta", theta))
+    require_kind("estimator", estimator, ZerothOrder, "ZerothOrder(Sphere(), ExactFeedback(), 0.1)")
+    require_positive("step_size", step_size)
+    point = real_parameters(mdp, policy, theta)
+    if point.ndim > 1:
+        raise InputError(f"theta must have shape ({policy.dim},), one point, got {point.shape}")
+    hessian = policy_hessian(mdp, policy, point)
     rule = direction_rule(estimator.directions, policy.dim, rng)
     gain = float(estimator.scale(policy)) * float(np.asarray(estimator.radius)) * (2 if estimator.symmetric else 1)
     pulls = gain * rule.directions @ hessian

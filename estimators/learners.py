@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from estimators.streams import Streams
 from estimators.zeroth_order import GradientEstimator
 from theory.arrays import FloatArray
+from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 
@@ -32,7 +33,17 @@ class Learner(Protocol):
 
 
 def update_of(learner: Learner | GradientEstimator, mdp: TabularMDP, policy: Policy, start: FloatArray) -> Update:
-    """Update of a learner; for a gradient estimator it is theta + step size * estimate."""
+    """Update of a learner; for a gradient estimator it is theta + step size * estimate.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
     if isinstance(learner, Learner):
         return learner.begin(mdp, policy, start)
+    if isinstance(learner, type) or not hasattr(learner, "estimate"):
+        raise InputError(
+            f"estimator must be a GradientEstimator or a Learner, got {learner!r}; write for example ExactGradient()"
+        )
     return lambda theta, step, streams: theta + step * learner.estimate(mdp, policy, theta, streams)

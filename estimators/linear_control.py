@@ -17,9 +17,10 @@ from estimators.second_moments import ZerothOrderMoments
 from estimators.stationary_law import StationaryLaw
 from estimators.streams import Streams
 from theory.arrays import FloatArray, IntArray
-from theory.errors import InputError
+from theory.errors import InputError, require_integer, require_kind
 from theory.mdp import TabularMDP
 from theory.policies import Policy
+from theory.values import real_parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +94,15 @@ def ascend_with_control(law: StationaryLaw, theta: ArrayLike, n_iterations: int,
     InputError
         If the law is that of another kind of estimator.
     """
+    require_kind("law", law, StationaryLaw, "stationary_law(...)")
+    require_integer("n_iterations", n_iterations, 1)
+    start = real_parameters(law.model.mdp, law.model.policy, theta)
     model, step_size = law.model, law.step_size
     if not isinstance(model.moments, ZerothOrderMoments):
         raise InputError("law must be that of a ZerothOrder estimator for a control variate; others have no directions")
     moments = model.moments
     recording = _Recording(moments.estimator.feedback)
-    basis, batch = model.relevant.basis, np.shape(theta)[:-1]
+    basis, batch = model.relevant.basis, start.shape[:-1]
     x, readings = np.zeros((*batch, basis.shape[1])), np.empty((n_iterations, *batch))
     local, dim = _local_moments(law), model.policy.dim
 
@@ -116,7 +120,7 @@ def ascend_with_control(law: StationaryLaw, theta: ArrayLike, n_iterations: int,
         x = x + step_size * (steps.mean(axis=0) if moments.estimator.n_directions > 1 else steps)
 
     estimator = replace(moments.estimator, feedback=recording)
-    run = ascend(model.mdp, model.policy, estimator, theta, n_iterations, step_size, rng, observe)
+    run = ascend(model.mdp, model.policy, estimator, start, n_iterations, step_size, rng, observe)
     control = np.moveaxis(readings, 0, -1) - law.curve(n_iterations, corrected=False)
     return ControlledAscent(run, control)
 

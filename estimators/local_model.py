@@ -20,7 +20,7 @@ from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.validation import finite_array
-from theory.values import policy_gradient, policy_hessian, policy_value
+from theory.values import check_fit, policy_gradient, policy_hessian, policy_value
 
 # Searches for the root: each may find that other directions matter.
 LONGEST_SEARCH = 10
@@ -67,6 +67,7 @@ class LocalModel:
         InputError
             If theta has another shape, there is no root, V is flat there, or the estimator is of another kind.
         """
+        check_fit(mdp, policy)
         start = finite_array("theta", theta)
         if start.shape != (policy.dim,):
             raise InputError(f"theta must have shape ({policy.dim},), one point to start from, got {start.shape}")

@@ -16,11 +16,11 @@ from estimators.streams import Streams
 from estimators.vote_draws import Readings
 from theory.arrays import FloatArray
 from theory.common_random_numbers import coupled_difference_law
-from theory.errors import InputError, require_integer
+from theory.errors import InputError, require_integer, require_kind
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-from theory.return_law import difference_law, law_of_mean, return_distribution
-from theory.validation import real_array
+from theory.return_law import cross_correlation, law_of_mean, return_distribution
+from theory.validation import count_array
 from theory.vote_tables import VoteTable
 from theory.votes import require_count
 
@@ -46,9 +46,10 @@ class PairFeedback:
 
     def __post_init__(self) -> None:
         require_integer("batch_size", self.batch_size, 1)
-        pairs = real_array("n_pairs", self.n_pairs)
-        for n in pairs.ravel():
-            require_count("n_pairs", float(n))
+        require_kind("common_random_numbers", self.common_random_numbers, bool, "True")
+        pairs = count_array("n_pairs", self.n_pairs)
+        # The largest tells whether all can be counted.
+        require_count("n_pairs", float(pairs[np.isfinite(pairs)].max(initial=1)))
         if self.sampler not in ("law", "rollout"):
             raise InputError(f"sampler must be 'law' or 'rollout', got {self.sampler!r}")
         if self.sampler == "rollout" and (pairs.ndim > 0 or np.isinf(pairs).any()):
@@ -124,7 +125,7 @@ class PairFeedback:
         if self.common_random_numbers:
             return coupled_difference_law(mdp, policy, first, second)
         laws = return_distribution(mdp, policy, np.stack([first, second])).probabilities
-        return difference_law(laws[0], laws[1])
+        return cross_correlation(laws[0], laws[1])
 
     def law_of_batches(self, law: FloatArray) -> FloatArray:
         """Law of the difference of the mean returns of two batches, from that of two trajectories."""

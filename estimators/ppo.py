@@ -16,7 +16,7 @@ from estimators.streams import Streams
 from estimators.visits import visit_sums
 from theory.arrays import FloatArray, stage
 from theory.batching import columns, fits_batch, rows
-from theory.errors import InputError, require_integer, require_kind
+from theory.errors import InputError, require_integer, require_kind, require_number
 from theory.likelihood import SMALLEST_PROBABILITY
 from theory.mdp import TabularMDP
 from theory.policies import Policy
@@ -73,8 +73,8 @@ class Ppo:
         require_kind("reward_model", self.reward_model, RewardModel, "RewardModel(Logistic())")
         require_kind("online", self.online, bool, "True")
         self.feedback.require_finite()
-        if not 0 < self.clip < 1:
-            raise InputError(f"clip must lie strictly between 0 and 1, got {self.clip}; 0.2 is usual")
+        required = "lie strictly between 0 and 1"
+        require_number("clip", self.clip, required, lambda number: 0 < number < 1, "; 0.2 is usual")
         require_integer("n_epochs", self.n_epochs, 1)
         if self.n_rollouts is not None:
             # The baseline is the mean over trajectories: the advantages of a single one are all 0.

@@ -13,10 +13,11 @@ from estimators.rollouts import sample_trajectories
 from estimators.streams import Streams
 from estimators.visits import visit_counts
 from theory.arrays import FloatArray
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-from theory.validation import first_entry
+from theory.validation import first_entry, require_finite
+from theory.votes import require_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class PreferenceData:
     Raises
     ------
     InputError
-        If the shapes do not fit, a share lies outside [0, 1], or weights are negative or do not sum to 1.
+        If an argument has another type, shapes do not fit, a number is out of its range, or weights do not sum to 1.
     """
 
     visits: NDArray[Any]
@@ -48,6 +49,14 @@ class PreferenceData:
     weights: FloatArray | None = None
 
     def __post_init__(self) -> None:
+        for name in ("visits", "shares"):
+            require_kind(name, getattr(self, name), np.ndarray, "np.zeros((4, 6))")
+            if getattr(self, name).dtype.kind not in "biuf":
+                raise InputError(f"{name} must be real numbers, got an array of {getattr(self, name).dtype}")
+        require_count("n_queries", self.n_queries)
+        # Visits are collected as integers, so this costs nothing there.
+        if self.visits.dtype.kind == "f":
+            require_finite("visits", self.visits)
         if self.visits.shape[:-1] != self.shares.shape or self.visits.ndim < 2:
             raise InputError(
                 f"visits must have shape (..., n_pairs, F) and shares (..., n_pairs), got {self.visits.shape} and "

@@ -23,7 +23,7 @@ from theory.score_moments import (
     reinforce_moments,
     reinforce_second_moment,
 )
-from theory.values import expected_rewards, policy_gradient, policy_value
+from theory.values import expected_rewards, policy_gradient, policy_value, real_parameters
 from theory.votes import require_count
 
 
@@ -42,6 +42,8 @@ class _ScoreFunction:
 
     def __post_init__(self) -> None:
         require_count("n_per_estimate", self.n_per_estimate)
+        if self.baseline not in list(Baseline):
+            raise InputError(f"baseline must be one of {', '.join(Baseline)}, got {self.baseline!r}")
         object.__setattr__(self, "baseline", Baseline(self.baseline))
 
     @property
@@ -59,6 +61,7 @@ class _ScoreFunction:
         if math.isinf(self.n_per_estimate):
             raise InputError("n_per_estimate must be finite to draw an estimate, got inf; policy_gradient is its limit")
         streams = Streams.of(rng)
+        theta = real_parameters(mdp, policy, theta)
         sampled = sample_trajectories(mdp, policy, theta, int(self.n_per_estimate), streams.trajectories)
         probabilities = policy.probabilities(theta)
         # Credits are added up by (stage, state, action), so that one product with the scores serves all trajectories.
@@ -82,7 +85,7 @@ class _ScoreFunction:
         theta : array (..., dim)
         rng : unused
         """
-        theta = np.asarray(theta, dtype=np.float64)
+        theta = real_parameters(mdp, policy, theta)
         gradient = policy_gradient(mdp, policy, theta)
         second = np.array([self._second_moment(mdp, policy, row) for row in theta.reshape(-1, policy.dim)])
         variance = (second.reshape(theta.shape[:-1]) - (gradient**2).sum(axis=-1)) / self.n_per_estimate

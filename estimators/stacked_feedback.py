@@ -10,7 +10,7 @@ from estimators.feedback import PREFERENCE_EXAMPLE, PreferenceFeedback
 from estimators.moments import DifferenceMoments
 from estimators.streams import Streams
 from theory.arrays import FloatArray, IntArray
-from theory.errors import InputError, require_kind
+from theory.errors import InputError, require_integer, require_kind
 from theory.inversions import Inversion
 from theory.mdp import TabularMDP
 from theory.policies import Policy
@@ -39,8 +39,10 @@ class StackedFeedback:
     n_axes: int = 1
 
     def __post_init__(self) -> None:
+        require_kind("members", self.members, tuple, f"({PREFERENCE_EXAMPLE},)")
         if not self.members:
             raise InputError("members must hold at least one preference feedback, got none")
+        require_integer("n_axes", self.n_axes, 0)
         for member in self.members:
             require_kind("members", member, PreferenceFeedback, PREFERENCE_EXAMPLE)
             if member.sampler != "law" or member.n_pairs.ndim > 0:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from estimators.linear_recursion import LinearRecursion
 from estimators.local_model import LocalModel
 from theory.arrays import FloatArray
-from theory.errors import InputError, require_integer
+from theory.errors import InputError, require_integer, require_kind
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.validation import finite_array, positive_array
@@ -169,18 +169,20 @@ def law_at(model: LocalModel, step_size: float) -> StationaryLaw:
     InputError
         As for `stationary_law`.
     """
-    step = positive_array("step_size", step_size)
-    if step.ndim > 0:
-        raise InputError(f"step_size must be one number for a stationary law, got shape {step.shape}")
+    require_kind("model", model, LocalModel, "LocalModel.near(...)")
+    given = positive_array("step_size", step_size)
+    if given.ndim > 0:
+        raise InputError(f"step_size must be one number for a stationary law, got shape {given.shape}")
+    step = float(step_size)
     basis = model.relevant.basis
-    recursion = _stable_recursion(model, float(step))
+    recursion = _stable_recursion(model, step)
     hessian = model.hessian @ basis
     moment = recursion.solve(recursion.step_size**2 * recursion.linear.noise)
     covariance = basis @ moment @ basis.T
     shift = model.mean_shift(covariance)
     correction = model.first_correction(shift, covariance)
     bias, noise = float(model.gradient @ model.gradient), float(np.sum((hessian.T @ hessian) * moment)) + correction
-    change = model.change_by_others(float(step))
+    change = model.change_by_others(step)
     if change > HARMLESS * (bias + noise) > 0:
         raise InputError(
             "theta must lie near an optimum whose flat directions do not matter, got a degenerate one: moves "
@@ -194,10 +196,10 @@ def law_at(model: LocalModel, step_size: float) -> StationaryLaw:
         bias_part=bias,
         noise_part=noise,
         first_correction=correction,
-        standard_error=model.linear.standard_error(covariance, adjoint, bias_pull, float(step)),
+        standard_error=model.linear.standard_error(covariance, adjoint, bias_pull, step),
         decay=recursion.decay,
         model=model,
-        step_size=float(step),
+        step_size=step,
         _recursion=recursion,
         _shift=shift,
         _adjoint=adjoint,

@@ -10,18 +10,18 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from estimators.directions import Blocks, Directions, Sphere
-from estimators.feedback import Feedback, preferences
+from estimators.feedback import PREFERENCE_EXAMPLE, Feedback, preferences
 from estimators.moments import DifferenceMoments, GradientMoments, average_over_directions
 from estimators.pair_feedback import Sampler
 from estimators.streams import Streams
 from theory.arrays import FloatArray
 from theory.batching import fits_batch
-from theory.errors import InputError, require_integer
+from theory.errors import InputError, require_integer, require_kind
 from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.validation import positive_array
-from theory.values import policy_gradient
+from theory.values import policy_gradient, real_parameters
 
 # Directions sampled, in opposite pairs, if they cannot be enumerated.
 N_SAMPLED_DIRECTIONS = 2048
@@ -65,7 +65,8 @@ class ZerothOrder:
     Raises
     ------
     InputError
-        If the radius is not positive and finite, or n_directions is not an integer of at least 1.
+        If an argument has another type, the radius is not positive and finite, or n_directions is not an integer of at
+        least 1.
     """
 
     directions: Directions
@@ -75,6 +76,9 @@ class ZerothOrder:
     n_directions: int = 1
 
     def __post_init__(self) -> None:
+        require_kind("directions", self.directions, Directions, "Sphere()")
+        require_kind("feedback", self.feedback, Feedback, PREFERENCE_EXAMPLE)
+        require_kind("symmetric", self.symmetric, bool, "True")
         require_integer("n_directions", self.n_directions, 1)
         object.__setattr__(self, "radius", positive_array("radius", self.radius))
 
@@ -95,7 +99,7 @@ class ZerothOrder:
     def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
         """Estimate of the gradient of V at theta, (..., dim) -> (..., dim): steps 1 to 4 of ZPG and ZBCPG."""
         streams = Streams.of(rng)
-        theta = np.asarray(theta, dtype=np.float64)
+        theta = real_parameters(mdp, policy, theta)
         batch = theta.shape[:-1]
         settings = np.asarray(self.radius), np.asarray(self.feedback.n_pairs)
         if not fits_batch(batch, *settings):
@@ -142,7 +146,7 @@ class ZerothOrder:
         self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
     ) -> tuple[FloatArray, DifferenceMoments]:
         """Directions (n, dim), and the moments of the value difference along each, arrays (n, ...)."""
-        theta = np.asarray(theta, dtype=np.float64)
+        theta = real_parameters(mdp, policy, theta)
         directions, spread = self._spread(policy, theta, rng)
         return directions, self.feedback.moments(mdp, policy, *self._ends(theta, spread))
 
@@ -160,7 +164,7 @@ class ZerothOrder:
         self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
     ) -> FloatArray:
         """Expected votes of one estimate, (...,): those of the feedback, averaged over directions as in `moments`."""
-        theta = np.asarray(theta, dtype=np.float64)
+        theta = real_parameters(mdp, policy, theta)
         _, spread = self._spread(policy, theta, rng)
         asked = self.feedback.expected_votes(mdp, policy, *self._ends(theta, spread))
         return np.asarray(self.n_directions * asked.mean(axis=0))

@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.running.files import write_csv
 from paper_figures.registry import FigureContext, PaperFigure, all_figures, get_figure
 from paper_figures.save import FORMATS, check_formats, save
+from theory.errors import require_kind, require_list
 
 __all__ = ["FigureContext", "build_figures"]
 
@@ -40,10 +41,15 @@ def build_figures(
     InputError
         If a name or a format is unknown. Then nothing is computed.
     """
+    for argument, given, kinds in (("names", names, (str, PaperFigure)), ("formats", formats, str)):
+        require_list(argument, given, kinds, "'rates'" if argument == "names" else "'pdf'", 0)
+    require_kind("out", out, (str, Path), "Path('results')")
+    if context is not None:
+        require_kind("context", context, FigureContext, "FigureContext('quick')")
     figures = [get_figure(name) for name in names] if names else list(all_figures().values())
     check_formats(formats)
     settings = context or FigureContext()
-    return [path for figure in figures for path in _build(figure, formats, out, settings)]
+    return [path for figure in figures for path in _build(figure, formats, Path(out), settings)]
 
 
 def _build(figure: PaperFigure, formats: Sequence[str], out: Path, context: FigureContext) -> list[Path]:

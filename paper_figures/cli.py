@@ -11,7 +11,7 @@ from experiments.commands import calibrate, compare, faults, rates, solve, varia
 from experiments.commands.app import app
 from experiments.commands.check import check_command
 from experiments.commands.exit_codes import run
-from experiments.commands.options import Address, Backend, Jobs, Out, Preset, Seed, execution, split
+from experiments.commands.options import Address, Backend, Jobs, Out, Preset, Seed, execution, ready_folder, split
 from experiments.commands.terminal import progress_bar
 from experiments.running.files import prepare_folder
 
@@ -37,14 +37,20 @@ def figures(
 ) -> None:
     """Regenerate the figures from finished cells, running those that are missing."""
     from paper_figures.build import build_figures
-    from paper_figures.registry import FigureContext
+    from paper_figures.registry import FigureContext, get_figure
+    from paper_figures.save import check_formats
 
-    folder = prepare_folder(out)
+    names, endings = split(only), split(formats) or ("pdf", "png")
+    # What cannot be made is refused before a folder is.
+    for name in names:
+        get_figure(name)
+    check_formats(endings)
+    folder = ready_folder(out, seed, jobs, backend, address)
     with progress_bar("figures") as progress:
         how = execution(folder, seed, jobs, backend, address, progress)
         paths = build_figures(
-            split(only),
-            split(formats) or ("pdf", "png"),
+            names,
+            endings,
             prepare_folder(folder / "figures"),
             FigureContext(preset, how),
         )

@@ -19,7 +19,7 @@ from experiments.rates.run_claims import run_claims
 from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, SINGLE_COLUMN, SMALL, Series, new_figure, print_style, series_of
 from theory.arrays import FloatArray
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 from theory.rates import Axis
 
 Pair = tuple[float, float]
@@ -125,8 +125,12 @@ def draw_rates(points: pd.DataFrame, verdicts: pd.DataFrame, instance: str = MAI
     Raises
     ------
     InputError
-        If the instance has no verdicts.
+        If the frames are others, or the instance has no verdicts.
     """
+    for name, frame, column in (("points", points, "claim"), ("verdicts", verdicts, "instance")):
+        require_kind(name, frame, pd.DataFrame, "run_claims(...).points")
+        if column not in frame:
+            raise InputError(f"{name} must be those of run_claims, got a frame without the column {column}")
     chosen = verdicts[verdicts["instance"] == instance]
     if chosen.empty:
         raise InputError(f"instance must be one of {', '.join(verdicts['instance'].unique())}, got {instance!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from experiments.catalogue.lookup import Kind
 from experiments.catalogue.requirements import require_sound
 from experiments.catalogue.shipped_claims import Preset
 from experiments.running.execution import Execution
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 
 if TYPE_CHECKING:  # importing matplotlib takes a while, and names are asked for without drawing
     from matplotlib.figure import Figure
@@ -33,6 +33,11 @@ class FigureContext:
 
     preset: Preset = "quick"
     execution: Execution = field(default_factory=Execution)
+
+    def __post_init__(self) -> None:
+        if self.preset not in get_args(Preset):
+            raise InputError(f"preset must be one of {', '.join(get_args(Preset))}, got {self.preset!r}")
+        require_kind("execution", self.execution, Execution, "Execution(jobs=1)")
 
 
 @dataclass(frozen=True)

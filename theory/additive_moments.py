@@ -10,8 +10,8 @@ from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-from theory.validation import real_array
-from theory.values import parameters
+from theory.validation import finite_array
+from theory.values import check_fit, real_parameters
 
 
 def additive_moments(
@@ -36,7 +36,7 @@ def additive_moments(
     InputError
         If the step values do not fit the MDP.
     """
-    theta = parameters(mdp, policy, theta)
+    theta = real_parameters(mdp, policy, theta)
     values = _step_values("step_values", mdp, step_values)
     batch = np.broadcast_shapes(theta.shape[:-1], values.shape[:-3])
     chosen = policy.probabilities(theta)
@@ -82,12 +82,13 @@ def reward_error(mdp: TabularMDP, policy: Policy, theta: ArrayLike, rewards: Arr
     InputError
         If the rewards do not fit the MDP.
     """
+    check_fit(mdp, policy)
     learned = _step_values("rewards", mdp, rewards)
     return np.sqrt(2 * additive_moments(mdp, policy, theta, learned - mdp.expected_reward)[1])
 
 
 def _step_values(name: str, mdp: TabularMDP, given: ArrayLike) -> FloatArray:
-    values = real_array(name, given)
+    values = finite_array(name, given)
     if values.shape[-2:] != (mdp.n_states, mdp.n_actions) or values.shape[-3:-2] not in ((1,), (mdp.horizon,)):
         raise InputError(
             f"{name} must have shape (..., 1 or {mdp.horizon}, {mdp.n_states}, {mdp.n_actions}), got {values.shape}"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.arrays import FloatArray, stage
-from theory.errors import InputError
-from theory.mdp import TabularMDP
+from theory.errors import InputError, require_integer, require_kind, require_number
+from theory.mdp import MDP_EXAMPLE, TabularMDP
 from theory.policies import Policy
-from theory.validation import first_entry
-from theory.values import policy_hessian
+from theory.validation import finite_array, first_entry, not_negative_array, positive_array
+from theory.values import check_fit, policy_hessian
 
 # A certificate needs c = L alpha d below the first; predictions take the constants of the second, whatever the step.
 LARGEST_C, PREDICTED_C = 0.75, 0.25
@@ -20,6 +21,7 @@ LARGEST_C, PREDICTED_C = 0.75, 0.25
 
 def return_range(mdp: TabularMDP) -> tuple[float, float]:
     """Smallest and largest return that any policy can produce, by backward induction; no reward lattice is needed."""
+    require_kind("mdp", mdp, TabularMDP, MDP_EXAMPLE)
     lowest, highest = np.zeros(mdp.n_states), np.zeros(mdp.n_states)
     for h in reversed(range(mdp.horizon)):
         possible, paid = stage(mdp.probabilities, h) > 0, stage(mdp.rewards, h)
@@ -36,6 +38,7 @@ def smoothness_bound(mdp: TabularMDP, policy: Policy) -> float:
     F and G^2 are the policy's `score_bounds`, B the length of `return_range`. Since B <= H, the simpler constant
     (H^2 / 2) (F + G^2) is never the least. The proofs are in ``docs/theory_notes.md``.
     """
+    check_fit(mdp, policy)
     hessian, score = policy.score_bounds
     lowest, highest = return_range(mdp)
     horizon = mdp.horizon
@@ -115,9 +118,17 @@ def certificate(
     Raises
     ------
     InputError
-        If `proved` and a step is not below 3 / (4 L d).
+        If a number is out of its range, or if `proved` and a step is not below 3 / (4 L d).
     """
-    step, mu = np.asarray(step_size, dtype=np.float64), np.asarray(radius, dtype=np.float64)
+    require_integer("dim", dim, 1)
+    require_number("smoothness", smoothness, "be finite and not negative", lambda number: 0 <= number < math.inf)
+    require_kind("proved", proved, bool, "True")
+    step, mu = positive_array("step_size", step_size), positive_array("radius", radius)
+    iterations, pairs = (
+        positive_array("n_iterations", n_iterations, infinite=True),
+        positive_array("n_pairs", n_pairs, infinite=True),
+    )
+    gap, second = finite_array("value_gap", value_gap), not_negative_array("second_moment", second_moment)
     c = smoothness * step * dim if proved else np.full_like(step, PREDICTED_C)
     too_large = c >= LARGEST_C
     if too_large.any():
@@ -125,10 +136,10 @@ def certificate(
             f"step_size must be below 3 / (4 L d) = {LARGEST_C / (smoothness * dim):.6g} for a certificate, "
             f"got {first_entry(step, too_large)}; proved=False gives a prediction"
         )
-    bias = smoothness * mu / 2 + np.asarray(inversion_bias) / mu
+    bias = smoothness * mu / 2 + not_negative_array("inversion_bias", inversion_bias) / mu
     return Bound(
-        transient=np.asarray(value_gap) / (step * np.asarray(n_iterations)) / (LARGEST_C - c),
+        transient=gap / (step * iterations) / (LARGEST_C - c),
         bias=(1 + c) * dim * bias**2 / (LARGEST_C - c),
-        noise=c * dim * np.asarray(second_moment) / (2 * mu**2 * np.asarray(n_pairs)) / (LARGEST_C - c),
+        noise=c * dim * second / (2 * mu**2 * pairs) / (LARGEST_C - c),
         proved=proved,
     )

@@ -19,7 +19,7 @@ from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.return_law import WORKING_SET, return_law_columns
-from theory.values import parameters
+from theory.values import real_parameters
 
 LARGEST_PRODUCT = 5_000_000
 
@@ -44,7 +44,7 @@ def coupled_difference_law(mdp: TabularMDP, policy: Policy, first: NDArray[Any],
     InputError
         If the MDP has no reward lattice or the product MDP is too large.
     """
-    first, second = np.broadcast_arrays(parameters(mdp, policy, first), parameters(mdp, policy, second))
+    first, second = np.broadcast_arrays(real_parameters(mdp, policy, first), real_parameters(mdp, policy, second))
     batch = first.shape[:-1]
     product = _product(mdp)
     pi = [columns(policy.probabilities(theta), 3) for theta in (first, second)]

@@ -12,12 +12,13 @@ from scipy.special import log_softmax
 
 from theory.arrays import FloatArray, IntArray
 from theory.enumeration import enumerate_trajectories
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 from theory.kl_control import check_beta, check_reference
 from theory.likelihood import cross_entropy, cross_entropy_curvature
 from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.policies import TabularSoftmax
+from theory.validation import check_width, finite_array
 
 # The pairs of patterns are held in memory.
 LARGEST_PATTERNS = 2_000
@@ -59,7 +60,8 @@ class DpoLoss:
 
     def __call__(self, theta: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Loss, (...,), and its gradient, (..., dim), at logits (..., dim)."""
-        logits = np.asarray(theta, dtype=np.float64)
+        logits = finite_array("theta", theta)
+        check_width(logits, self.policy.dim)
         difference, table = self._differences(logits)
         loss, slope = cross_entropy(self.link, difference, self.shares)
         pulled = self._pull(self.kl_weight * self.weights * slope).reshape(table.shape)
@@ -135,6 +137,8 @@ def population_loss(
     if weight.ndim:
         raise InputError(f"beta must be one number, got shape {weight.shape}; build one loss for each")
     voted = link if raters is None else raters
+    require_kind("link", link, Link, "Logistic()")
+    require_kind("raters", voted, Link, "Logistic()")
     paths = enumerate_trajectories(mdp)
     visits, pattern = np.unique(paths.visits.reshape(len(paths.returns), -1), axis=0, return_inverse=True)
     if len(visits) > LARGEST_PATTERNS:

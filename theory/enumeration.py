@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory.arrays import FloatArray, IntArray, stage
-from theory.errors import InputError
-from theory.mdp import TabularMDP
+from theory.errors import InputError, require_kind
+from theory.mdp import MDP_EXAMPLE, TabularMDP
 from theory.validation import frozen
 
 # Sums run over pairs of trajectories: at most 10^8.
@@ -66,6 +66,7 @@ def enumerate_trajectories(mdp: TabularMDP) -> Trajectories:
     InputError
         If there are more than 10,000.
     """
+    require_kind("mdp", mdp, TabularMDP, MDP_EXAMPLE)
     number = n_trajectories(mdp)
     if number > LARGEST_ENUMERATION:
         raise InputError(

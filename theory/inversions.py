@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theory.arrays import FloatArray
-from theory.errors import InputError
+from theory.errors import InputError, require_kind, require_number
 from theory.links import Link, check_invertible, default_trim, largest_trim
 
 
+@runtime_checkable
 class Inversion(Protocol):
     """Maps vote counts to values."""
 
@@ -51,8 +52,10 @@ class Trimmed:
     enforce: bool = True
 
     def __post_init__(self) -> None:
-        if self.trim is not None and not 0 < self.trim < 0.5:
-            raise InputError(f"trim must lie strictly between 0 and 1/2, got {self.trim}; None chooses a safe one")
+        if self.trim is not None:
+            required, remedy = "lie strictly between 0 and 1/2", "; None chooses a safe one"
+            require_number("trim", self.trim, required, lambda number: 0 < number < 0.5, remedy)
+        require_kind("enforce", self.enforce, bool, "True")
 
     @property
     def consistent(self) -> bool:
@@ -176,6 +179,9 @@ class Jackknife:
     """
 
     trimmed: Trimmed = field(default_factory=Trimmed)
+
+    def __post_init__(self) -> None:
+        require_kind("trimmed", self.trimmed, Trimmed, "Trimmed()")
 
     @property
     def consistent(self) -> bool:

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
-from theory.errors import InputError
+from theory.errors import InputError, require_kind
 from theory.likelihood import SMALLEST_PROBABILITY
-from theory.mdp import TabularMDP
+from theory.mdp import MDP_EXAMPLE, TabularMDP
 from theory.validation import check_rows, finite_array, positive_array
 from theory.values import action_value_columns
 
@@ -125,6 +125,7 @@ def check_beta(beta: ArrayLike) -> FloatArray:
 
 
 def _check_policy(name: str, mdp: TabularMDP, policy: ArrayLike) -> FloatArray:
+    require_kind("mdp", mdp, TabularMDP, MDP_EXAMPLE)
     table = finite_array(name, policy)
     fits = table.shape[-2:] == (mdp.n_states, mdp.n_actions) and table.shape[-3:-2] in ((1,), (mdp.horizon,))
     if not fits:

@@ -19,7 +19,8 @@ from theory.agreement_series import (
     probit_series,
 )
 from theory.arrays import FloatArray
-from theory.errors import InputError
+from theory.errors import InputError, require_positive
+from theory.validation import first_entry, real_array
 
 # The trim may be half of a tail. For smaller tails 1 - trim would round to 1, whose inverse is infinite.
 SMALLEST_TAIL = float(np.finfo(np.float64).eps)
@@ -66,8 +67,7 @@ class ScaledLink:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.scale) and self.scale > 0):
-            raise InputError(f"scale must be positive and finite, got {self.scale}")
+        require_positive("scale", self.scale)
 
     @property
     def symmetric(self) -> bool:
@@ -90,10 +90,10 @@ class ScaledLink:
         InputError
             If some p is not in [0, 1].
         """
-        share = np.asarray(p, dtype=np.float64)
+        share = real_array("p", p)
         inside = (share >= 0) & (share <= 1)
         if not inside.all():
-            raise InputError(f"p must be probabilities in [0, 1], got {share[~inside].flat[0]:g}")
+            raise InputError(f"p must be probabilities in [0, 1], got {first_entry(share, ~inside)}")
         with np.errstate(divide="ignore"):
             return np.asarray(self.scale * self._quantile(share), dtype=np.float64)
 
@@ -106,7 +106,7 @@ class ScaledLink:
         return np.asarray(self._density_slope(self._standard(x)) / self.scale**2, dtype=np.float64)
 
     def _standard(self, x: ArrayLike) -> FloatArray:
-        return np.asarray(x, dtype=np.float64) / self.scale
+        return real_array("x", x) / self.scale
 
     def _distribution(self, z: FloatArray) -> Any:
         raise NotImplementedError

@@ -25,6 +25,8 @@ from theory.validation import (
     staged,
 )
 
+MDP_EXAMPLE = "chain(5, 8)"  # what messages suggest
+
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class TabularMDP:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory.arrays import IntArray
-from theory.errors import InputError, require_integer
+from theory.errors import InputError, require_integer, require_number
 from theory.mdp import TabularMDP
 from theory.validation import real_array
 
@@ -162,7 +162,9 @@ def garnet(
 
 
 def _parse_grid(cells: str | Sequence[str]) -> NDArray[np.str_]:
-    rows = cells.split() if isinstance(cells, str) else list(cells)
+    rows = cells.split() if isinstance(cells, str) else list(cells) if isinstance(cells, Iterable) else [cells]
+    if not all(isinstance(row, str | list | tuple | np.ndarray) for row in rows):
+        raise InputError(f"cells must be text or rows of text, got {cells!r}; write for example 'S.G'")
     widths = {len(row) for row in rows}
     if len(widths) != 1 or 0 in widths:
         raise InputError(f"cells must be rows of one common length of at least 1, got lengths {[len(r) for r in rows]}")
@@ -187,5 +189,4 @@ def _neighbours(index: IntArray, down: int, right: int) -> IntArray:
 
 
 def _require_probability(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise InputError(f"{name} must be a probability in [0, 1], got {value}")
+    require_number(name, value, "be a probability in [0, 1]", lambda number: 0 <= number <= 1)

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.arrays import FloatArray
 from theory.batching import columns, rows
-from theory.errors import InputError, require_integer
-from theory.validation import real_array
+from theory.errors import InputError, require_integer, require_positive
+from theory.validation import check_width, real_array
 
 
 @runtime_checkable
@@ -80,8 +80,7 @@ class _Softmax:
             If the last axis of theta has another length than dim.
         """
         theta = np.asarray(theta)
-        if theta.ndim == 0 or theta.shape[-1] != self.dim:
-            raise InputError(f"theta must have shape (..., {self.dim}) for this policy, got {theta.shape}")
+        check_width(theta, self.dim)
         logits = self._logits(columns(theta, 1))
         odds = np.exp(logits - logits.max(axis=2, keepdims=True))
         odds /= odds.sum(axis=2, keepdims=True)
@@ -205,8 +204,7 @@ class CircularPolicy(_Softmax):
 
     def __post_init__(self) -> None:
         _require_sizes(self)
-        if not (np.isfinite(self.concentration) and self.concentration > 0):
-            raise InputError(f"concentration must be positive and finite, got {self.concentration}")
+        require_positive("concentration", self.concentration)
 
     @property
     def dim(self) -> int:
@@ -235,7 +233,7 @@ class CircularPolicy(_Softmax):
 
 
 def _require_sizes(policy: TabularSoftmax | CircularPolicy) -> None:
-    for name in ("n_states", "n_actions", "horizon"):
-        size = getattr(policy, name)
-        if size is not None:
-            require_integer(name, size, 1)
+    require_integer("n_states", policy.n_states, 1)
+    require_integer("n_actions", policy.n_actions, 1)
+    if policy.horizon is not None:
+        require_integer("horizon", policy.horizon, 1)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.arrays import FloatArray
+from theory.errors import require_integer
+from theory.validation import positive_array
 
 Axis = Literal["T", "N", "M", "eps", "d"]
 
@@ -43,13 +45,22 @@ def stated_schedule(
     radius_scale, step_scale : arrays
         The square root of c, and c'; the theorems leave these constants open.
 
+    Raises
+    ------
+    InputError
+        If a number is out of its range.
+
     References
     ----------
     Zhang and Ying, arXiv:2409.17401, the convergence theorems of ZPG and ZBCPG.
     """
-    pairs, queries = np.asarray(n_pairs, dtype=np.float64), np.asarray(n_queries, dtype=np.float64)
-    squared = np.maximum(1 / np.sqrt(queries), horizon / np.sqrt(dim * pairs))
-    return Schedule(np.asarray(radius_scale * np.sqrt(squared)), np.asarray(step_scale) / dim)
+    require_integer("dim", dim, 1)
+    require_integer("horizon", horizon, 1)
+    pairs, queries = (
+        positive_array("n_pairs", n_pairs, infinite=True),
+        positive_array("n_queries", n_queries, infinite=True),
+    )
+    return _schedule(np.maximum(1 / np.sqrt(queries), horizon / np.sqrt(dim * pairs)), dim, radius_scale, step_scale)
 
 
 def sharpened_schedule(
@@ -66,9 +77,18 @@ def sharpened_schedule(
     These orders balance smoothing, d mu^2, against inversion, d / (M mu)^2, and noise, d / (mu^2 N). The parameters are
     those of `stated_schedule`; the horizon is not used.
     """
-    pairs, queries = np.asarray(n_pairs, dtype=np.float64), np.asarray(n_queries, dtype=np.float64)
-    squared = np.maximum(1 / queries, 1 / np.sqrt(pairs))
-    return Schedule(np.asarray(radius_scale * np.sqrt(squared)), np.asarray(step_scale) / dim)
+    require_integer("dim", dim, 1)
+    pairs, queries = (
+        positive_array("n_pairs", n_pairs, infinite=True),
+        positive_array("n_queries", n_queries, infinite=True),
+    )
+    return _schedule(np.maximum(1 / queries, 1 / np.sqrt(pairs)), dim, radius_scale, step_scale)
+
+
+def _schedule(squared: FloatArray, dim: int, radius_scale: ArrayLike, step_scale: ArrayLike) -> Schedule:
+    """Schedule of a squared radius, up to its scale."""
+    radius = positive_array("radius_scale", radius_scale) * np.sqrt(squared)
+    return Schedule(np.asarray(radius), np.asarray(positive_array("step_scale", step_scale) / dim))
 
 
 def unbiased_schedule(

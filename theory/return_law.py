@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
+from theory.errors import InputError
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-from theory.values import parameters
+from theory.validation import check_rows, finite_array
+from theory.values import real_parameters
 
 # The recursion holds arrays (branches, K, B); a larger batch is cut into pieces of about this many numbers.
 WORKING_SET = 2**24
@@ -61,7 +63,7 @@ def return_distribution(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> Re
     InputError
         If the MDP has no reward lattice; the message names a reward that does not fit.
     """
-    theta = parameters(mdp, policy, theta)
+    theta = real_parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
     n_returns = mdp.largest_return_steps[-1] + 1
     n_branches = max(len(branches.states) for branches in mdp.reward_branches)
@@ -75,7 +77,27 @@ def difference_law(law: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     """Law of R1 - R0 for independent R1 ~ `law` and R0 ~ `other`, (..., K) and (..., K) -> (..., 2 K - 1).
 
     Entry ``k`` is the probability of a difference of ``k - (K - 1)`` steps of the lattice: a cross-correlation.
+
+    Raises
+    ------
+    InputError
+        If they are not laws, or of other lengths.
     """
+    given = []
+    for name, value in (("law", law), ("other", other)):
+        array = finite_array(name, value)
+        check_rows(name, array[None])
+        given.append(array)
+    if given[0].shape[-1] != given[1].shape[-1]:
+        raise InputError(
+            f"law and other must have the same length, got {given[0].shape[-1]} and {given[1].shape[-1]}; "
+            "pad the shorter one with zeros"
+        )
+    return cross_correlation(*given)
+
+
+def cross_correlation(law: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """As `difference_law`, for laws that this package has worked out."""
     batch = np.broadcast_shapes(law.shape[:-1], other.shape[:-1])
     first, second = (columns(np.broadcast_to(a, (*batch, a.shape[-1])), 1) for a in (law, other))
     n_returns = len(first)

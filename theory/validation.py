@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -56,13 +55,46 @@ def finite_array(name: str, value: ArrayLike) -> FloatArray:
     return array
 
 
-def positive_array(name: str, value: ArrayLike, remedy: str = "") -> FloatArray:
-    """Copy of `value` as floats, all of them positive and finite."""
-    array = real_array(name, value)
-    wrong = ~(np.isfinite(array) & (array > 0))
+def positive_array(name: str, value: ArrayLike, remedy: str = "", *, infinite: bool = False) -> FloatArray:
+    """Copy of `value` as floats, at least one, all of them positive, and finite unless they may be infinite."""
+    array = _some(name, value)
+    wrong = ~((array > 0) & (infinite | np.isfinite(array)))
     if wrong.any():
-        raise InputError(f"{name} must be positive and finite, got {first_entry(array, wrong)}{remedy}")
+        required = "positive, or inf" if infinite else "positive and finite"
+        raise InputError(f"{name} must be {required}, got {first_entry(array, wrong)}{remedy}")
     return array
+
+
+def not_negative_array(name: str, value: ArrayLike) -> FloatArray:
+    """Copy of `value` as floats, none of them negative and all finite."""
+    array = finite_array(name, value)
+    if (array < 0).any():
+        raise InputError(f"{name} must not be negative, got {first_entry(array, array < 0)}")
+    return array
+
+
+def count_array(name: str, value: ArrayLike) -> FloatArray:
+    """Copy of `value` as floats, at least one, all of them whole numbers of at least 1, or infinite."""
+    array = _some(name, value)
+    wrong = ~((array >= 1) & (np.floor(array) == array))
+    if wrong.any():
+        raise InputError(f"{name} must be a whole number of at least 1 or math.inf, got {first_entry(array, wrong)}")
+    return array
+
+
+def _some(name: str, value: ArrayLike) -> FloatArray:
+    if array_of(name, value).dtype.kind == "b":
+        raise InputError(f"{name} must be numbers, got {value!r}")
+    array = real_array(name, value)
+    if not array.size:
+        raise InputError(f"{name} must hold at least one number, got an empty array of shape {array.shape}")
+    return array
+
+
+def check_width(theta: NDArray[Any], dim: int) -> None:
+    """Require parameters (..., dim)."""
+    if theta.ndim == 0 or theta.shape[-1] != dim:
+        raise InputError(f"theta must have shape (..., {dim}) for this policy, got {theta.shape}")
 
 
 def check_rows(name: str, array: FloatArray) -> None:
@@ -104,10 +136,10 @@ def dense_rewards(rewards: FloatArray, shape: tuple[int, ...]) -> FloatArray:
 def reward_limits(reward_range: Any) -> tuple[float, float]:
     """Lowest and highest reward as floats, after checking them."""
     try:
-        low, high = map(float, reward_range)
+        low, high = finite_array("reward_range", reward_range).tolist()
     except (TypeError, ValueError):
-        low = high = math.nan
-    if not -math.inf < low < high < math.inf:
+        low = high = 0.0
+    if not low < high:
         raise InputError(
             f"reward_range must be (low, high) with low < high, got {reward_range!r}; "
             "write for example reward_range=(-1, 1)"

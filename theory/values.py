@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
-from theory.errors import InputError
-from theory.mdp import TabularMDP
+from theory.errors import InputError, require_kind
+from theory.mdp import MDP_EXAMPLE, TabularMDP
 from theory.policies import Policy
-from theory.validation import array_of, real_array, require_finite
+from theory.validation import array_of, check_width, real_array, require_finite
 
 COMPLEX_STEP = 1e-30
 
@@ -68,7 +68,7 @@ def policy_hessian(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> FloatAr
     ----------
     Squire and Trapp, *Using complex variables to estimate derivatives of real functions*, SIAM Review 40 (1998).
     """
-    theta = parameters(mdp, policy, theta)
+    theta = real_parameters(mdp, policy, theta)
     stepped = theta[..., None, :] + 1j * COMPLEX_STEP * np.eye(policy.dim)
     hessian: FloatArray = policy_gradient(mdp, policy, stepped).imag / COMPLEX_STEP
     if not np.isfinite(hessian).all():
@@ -98,6 +98,7 @@ def expected_rewards(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArr
 
 def optimal_value(mdp: TabularMDP) -> float:
     """Best expected return over all non-stationary policies, by backward induction: an upper bound of V*."""
+    require_kind("mdp", mdp, TabularMDP, MDP_EXAMPLE)
     value = np.zeros(mdp.n_states)
     shape = (mdp.n_states, mdp.n_actions)
     for h in reversed(range(mdp.horizon)):
@@ -112,8 +113,35 @@ def parameters(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any
     Raises
     ------
     InputError
-        If theta is not finite, or the policy has other states, actions or steps than the MDP.
+        If theta is not finite or not (..., dim), or the policy has other states, actions or steps than the MDP.
     """
+    check_fit(mdp, policy)
+    given = array_of("theta", theta)
+    if given.dtype.kind not in "fc":
+        given = real_array("theta", given)
+    check_width(given, policy.dim)
+    require_finite("theta", given)
+    return given if given.dtype.kind == "c" else given.astype(np.float64, copy=False)
+
+
+def real_parameters(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> FloatArray:
+    """As `parameters`, for what has no meaning at complex theta."""
+    given = parameters(mdp, policy, theta)
+    return given if given.dtype.kind == "f" else real_array("theta", given)
+
+
+def check_fit(mdp: TabularMDP, policy: Policy) -> None:
+    """Require an MDP, and a policy that has its states, actions and steps.
+
+    Raises
+    ------
+    InputError
+        If they do not fit.
+    """
+    require_kind("mdp", mdp, TabularMDP, MDP_EXAMPLE)
+    # Asking for all members of a protocol takes microseconds, so only what lacks the first is asked.
+    if isinstance(policy, type) or not hasattr(policy, "n_states"):
+        require_kind("policy", policy, Policy, "TabularSoftmax(5, 2)")
     if (policy.n_states, policy.n_actions) != (mdp.n_states, mdp.n_actions):
         raise InputError(
             f"policy must have {mdp.n_states} states and {mdp.n_actions} actions as the MDP has, "
@@ -121,11 +149,6 @@ def parameters(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any
         )
     if policy.horizon not in (None, mdp.horizon):
         raise InputError(f"a time-dependent policy must have the MDP's horizon {mdp.horizon}, got {policy.horizon}")
-    given = array_of("theta", theta)
-    if given.dtype.kind not in "fc":
-        given = real_array("theta", given)
-    require_finite("theta", given)
-    return given if given.dtype.kind == "c" else given.astype(np.float64, copy=False)
 
 
 def action_value_columns(

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.arrays import FloatArray
-from theory.mdp import TabularMDP
+from theory.errors import require_integer, require_kind
+from theory.mdp import MDP_EXAMPLE, TabularMDP
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,8 @@ def return_table(mdp: TabularMDP, batch_size: int = 1) -> VoteTable:
 
 def lattice_of_means(mdp: TabularMDP, batch_size: int) -> tuple[int, int]:
     """Steps of the lattice of means of `batch_size` returns in one unit of return, and in the largest return."""
+    require_kind("mdp", mdp, TabularMDP, MDP_EXAMPLE)
+    require_integer("batch_size", batch_size, 1)
     return batch_size * mdp.require_lattice(), batch_size * mdp.largest_return_steps[-1]
 
 

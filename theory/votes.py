@@ -51,8 +51,8 @@ class VoteModel:
     Raises
     ------
     InputError
-        If `link` or `rater_link` is not a Link, if `n_queries` is not a whole number of at least 1 or infinity, or if
-        it is infinite and `repeated`.
+        If `link` or `rater_link` is not a Link, if `n_queries` is not a whole number of at least 1 or infinity, if it
+        is infinite and `repeated`, or if another argument is of another kind.
     """
 
     link: Link
@@ -67,6 +67,9 @@ class VoteModel:
         if self.rater_link is not None:
             require_kind("rater_link", self.rater_link, Link, "Logistic()")
         require_count("n_queries", self.n_queries)
+        require_kind("inversion", self.inversion, Inversion, "Trimmed()")
+        require_kind("repeated", self.repeated, bool, "True")
+        require_kind("random_order", self.random_order, bool, "True")
         if self.repeated and math.isinf(self.n_queries):
             raise InputError("n_queries must be finite when one rater's vote is repeated, got inf; 1 has the same law")
 

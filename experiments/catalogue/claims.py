@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import NoneType
 from typing import Literal, NamedTuple
 
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
-from theory.errors import InputError
+from theory.errors import (
+    InputError,
+    require_integer,
+    require_kind,
+    require_number,
+    require_positive,
+    require_text,
+)
 from theory.rates import Axis, Rate
+from theory.validation import finite_array
 
 AXIS_TITLES: dict[Axis, str] = {
     "T": "iterations T",
@@ -102,6 +111,11 @@ class Setup:
         Whether one rater's vote is repeated. This is a fault.
     start : tuple of float, optional
         Where runs start, by default where the instance says.
+
+    Raises
+    ------
+    InputError
+        If a value is out of its range.
     """
 
     n_iterations: float
@@ -115,6 +129,23 @@ class Setup:
     queries_power: float | None = None
     repeated: bool = False
     start: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("n_iterations", "radius_scale", "step_scale", "radius", "step_size"):
+            if name not in ("radius", "step_size") or getattr(self, name) is not None:
+                require_positive(name, getattr(self, name))
+        for name in ("n_pairs", "n_queries"):
+            require_number(name, getattr(self, name), "be positive, or inf", lambda number: number > 0)
+        require_number("burn_in", self.burn_in, "be at least 0 and below 1", lambda number: 0 <= number < 1)
+        if self.queries_power is not None:
+            allowed = "be finite and not negative"
+            require_number("queries_power", self.queries_power, allowed, lambda number: 0 <= number < math.inf)
+        require_kind("repeated", self.repeated, bool, "True")
+        if self.start is not None:
+            start = finite_array("start", self.start)
+            if start.ndim != 1 or not start.size:
+                raise InputError(f"start must be one number for each parameter, got shape {start.shape}")
+            object.__setattr__(self, "start", tuple(start.tolist()))
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,6 +213,26 @@ class Claim:
         return f"Claim({self.name!r}, {window}, exponent {self.exponent:+g})"
 
     def __post_init__(self) -> None:
+        require_text("name", self.name, 0)
+        require_text(f"reason of claim {self.name!r}", self.reason, 0)
+        require_kind(f"method of claim {self.name!r}", self.method, (str, Method), "'zpg'")
+        require_kind(f"instance of claim {self.name!r}", self.instance, (str, Instance), "'bandit'")
+        require_kind(f"setup of claim {self.name!r}", self.setup, Setup, "Setup(1000)")
+        require_kind(f"promise of claim {self.name!r}", self.promise, (Setup, NoneType), "Setup(1000)")
+        require_kind(f"rate of claim {self.name!r}", self.rate, Rate, "STATED_RATE")
+        require_text(f"axis of claim {self.name!r}", self.axis)
+        for name in ("two_sided", "in_family", "conditional"):
+            require_kind(f"{name} of claim {self.name!r}", getattr(self, name), bool, "True")
+        require_integer(f"replicates of claim {self.name!r}", self.replicates, 2)
+        require_positive(f"margin of claim {self.name!r}", self.margin)
+        if self.predicted is not None:
+            require_number(f"predicted of claim {self.name!r}", self.predicted, "be finite", math.isfinite)
+        if self.mixing is not None:
+            require_positive(f"mixing of claim {self.name!r}", self.mixing)
+        require_kind(f"grid of claim {self.name!r}", self.grid, (tuple, list), "(256, 512, 1024)")
+        for x in self.grid:
+            require_number(f"grid of claim {self.name!r}", x, "hold numbers", lambda number: not math.isnan(number))
+        object.__setattr__(self, "grid", tuple(self.grid))
         grid = self.grid
         if len(grid) < 2 or len(set(grid)) < len(grid) or not all(0 < x < math.inf for x in grid):
             raise InputError(f"grid of claim {self.name!r} must be at least 2 distinct positive numbers, got {grid}")
@@ -192,11 +243,6 @@ class Claim:
             )
         if self.axis == "d" and not isinstance(self.instance, str):
             raise InputError(f"instance of claim {self.name!r} must be a name along d: instances <name>-d are run")
-        if self.replicates < 2 or not self.margin > 0:
-            raise InputError(
-                f"claim {self.name!r} must have at least 2 replicates and a positive margin, "
-                f"got {self.replicates} and {self.margin}"
-            )
 
     @property
     def exponent(self) -> float:

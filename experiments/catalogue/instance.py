@@ -11,7 +11,9 @@ from scipy.optimize import minimize
 
 from experiments.catalogue.digests import content_digest
 from theory import InputError, Link, Logistic, Policy, TabularMDP, value_and_gradient
-from theory.errors import require_kind
+from theory.errors import require_kind, require_text
+from theory.validation import finite_array
+from theory.values import check_fit
 
 # Members of the protocols, so that a message can name those that are missing.
 POLICY_MEMBERS = ("n_states", "n_actions", "horizon", "dim", "score_bounds", "probabilities", "score_product")
@@ -53,14 +55,17 @@ class Instance:
         return f"Instance({self.name!r}, {self.mdp!r}, {policy} of {self.policy.dim} parameters, {self.link!r})"
 
     def __post_init__(self) -> None:
+        require_text("name", self.name, 0)
+        require_text(f"summary of instance {self.name}", self.summary, 0)
+        require_kind(f"link_is_default of instance {self.name}", self.link_is_default, bool, "True")
         require_kind(f"mdp of instance {self.name}", self.mdp, TabularMDP, "chain(5, 8)")
         _require_members(f"policy of instance {self.name}", self.policy, POLICY_MEMBERS, "TabularSoftmax(5, 2)")
         _require_members(f"link of instance {self.name}", self.link, LINK_MEMBERS, "Logistic(2.0)")
-        start = np.asarray(self.start, dtype=np.float64)
-        if start.shape != (self.policy.dim,) or not np.isfinite(start).all():
+        check_fit(self.mdp, self.policy)
+        start = finite_array(f"start of instance {self.name}", self.start)
+        if start.shape != (self.policy.dim,):
             raise InputError(
                 f"start of instance {self.name} must be {self.policy.dim} finite numbers, got shape {start.shape}"
-                f"{'' if np.isfinite(start).all() else ' with nan or inf'}"
             )
         object.__setattr__(self, "start", start)
 

@@ -33,7 +33,7 @@ def matched_link(name: str, link: Link) -> Link:
     InputError
         If there is no such link.
     """
-    if name not in LINKS:
+    if not isinstance(name, str) or name not in LINKS:
         return KIND.find(name)
     if isinstance(link, LINKS[name]):
         return link

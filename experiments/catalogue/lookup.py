@@ -106,7 +106,7 @@ def kind_named(kind: str) -> Kind[Any]:
     InputError
         If there is no such kind.
     """
-    if kind not in _HOMES:
+    if not isinstance(kind, str) or kind not in _HOMES:
         raise unknown("kind", kind, list(_HOMES))
     found: Kind[Any] = importlib.import_module(_HOMES[kind]).KIND
     return found
@@ -154,7 +154,7 @@ def called(word: str, text: str, build: Callable[[], object]) -> object:
         return build()
     except InputError as error:
         raise InputError(f"{word} {text!r}: {error}{_where(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         came = f"{type(error).__name__}: {error}"
         raise InputError(f"{word} {text!r}: calling it without arguments failed ({came}){_where(error)}") from error
 
@@ -163,7 +163,7 @@ def unknown(word: str, wanted: str, names: list[str]) -> InputError:
     """Error for an unknown name, with the nearest known names."""
     return InputError(
         f"{word} must be one of {', '.join(names)}, or module:attribute for your own; "
-        f"got {wanted!r}{_nearest(wanted, names)}"
+        f"got {wanted!r}{_nearest(str(wanted), names)}"
     )
 
 

@@ -10,7 +10,7 @@ from estimators import Learner, PreferenceFeedback, StackedFeedback
 from estimators.zeroth_order import GradientEstimator
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.setting_grid import SettingGrid
-from theory.errors import InputError
+from theory.errors import InputError, require_function, require_integer, require_kind, require_positive, require_text
 
 # The preference oracle: N pairs an iteration, M votes a pair. A stacked oracle answers for several settings at once.
 Oracle: TypeAlias = PreferenceFeedback | StackedFeedback
@@ -36,6 +36,17 @@ class Look:
     size: float = 5.0
     filled: bool = True
     dashes: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_text("color", self.color)
+        require_text("marker", self.marker, 0)
+        require_positive("size", self.size)
+        require_kind("filled", self.filled, bool, "True")
+        require_kind("dashes", self.dashes, tuple, "(4, 2)")
+        if len(self.dashes) % 2:
+            raise InputError(f"dashes must be pairs of a dash and a gap, got {self.dashes}; write for example (4, 2)")
+        for length in self.dashes:
+            require_positive("dashes", length)
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +94,19 @@ class Method:
     family: str = ""
     work: float = 1.0
     look: Look | None = None
+
+    def __post_init__(self) -> None:
+        # Its name, and what it builds, are checked where it is used.
+        for name in ("group", "family"):
+            require_text(name, getattr(self, name), 0)
+        for name in ("steps", "stacks"):
+            require_kind(name, getattr(self, name), bool, "True")
+        if self.grid is not None:
+            require_function("grid", self.grid, "lambda instance: SettingGrid(...)")
+        require_integer("least_dim", self.least_dim, 1)
+        require_positive("work", self.work)
+        if self.look is not None:
+            require_kind("look", self.look, Look, "Look('#000000', 'o')")
 
     def __repr__(self) -> str:
         return f"Method({self.name!r}, {self.title!r}, knob={self.knob!r})"

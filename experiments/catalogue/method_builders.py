@@ -30,6 +30,7 @@ from experiments.catalogue.instance import Instance
 from experiments.catalogue.method import Look, Method, Oracle
 from experiments.catalogue.setting_grid import SettingGrid
 from theory import InputError, Link
+from theory.errors import require_function, require_kind, require_positive
 from theory.links import ScaledLink
 
 # Settings tried first, the same number for every method: 12 step sizes, or 4 step sizes times 3 values of the knob.
@@ -83,7 +84,16 @@ def perturbing(
         Whether `feedback` takes a stacked oracle.
     record
         Other fields of `Method`.
+
+    Raises
+    ------
+    InputError
+        If an argument has another type, or a number is out of its range.
     """
+    for argument, function in (("directions", directions), ("feedback", feedback), ("radius", radius)):
+        require_function(argument, function, "lambda dim: ...")
+    require_positive("step", step)
+    require_kind("symmetric", symmetric, bool, "True")
 
     def grid(instance: Instance) -> SettingGrid:
         dim = instance.policy.dim

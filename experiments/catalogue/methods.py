@@ -139,7 +139,7 @@ def methods_named(pattern: str) -> list[str]:
     InputError
         If there is no such method.
     """
-    names = [name for name, method in METHODS.items() if pattern in ("all", name, method.family)]
+    names = [name for name, method in METHODS.items() if pattern and pattern in ("all", name, method.family)]
     if not names:
         find_method(pattern)
         return [pattern]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
+from theory.errors import InputError, require_integer, require_kind, require_number, require_positive
+
 # Powers of the two ratios, of step size and of knob.
 GridIndex = tuple[int, int]
 
@@ -34,6 +36,11 @@ class SettingGrid:
         Whether step sizes fall as the knob grows, by knob_ratio from one knob to the next.
     least_knob : float
         The smallest knob that has a meaning.
+
+    Raises
+    ------
+    InputError
+        If a value is out of its range.
     """
 
     step: float
@@ -43,6 +50,20 @@ class SettingGrid:
     knob_ratio: float = 1.0
     coupled: bool = False
     least_knob: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_positive("step", self.step)
+        at_least_1, not_negative = "be finite and at least 1", "be finite and not negative"
+        for name in ("step_ratio", "knob_ratio"):
+            require_number(name, getattr(self, name), at_least_1, lambda number: 1 <= number < math.inf)
+        require_number("knob", self.knob, "be positive, or nan without a knob", lambda k: 0 < k < math.inf or k != k)
+        require_number("least_knob", self.least_knob, not_negative, lambda number: 0 <= number < math.inf)
+        require_kind("coupled", self.coupled, bool, "True")
+        require_kind("shape", self.shape, tuple, "(4, 3)")
+        if len(self.shape) != 2:
+            raise InputError(f"shape must be numbers of step sizes and of knobs, got {self.shape}; write (12, 1)")
+        for number in self.shape:
+            require_integer("shape", number, 1)
 
     @property
     def first(self) -> tuple[GridIndex, ...]:

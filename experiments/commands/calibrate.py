@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.commands.app import app
-from experiments.commands.options import Address, Backend, Jobs, Json, Out, Seed, execution
+from experiments.commands.options import Address, Backend, Jobs, Json, Out, Seed, execution, ready_folder
 from experiments.commands.terminal import progress_bar
 from experiments.commands.writing import write_tables
-from experiments.running.files import check_file, prepare_folder
+from experiments.running.files import check_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def calibrate(
 
     check_file(json)
     began = time.perf_counter()
-    folder = prepare_folder(out)
+    folder = ready_folder(out, seed, jobs, backend, address)
     rng = np.random.default_rng([seed, 4])
     if synthetic:
         report, alone, constants = run_calibration(families, rng), pd.DataFrame(), None

@@ -20,11 +20,12 @@ from experiments.commands.options import (
     Seed,
     execution,
     one_of,
+    ready_folder,
     split,
 )
 from experiments.commands.terminal import progress_bar
 from experiments.commands.writing import write_tables
-from experiments.running.files import check_file, prepare_folder
+from experiments.running.files import check_file
 
 Scale = Annotated[
     float | None,
@@ -82,10 +83,11 @@ def compare(
     """
     import numpy as np
 
-    from experiments.catalogue.lookup import kind_named
+    from experiments.catalogue.links import matched_link
+    from experiments.catalogue.lookup import find, kind_named
     from experiments.commands.comparison_tables import print_comparison, print_sizes
     from experiments.comparison.budget import COMPARED_SEEDS, PRESETS, Budget, splits
-    from experiments.comparison.compare_learning import COMPARED, compare_learning
+    from experiments.comparison.compare_learning import COMPARED, compare_learning, informative_link
     from experiments.comparison.size_check import check_tests as check_sizes
 
     check_file(json)
@@ -99,7 +101,10 @@ def compare(
     # Broken instances and methods are refused before a folder is made.
     for kind, wanted in (("instance", where), *(("method", name) for name in names)):
         kind_named(kind).find(wanted)
-    folder = prepare_folder(out)
+    link = informative_link(find("instance", where), scale)
+    if raters is not None:
+        matched_link(raters, link)
+    folder = ready_folder(out, seed, jobs, backend, address)
     with progress_bar("comparison") as progress:
         found = compare_learning(
             where,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from experiments.commands.app import app, version
-from experiments.commands.options import Address, Backend, Jobs, Json, Out, Seed, execution
+from experiments.commands.options import Address, Backend, Jobs, Json, Out, Seed, execution, ready_folder
 from experiments.commands.terminal import console, progress_bar, show
 from experiments.commands.writing import write_tables
-from experiments.running.files import check_file, prepare_folder
+from experiments.running.files import check_file
 
 if TYPE_CHECKING:
     from experiments.rates.run_faults import FaultResults
@@ -33,7 +33,7 @@ def faults(
 
     check_file(json)
     began = time.perf_counter()
-    folder = prepare_folder(out)
+    folder = ready_folder(out, seed, jobs, backend, address)
     with progress_bar("planted faults") as progress:
         results = run_faults(faulty_claims(), execution(folder, seed, jobs, backend, address, progress))
     wall = time.perf_counter() - began

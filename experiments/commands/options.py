@@ -11,6 +11,7 @@ import typer
 
 from experiments.commands.exit_codes import note_folder
 from experiments.commands.streams import free_standard_output
+from experiments.running.files import prepare_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,20 @@ def one_of(values: list[str] | None, option: str) -> str | None:
     if values is not None and len(values) > 1:
         raise typer.BadParameter(f"may be given once, got {', '.join(values)}", param_hint=option)
     return values[0] if values else None
+
+
+def ready_folder(out: Path, seed: int, jobs: int, backend: Any, address: str | None) -> Path:
+    """Make the folder for results, once it is sure that the work could be carried out: a refusal writes nothing.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range, or the folder cannot be made.
+    """
+    from experiments.running.execution import Execution
+
+    Execution(seed, jobs, backend, address)
+    return prepare_folder(out)
 
 
 def execution(

@@ -72,11 +72,16 @@ def run_asked(asked: Asked, how: Execution) -> Found:
         return Found(garnets=run_garnets(asked.method, asked.axis, how))
     found = _on_instance(asked, asked.instance, how) if asked.instance is not None else _shipped(asked, how)
     if found == Found():
-        given = {"of": ", ".join(asked.claims), "for method": asked.method, "on": asked.instance}
-        limits = "".join(f" {word} {value}" for word, value in given.items() if value and value != "all")
-        message = f"no claim{limits} is on axis {asked.axis}; `zpg list` has them all"
-        raise typer.BadParameter(message, param_hint="--axis")
+        raise nothing_to_run(asked)
     return replace(found, garnets=run_garnets(execution=how)) if asked.family else found
+
+
+def nothing_to_run(asked: Asked) -> typer.BadParameter:
+    """What to say where the options select no claim."""
+    given = {"of": ", ".join(asked.claims), "for method": asked.method, "on": asked.instance}
+    limits = "".join(f" {word} {value}" for word, value in given.items() if value and value != "all")
+    message = f"no claim{limits} is on axis {asked.axis}; `zpg list` has them all"
+    return typer.BadParameter(message, param_hint="--axis")
 
 
 def _on_instance(asked: Asked, instance: str, how: Execution) -> Found:

@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from experiments.commands.app import app, version
-from experiments.commands.options import Address, Backend, Jobs, Json, Out, Preset, Seed, execution, one_of, split
+from experiments.commands.options import (
+    Address,
+    Backend,
+    Jobs,
+    Json,
+    Out,
+    Preset,
+    Seed,
+    execution,
+    one_of,
+    ready_folder,
+    split,
+)
 from experiments.commands.terminal import progress_bar
 from experiments.commands.writing import write_tables
-from experiments.running.files import check_file, prepare_folder
+from experiments.running.files import check_file
 
 if TYPE_CHECKING:
     from experiments.commands.rate_runs import Asked, Found
@@ -71,7 +83,7 @@ def rates(
     on = one_of(instance, "--instance")
     asked = Asked(preset, method, axis, split(claims), on, fixed, garnets, planted)
     _check(asked)
-    folder = prepare_folder(out)
+    folder = ready_folder(out, seed, jobs, backend, address)
     with progress_bar("rate checks") as progress:
         found = run_asked(asked, execution(folder, seed, jobs, backend, address, progress))
     wall = time.perf_counter() - began
@@ -92,7 +104,8 @@ def _check(asked: Asked) -> None:
     from experiments.catalogue.lookup import find
     from experiments.catalogue.methods import methods_named
     from experiments.catalogue.shipped_claims import claims_in
-    from experiments.rates.own_claims import checked
+    from experiments.commands.rate_runs import nothing_to_run
+    from experiments.rates.own_claims import checked, own_axes
     from experiments.rates.windows import Fixed
     from theory.errors import InputError
 
@@ -113,10 +126,12 @@ def _check(asked: Asked) -> None:
     checked(asked.axis, asked.fixed)
     # What is named is looked up and checked before a folder is made.
     methods_named(asked.method)
-    for name in asked.claims:
-        claims_in(name)
+    named: list[str] = [claim.axis for name in asked.claims for claim in claims_in(name)]
     if asked.instance is not None:
         find("instance", asked.instance)
+        named = [*own_axes(asked.axis)] or ["none"]
+    if named and asked.axis not in (*named, "all"):
+        raise nothing_to_run(asked)
 
 
 def _numbers(grid: str | None) -> tuple[float, ...] | None:

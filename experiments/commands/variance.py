@@ -22,11 +22,12 @@ from experiments.commands.options import (
     Seed,
     execution,
     one_of,
+    ready_folder,
     split,
 )
 from experiments.commands.terminal import progress_bar
 from experiments.commands.writing import write_tables
-from experiments.running.files import check_file, prepare_folder
+from experiments.running.files import check_file
 
 USUAL: dict[str, Any] = {"instance": "circular", "theta": "uniform", "methods": [], "pairs": 100, "queries": 20}
 
@@ -58,8 +59,10 @@ def variance(
     began = time.perf_counter()
     where = one_of(instance, "--instance") or USUAL["instance"]
     chosen, names = find("instance", where), split(methods)
+    for name in names:
+        find("method", name)
     point = parameters_at(chosen, theta, np.random.default_rng([seed, 3]))
-    folder = prepare_folder(out)
+    folder = ready_folder(out, seed, jobs, backend, address)
     with progress_bar("variance") as progress:
         frame = compare_variance(
             where,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from theory.errors import InputError, require_kind
+from theory.errors import InputError, require_integer
+from theory.votes import require_count
 
 # Memory bounds the number of iterations: the value of every iteration, setting and seed is kept.
 MOST_ITERATIONS = 1_000_000
@@ -41,12 +41,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name in ("n_iterations", "n_pairs"):
-            require_kind(name, getattr(self, name), int, "32")
-        for name in ("n_iterations", "n_pairs", "n_queries"):
-            number = getattr(self, name)
-            whole = number >= 1 and (number == math.inf or number == round(number))
-            if not whole:
-                raise InputError(f"{name} must be a whole number of at least 1, got {number}")
+            require_integer(name, getattr(self, name), 1)
+        require_count("n_queries", self.n_queries)
         if self.n_iterations > MOST_ITERATIONS:
             raise InputError(
                 f"n_iterations must be at most {MOST_ITERATIONS:,}, got {self.n_iterations:,}; "

@@ -17,11 +17,12 @@ from experiments.catalogue.method import Method
 from experiments.comparison.budget import PRESETS, Budget, splits
 from experiments.comparison.learning import Learning, learn_best_splits
 from experiments.comparison.learning_cells import Entry, can_run
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.binomial import clopper_pearson
 from experiments.statistics.bounded import chernoff, improvement_scores, mean_limits
 from experiments.statistics.verdicts import holm
 from theory import InputError, Link, Logistic, TabularMDP, additive_moments, optimal_value, return_distribution
+from theory.errors import require_list
 from theory.links import ScaledLink, check_invertible
 
 # The methods compared by default.
@@ -122,13 +123,16 @@ def compare_learning(
     InputError
         If a name is unknown, or a number is out of its range.
     """
-    chosen = find("instance", instance)
+    chosen, how = find("instance", instance), chosen_execution(execution)
+    require_list("methods", methods, (str, Method), "'zpg'")
+    if budget is not None and not isinstance(budget, Budget):
+        require_list("budget", budget, (Budget,), "Budget(300, 32, 5)")
     link = informative_link(chosen, scale)
     voting = None if raters is None else matched_link(raters, link)
     budgets = (budget,) if isinstance(budget, Budget) else tuple(budget or splits(PRESETS["quick"][0].votes))
     groups = [_alternatives(method, instance, budgets, link, voting) for method in dict.fromkeys(methods)]
     titles = {name_of(method): find("method", method) for method in methods}
-    return compare_finals(learn_best_splits(groups, n_seeds, execution), value_bounds(chosen.mdp), titles)
+    return compare_finals(learn_best_splits(groups, n_seeds, how), value_bounds(chosen.mdp), titles)
 
 
 def _alternatives(

@@ -14,6 +14,7 @@ from experiments.comparison.tuning import chosen_setting, n_kept, tune
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from theory import InputError
+from theory.errors import require_integer
 
 # Seeds of one cell: many, since an iteration of 50 runs takes little longer than one of 20.
 BLOCK = 50
@@ -74,8 +75,9 @@ def learn_best_splits(groups: Sequence[Sequence[Entry]], n_seeds: int, execution
 
 
 def _learn(groups: Sequence[Sequence[Entry]], n_seeds: int, how: Execution, *, paired: bool) -> Learning:
-    if n_seeds < 2 or not groups or not all(groups):
-        raise InputError(f"n_seeds must be at least 2 and entries at least one, got {n_seeds} and {len(groups)}")
+    require_integer("n_seeds", n_seeds, 2)
+    if not groups or not all(groups):
+        raise InputError("entries must hold at least one, got none; write Entry(method, instance, budget, link)")
     blind = [tuple(replace(entry, rater_link=None) for entry in group) for group in groups]
     different = list(dict.fromkeys(blind))
     blocks = [(first, min(BLOCK, n_seeds - first)) for first in range(0, n_seeds, BLOCK)]

@@ -23,6 +23,7 @@ from experiments.contracts.methods import method_contract
 from experiments.contracts.policies import policy_contract
 from experiments.contracts.records import claim_contract, instance_contract, mdp_contract, rate_contract
 from theory import InputError
+from theory.errors import require_integer, require_kind
 
 # A contract beyond the quick checks, from a component and a seed.
 Contract: TypeAlias = Callable[[Any, int], Iterator[CheckOutcome]]
@@ -81,6 +82,9 @@ def check_component(
     """
     if kind is not None:
         require_kind_name(kind)
+    require_integer("seed", seed, 0)
+    if expected_failures is not None:
+        require_kind("expected_failures", expected_failures, Mapping, "{'name of a check': 'reason'}")
     name = component if isinstance(component, str) else f"of type {type(component).__name__}"
     found = _loaded(component) if isinstance(component, str) else component
     # Matrices are small here: threads would cost more than they give, and move the last digits.

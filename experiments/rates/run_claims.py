@@ -17,13 +17,13 @@ from experiments.rates.rows import exact_row, inapplicable_row, point_rows, samp
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.rates.smoothness import estimate_all
 from experiments.rates.tasks import Measured, Task, carry_out, measured, require_different, tasks_between, work_of
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.power_law import fit_power_law
 from experiments.statistics.sequential import SequentialPlan, SequentialResult, judge_sequentially
 from experiments.statistics.verdicts import Outcome, judge
 from theory.arrays import FloatArray
-from theory.errors import InputError
+from theory.errors import InputError, require_kind, require_list
 
 # Looks at one, two and four times the first number of replicates of a claim.
 DEFAULT_PLAN = SequentialPlan((8, 16, 32), until_tight=True)
@@ -123,8 +123,11 @@ def run_claims(
     InputError
         If there are no claims, or two have the same name.
     """
+    for name, group in (("claims", claims), ("controls", controls)):
+        require_list(name, group, Claim, "stated_claims()[0]", 0)
+    require_kind("plan", plan, SequentialPlan, "SequentialPlan((8, 16, 32))")
     _check(claims, checks, sampled, exact, controls, exact_controls, inapplicable)
-    how = execution or Execution()
+    how = chosen_execution(execution)
     runs = _Runs(how, plan)
     # Checks and controls run together with the first look, so that all workers are busy.
     judged: list[Measured] = [*claims, *sampled]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -19,16 +20,24 @@ Task: TypeAlias = Cell | SampledCell
 
 
 def require_different(names: Sequence[str]) -> None:
-    """Require claims of different names, since the names seed the runs.
+    """Require claims of different names, since the names seed the runs, by a checksum of 32 bits.
 
     Raises
     ------
     InputError
-        If two have the same.
+        If two have the same, or the same checksum: they would draw the same numbers.
     """
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"claims must have different names, which seed their runs, got {twice!r} twice")
+    seen: dict[int, str] = {}
+    for name in names:
+        other = seen.get(zlib.crc32(name.encode()))
+        if other == name:
+            raise InputError(f"claims must have different names, which seed their runs, got {name!r} twice")
+        if other is not None:
+            raise InputError(
+                f"claims must have names that seed different runs, got {other!r} and {name!r}, which draw the same "
+                "numbers; change one of the two"
+            )
+        seen[zlib.crc32(name.encode())] = name
 
 
 def tasks_between(claim: Measured, seed: int, first: int, last: int) -> Sequence[Task]:

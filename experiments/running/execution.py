@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from theory.errors import InputError, require_kind
+from theory.errors import InputError, require_function, require_integer, require_kind
 
 Backend = Literal["loky", "dask", "ray"]
 Progress = Callable[[int, int], None]
@@ -51,15 +51,16 @@ class Execution:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        require_kind("seed", self.seed, int, "0")
-        require_kind("jobs", self.jobs, int, "-1")
-        if self.seed < 0:
-            raise InputError(f"seed must be at least 0, got {self.seed}")
+        require_integer("seed", self.seed, 0)
+        require_integer("jobs", self.jobs, -1)
         if not (self.jobs == -1 or 1 <= self.jobs <= MOST_JOBS):
             raise InputError(f"jobs must be -1 or from 1 to {MOST_JOBS}, got {self.jobs}; -1 takes one a core")
         if self.backend not in get_args(Backend):
             raise InputError(f"backend must be one of {', '.join(get_args(Backend))}, got {self.backend!r}")
+        if self.progress is not None:
+            require_function("progress", self.progress, "lambda done, total: None")
         if self.cache is not None:
+            require_kind("cache", self.cache, (str, Path), "Path('results/cache')")
             # Workers may run in another folder.
             object.__setattr__(self, "cache", Path(self.cache).absolute())
         package = NEEDS.get(self.backend)
@@ -70,3 +71,16 @@ class Execution:
             )
         if self.address is not None and package is None:
             raise InputError(f"address must be left out with backend loky, got {self.address!r}; use dask or ray")
+
+
+def chosen_execution(execution: Execution | None) -> Execution:
+    """The execution given, by default `Execution()`.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if execution is not None:
+        require_kind("execution", execution, Execution, "Execution(jobs=1)")
+    return execution or Execution()

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from experiments.statistics.skewness import SkewedEstimate, skewness
 from theory.arrays import FloatArray
-from theory.errors import InputError
+from theory.errors import InputError, require_integer, require_kind
+from theory.validation import real_array
 
 TWO_SIDED_LEVEL = 0.95
 
@@ -224,8 +225,7 @@ def _bend_and_offset(weights: FloatArray, relative: FloatArray, influence: Float
 
 def _checked(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Log x in increasing order, and y as (n_points, n_replicates) in the same order."""
-    points = np.asarray(x, dtype=float)
-    values = np.asarray(y, dtype=float)
+    points, values = real_array("x", x), real_array("y", y)
     if points.ndim != 1 or points.size < 2:
         raise InputError(f"x must be one-dimensional with at least 2 points, got shape {points.shape}; add points")
     if not np.all(np.isfinite(points) & (points > 0)):
@@ -275,12 +275,12 @@ def _bootstrap_limits(
     centred: FloatArray, values: FloatArray, n_bootstrap: int, rng: np.random.Generator | None
 ) -> tuple[float, float]:
     """Percentile limits of the slope. A resample of replicates is a vector of multinomial counts."""
-    if n_bootstrap < 0:
-        raise InputError(f"n_bootstrap must be at least 0, got {n_bootstrap}; 0 leaves the bootstrap out")
+    require_integer("n_bootstrap", n_bootstrap, 0)
     if n_bootstrap == 0:
         return math.nan, math.nan
     if rng is None:
         raise InputError(f"rng must be given when n_bootstrap > 0, got None with {n_bootstrap}; pass a Generator")
+    require_kind("rng", rng, np.random.Generator, "np.random.default_rng(0)")
     n_replicates = values.shape[1]
     counts = rng.multinomial(n_replicates, np.full(n_replicates, 1 / n_replicates), size=n_bootstrap)
     slopes = np.log(counts @ values.T / n_replicates) @ centred / (centred @ centred)

@@ -10,9 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from experiments.statistics.power_law import PowerLawFit, fit_power_law
-from experiments.statistics.verdicts import Outcome, PValues, RateClaim, Verdict, adjust_family, decide, p_values
+from experiments.statistics.verdicts import (
+    Outcome,
+    PValues,
+    RateClaim,
+    Verdict,
+    adjust_family,
+    check_alpha,
+    decide,
+    p_values,
+)
 from theory.arrays import FloatArray
-from theory.errors import InputError
+from theory.errors import InputError, require_integer, require_kind
 
 BoolArray = NDArray[np.bool_]
 
@@ -54,6 +63,10 @@ class SequentialPlan:
     until_tight: bool = False
 
     def __post_init__(self) -> None:
+        require_kind("looks", self.looks, tuple, "(32, 64, 128)")
+        require_kind("until_tight", self.until_tight, bool, "True")
+        for look in self.looks:
+            require_integer("looks", look, 0)
         first = self.looks[0] if self.looks else 0
         increasing = all(b > a for a, b in zip(self.looks, self.looks[1:], strict=False))
         if first < 2 or not increasing or any(look % first for look in self.looks):
@@ -61,8 +74,7 @@ class SequentialPlan:
                 f"looks must be increasing multiples of a first look of at least 2 replicates, got {self.looks}; "
                 "write (32, 64, 128), say"
             )
-        if not 0 < self.alpha < 0.5:
-            raise InputError(f"alpha must lie strictly between 0 and 1/2, got {self.alpha:g}; 0.05 is usual")
+        check_alpha(self.alpha)
 
     @property
     def levels(self) -> tuple[float, ...]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.arrays import FloatArray
-from theory.errors import InputError
+from theory.errors import InputError, require_kind, require_list, require_number
+
+FIT_EXAMPLE, CLAIM_EXAMPLE = "fit_power_law(x, y)", "stated_claims()[0]"
 
 
 class Outcome(StrEnum):
@@ -23,6 +25,7 @@ class Outcome(StrEnum):
     NOT_APPLICABLE = "NOT APPLICABLE"
 
 
+@runtime_checkable
 class RateClaim(Protocol):
     """What a verdict needs of a claim: quantity = O(x**exponent) as x tends to ``limit``."""
 
@@ -43,6 +46,7 @@ class RateClaim(Protocol):
         """The limit of x."""
 
 
+@runtime_checkable
 class SlopeEstimate(Protocol):
     """What a verdict needs of a fit."""
 
@@ -136,7 +140,9 @@ def judge(fit: SlopeEstimate, claim: RateClaim, alpha: float = 0.05) -> Verdict:
     InputError
         If alpha is not in (0, 1/2).
     """
-    _check_alpha(alpha)
+    check_alpha(alpha)
+    require_kind("fit", fit, SlopeEstimate, FIT_EXAMPLE)
+    require_kind("claim", claim, RateClaim, CLAIM_EXAMPLE)
     return decide(fit, claim, p_values(fit, claim), alpha)
 
 
@@ -172,7 +178,9 @@ def judge_family(fits: Sequence[SlopeEstimate], claims: Sequence[RateClaim], alp
     ----------
     S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6 (1979).
     """
-    _check_alpha(alpha)
+    check_alpha(alpha)
+    require_list("fits", fits, SlopeEstimate, FIT_EXAMPLE, 0)
+    require_list("claims", claims, RateClaim, CLAIM_EXAMPLE, 0)
     if len(fits) != len(claims):
         raise InputError(f"fits must match claims one to one, got {len(fits)} for {len(claims)}; give one fit a claim")
     raw = [p_values(fit, claim) for fit, claim in zip(fits, claims, strict=True)]
@@ -266,6 +274,7 @@ def _reason(fit: SlopeEstimate, claim: RateClaim, p: PValues, outcome: Outcome, 
     return f"{slope} is {kept} {boundary} (p = {p.holds:.2g}){attained}"
 
 
-def _check_alpha(alpha: float) -> None:
-    if not 0 < alpha < 0.5:
-        raise InputError(f"alpha must lie strictly between 0 and 1/2, got {alpha:g}; 0.05 is usual")
+def check_alpha(alpha: float) -> None:
+    """Require an error rate below 1/2."""
+    required, remedy = "lie strictly between 0 and 1/2", "; 0.05 is usual"
+    require_number("alpha", alpha, required, lambda number: 0 < number < 0.5, remedy)

@@ -19,11 +19,14 @@ from estimators.moments import paired_standard_error
 from experiments.catalogue.instance import Instance, at_optimum
 from experiments.catalogue.lookup import find
 from experiments.catalogue.method import Method
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.studies.variance_task import VarianceTask, at_best_radius, over_radii, work
 from theory import InputError, policy_gradient
 from theory.arrays import FloatArray
+from theory.errors import require_integer, require_list
+from theory.validation import finite_array
+from theory.votes import require_count
 
 # The estimators compared by default. A gradient costs 2 N trajectories, and N M votes or none.
 VARIANCE_METHODS = (
@@ -124,6 +127,7 @@ def compare_variance(
     InputError
         If there are no pairs or methods, theta does not fit or is a stationary point, or a method has no moments.
     """
+    execution = chosen_execution(execution)
     tasks = _tasks(instance, theta, n_pairs, n_queries, methods, execution)
     found = run_tasks(at_best_radius, tasks, work, execution)
     (first, reference), rows = found[0], []
@@ -163,11 +167,13 @@ def _tasks(
     execution: Execution | None,
     radii: tuple[float, ...] = (),
 ) -> list[VarianceTask]:
-    chosen, where = find("instance", instance), np.asarray(theta, dtype=np.float64)
+    chosen, where = find("instance", instance), finite_array("theta", theta)
     dim, seed = chosen.policy.dim, (execution or Execution()).seed
-    if n_pairs < 1:
-        raise InputError(f"n_pairs must be at least 1, got {n_pairs}")
-    if where.shape != (dim,) or not np.isfinite(where).all():
+    require_integer("n_pairs", n_pairs, 1)
+    require_count("n_queries", n_queries)
+    if methods is not None:
+        require_list("methods", methods, (str, Method), "'zpg'")
+    if where.shape != (dim,):
         raise InputError(f"theta must be {dim} finite numbers, got {where}")
     if np.linalg.norm(policy_gradient(chosen.mdp, chosen.policy, where)) <= STATIONARY * chosen.mdp.horizon:
         raise InputError("theta must not be a stationary point: relative errors need a gradient; choose another theta")

@@ -96,7 +96,7 @@ def test_it_is_refused_in_one_line_and_nothing_is_written(
         ("axis='Q'", "axis of claim 'small' must be one that its rate has an exponent for"),
         ("grid=(10.0,)", "grid of claim 'small' must be at least 2 distinct positive numbers"),
         ("setup=Setup(2.5)", "T of claim 'small' must be a whole number of at least 1, got 2.5"),
-        ("replicates=1", "at least 2 replicates"),
+        ("replicates=1", "replicates of claim 'small' must be an integer of at least 2, got 1"),
     ],
 )
 def test_a_broken_claim_is_refused(field: str, words: str, tmp_path: Path, zpg_in_process) -> None:

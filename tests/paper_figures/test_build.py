@@ -137,7 +137,7 @@ def test_builds_everything_by_default(
 def test_a_figure_may_be_given_as_an_object(tmp_path: Path, own: list[FigureContext]) -> None:
     mine = replace(get_figure("small"), name="mine")
     assert [path.name for path in build_figures([mine], ("svg",), tmp_path)] == ["mine.svg", "mine_values.csv"]
-    with pytest.raises(InputError, match="must be a PaperFigure, got int"):
+    with pytest.raises(InputError, match="must be a str or PaperFigure such as 'rates', got 3"):
         build_figures([3], ("svg",), tmp_path)  # type: ignore[list-item]
 
 

@@ -250,7 +250,7 @@ def test_bad_data_is_refused(x: object, y: object, message: str) -> None:
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(InputError, match=r"rng must be given when n_bootstrap > 0, got None with 10"):
         fit_power_law([1.0, 2.0], ONES, n_bootstrap=10)
-    with pytest.raises(InputError, match=r"n_bootstrap must be at least 0, got -1"):
+    with pytest.raises(InputError, match=r"n_bootstrap must be an integer of at least 0, got -1"):
         fit_power_law([1.0, 2.0], ONES, n_bootstrap=-1)
     with pytest.raises(InputError, match=r"level must lie strictly between 0 and 1, got 95; 0.95 is usual"):
         fit_power_law([1.0, 2.0], ONES).one_sided(95)

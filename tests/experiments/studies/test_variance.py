@@ -159,7 +159,7 @@ def test_a_stationary_point_is_refused() -> None:
     flat = Instance("flat", "no reward", nothing, CircularPolicy(2, 2, 1.0), np.zeros(2), Logistic(1.0))
     with pytest.raises(InputError, match=r"^theta must not be a stationary point: [^\n]*; choose another theta$"):
         compare_variance(flat, flat.start, n_pairs=2, n_queries=3)
-    with pytest.raises(InputError, match=r"^n_pairs must be at least 1, got 0$"):
+    with pytest.raises(InputError, match=r"^n_pairs must be an integer of at least 1, got 0$"):
         compare_variance(SMALL, SMALL.start, n_pairs=0, n_queries=3)
 
 
