@@ -31,7 +31,8 @@ def random_instances() -> list[Instance]:
 def _garnet(seed: int, *, circular: bool) -> Instance:
     rng = np.random.default_rng(seed)
     n_states, n_actions, horizon = (int(rng.integers(low, high)) for low, high in ((3, 9), (2, 5), (3, 9)))
-    return _instance("garnet", seed, garnet(n_states, n_actions, min(3, n_states), horizon, rng), circular=circular)
+    mdp = garnet(n_states, n_actions, min(3, n_states), horizon, rng)
+    return _instance("garnet", seed, mdp, rng, circular=circular)
 
 
 def _gridworld(seed: int, *, circular: bool) -> Instance:
@@ -44,13 +45,14 @@ def _gridworld(seed: int, *, circular: bool) -> Instance:
     free = [(i, j) for i in range(n_rows) for j in range(n_columns) if 2 <= i + j <= n_rows + n_columns - 4]
     cells[free[int(rng.integers(len(free)))]] = "#H"[int(rng.integers(2))]
     slip = float(rng.integers(4)) / 10
-    return _instance("gridworld", seed, gridworld(["".join(row) for row in cells], horizon, slip), circular=circular)
+    mdp = gridworld(["".join(row) for row in cells], horizon, slip)
+    return _instance("gridworld", seed, mdp, rng, circular=circular)
 
 
-def _instance(kind: str, seed: int, mdp: TabularMDP, *, circular: bool) -> Instance:
-    policy = (
-        CircularPolicy(mdp.n_states, mdp.n_actions, 1.0) if circular else TabularSoftmax(mdp.n_states, mdp.n_actions)
-    )
+def _instance(kind: str, seed: int, mdp: TabularMDP, rng: np.random.Generator, *, circular: bool) -> Instance:
+    policy = CircularPolicy(mdp.n_states, mdp.n_actions, 1.0) if circular else TabularSoftmax(mdp.n_states, mdp.n_actions)
+    # Angles of 0 are a stationary point if there are two actions.
+    start = rng.uniform(0, 2 * np.pi, policy.dim) if circular else np.zeros(policy.dim)
     name = f"{kind}-{'circular' if circular else 'softmax'}-{seed}"
     summary = f"random {kind} {seed}: {mdp.n_states} states, {mdp.n_actions} actions, H = {mdp.horizon}"
-    return Instance(name, summary, mdp, policy, np.zeros(policy.dim), default_link(mdp), link_is_default=True)
+    return Instance(name, summary, mdp, policy, start, default_link(mdp), link_is_default=True)
