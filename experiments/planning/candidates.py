@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from experiments.catalogue.instance import Instance
 from experiments.planning.drift_path import NoPathError, direction_set, drift_path
-from experiments.planning.error_curves import ErrorModel
+from experiments.planning.error_curves import ErrorCurves, ErrorModel, ErrorParts
 from experiments.planning.exact_model import PathNoise
-from experiments.planning.readings import readings
+from experiments.planning.normal_law import normal_error
+from experiments.planning.readings import Reading, readings
 from experiments.planning.settings import Panel
+from theory.arrays import FloatArray
 
 # Radii that are tried, as the root mean square of the K moves of a coordinate that v makes (d for the sphere).
 MOVES = (0.2, 0.5, 1.2, 3.0)
@@ -70,4 +73,36 @@ def exact_candidates(
     except NoPathError:
         return []
     noise = PathNoise.of(path)
-    return [Candidate(block_size, radius, each.panel, noise.curves(each)) for each in readings(path, panels)]
+    made = (ExactModel(noise, each, noise.curves(each)) for each in readings(path, panels))
+    return [Candidate(block_size, radius, each.reading.panel, each) for each in made]
+
+
+@dataclass(frozen=True, eq=False)
+class ExactModel:
+    """The exact model of one candidate: curves of first order to search on, the normal law to judge by."""
+
+    noise: PathNoise
+    reading: Reading
+    curves: ErrorCurves
+
+    @property
+    def largest_step(self) -> float:
+        """Largest step size that a plan may use."""
+        return self.curves.largest_step
+
+    @property
+    def least_time(self) -> float:
+        """S = step_size * T below which a run hardly moves."""
+        return self.curves.least_time
+
+    def error(self, step_size: ArrayLike, n_pairs: ArrayLike, n_iterations: ArrayLike) -> ErrorParts:
+        """Error of first order in the noise."""
+        return self.curves.error(step_size, n_pairs, n_iterations)
+
+    def votes(self, step_size: ArrayLike, n_iterations: ArrayLike) -> FloatArray:
+        """Expected votes on a pair, averaged over the run."""
+        return self.curves.votes(step_size, n_iterations)
+
+    def judged(self, step_size: float, n_pairs: float, n_iterations: float) -> ErrorParts:
+        """Error by the normal law."""
+        return normal_error(self.noise, self.reading, step_size, n_pairs, n_iterations)

@@ -21,7 +21,7 @@ N_INTERVALS, FIRST = 24, 0.05
 # Gauss-Legendre nodes on [0, 1] for averages over an interval.
 NODES, NODE_WEIGHTS = (np.polynomial.legendre.leggauss(3)[0] + 1) / 2, np.polynomial.legendre.leggauss(3)[1] / 2
 TOLERANCE = 1e-5
-# Evaluations of the drift after which a path counts as one that leads nowhere: far too large a radius may go in circles.
+# Evaluations of the drift after which a path counts as one that leads nowhere. Far too large a radius goes in circles.
 MOST_EVALUATIONS = 1500
 
 
@@ -114,7 +114,7 @@ class DriftPath:
 
     @property
     def scale(self) -> float:
-        """d / mu."""
+        """D / mu."""
         return self.instance.policy.dim / self.radius
 
 

@@ -54,14 +54,17 @@ class ErrorModel(Protocol):
         """Largest step size that a plan may use."""
 
     @property
-    def smallest_step(self) -> float:
-        """A step size below which nothing of interest happens in the longest run."""
+    def least_time(self) -> float:
+        """S = step_size * T below which a run hardly moves."""
 
     def error(self, step_size: ArrayLike, n_pairs: ArrayLike, n_iterations: ArrayLike) -> ErrorParts:
         """Predicted error, or a bound; the arrays broadcast."""
 
     def votes(self, step_size: ArrayLike, n_iterations: ArrayLike) -> FloatArray:
         """Expected votes on a pair, averaged over the run."""
+
+    def judged(self, step_size: float, n_pairs: float, n_iterations: float) -> ErrorParts:
+        """The error of one plan, by the best means the model has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ class ErrorCurves:
         B at infinity.
     spread : float
         Of the multiplicative noise of the direction at the end of the path.
-    largest_step, smallest_step : float
+    largest_step, least_time : float
     """
 
     times: FloatArray
@@ -92,7 +95,7 @@ class ErrorCurves:
     bias: float
     spread: float
     largest_step: float
-    smallest_step: float
+    least_time: float
 
     def error(self, step_size: ArrayLike, n_pairs: ArrayLike, n_iterations: ArrayLike) -> ErrorParts:
         """Predicted error; the arrays broadcast. Infinite where first-order noise is no guide."""

@@ -27,8 +27,8 @@ class PathNoise:
     path : DriftPath
     values, vectors : arrays (n, dim), (n, dim, dim)
         Eigenvalues and eigenvectors of the Jacobian in each interval.
-    curvature : array (n, dim, dim)
-        Square of the Hessian of V over that of the Jacobian would be the identity for a small radius: the Hessian.
+    hessians : array (n, dim, dim)
+        Hessian of V in the middle of each interval.
     first, second : arrays (n, dim, dim)
         E[F v v'] and E[F^2 v v'] with F = V(theta + mu v) - V(theta).
     spread : array (n,)
@@ -66,23 +66,34 @@ class PathNoise:
         """The error of one panel as curves in s = step_size * T."""
         path, ratio = self.path, reading.ratio
         lengths = np.diff(path.times) / ratio
-        dim, scale = path.middles.shape[1], path.scale
-        one = np.eye(dim)
-        c, b = ratio[:, None, None], reading.offset[:, None, None]
-        direction = scale**2 * (c**2 * self.second + 2 * b * c * self.first + b**2 * one / dim)
-        noises = [direction, *(scale**2 / dim * part[:, None, None] * one for part in (reading.trajectory, reading.query))]
-        increments = self._errors(np.stack(noises) / c) / ratio
+        increments = self._errors(self.sources(reading)) / ratio
         time = np.cumsum(lengths)
-        averages = [np.cumsum(part) / time for part in (path.squares * lengths, *increments, reading.votes * lengths)]
+        summed = (path.squares * lengths, *increments, reading.votes * lengths)
+        squares, direction, trajectories, queries, counts = (np.cumsum(part) / time for part in summed)
         stable = ratio * np.maximum(self.spread, -self.values.min(axis=1) / 2)
         return ErrorCurves(
-            time,
-            *averages,
+            times=time,
+            path=squares,
+            direction=direction,
+            trajectories=trajectories,
+            queries=queries,
+            counts=counts,
             bias=float(path.squares[-1]),
             spread=float(ratio[-1] * self.spread[-1]),
             largest_step=MARGIN / max(float(stable.max()), np.finfo(np.float64).tiny),
-            smallest_step=float(time[0]) * 1e-3,
+            least_time=float(time[0]),
         )
+
+    def sources(self, reading: Reading) -> FloatArray:
+        """Second moment of an estimate over the ratio of the reading, (3, n, dim, dim).
+
+        Its parts from the direction, and from trajectories and votes of one pair.
+        """
+        dim, scale = self.path.middles.shape[1], self.path.scale
+        one, c, b = np.eye(dim), reading.ratio[:, None, None], reading.offset[:, None, None]
+        direction = scale**2 * (c**2 * self.second + 2 * b * c * self.first + b**2 * one / dim)
+        pairs = (scale**2 / dim * part[:, None, None] * one for part in (reading.trajectory, reading.query))
+        return np.stack([direction, *pairs]) / c
 
     def _errors(self, noises: FloatArray) -> FloatArray:
         """Integral over each interval of what noise adds to |grad V|^2, (k, n, dim, dim) -> (k, n).
@@ -97,18 +108,20 @@ class PathNoise:
         for i, (values, vectors, length) in enumerate(zip(self.values, self.vectors, lengths, strict=True)):
             source = vectors.T @ noises[:, i] @ vectors
             sums = np.minimum((values[:, None] + values) * length, LARGEST_GROWTH)
-            moment = np.exp(sums) * (vectors.T @ moment @ vectors) + length * _mean_growth(sums) * source
+            moment = np.exp(sums) * (vectors.T @ moment @ vectors) + length * mean_growth(sums) * source
             after = np.einsum("i,kii->k", values, moment) / 2
             energy = after - before - length * np.einsum("i,kii->k", values, source) / 2
             moment = vectors @ moment @ vectors.T
             squared = self.hessians[i] @ self.hessians[i]
-            seen, pulled = (np.einsum("ij,kij->k", form, moment) for form in (squared, (vectors * values**2) @ vectors.T))
+            seen, pulled = (
+                np.einsum("ij,kij->k", form, moment) for form in (squared, (vectors * values**2) @ vectors.T)
+            )
             errors[:, i] = energy * np.divide(seen, pulled, out=np.ones_like(seen), where=pulled > 0)
             before = after
         return errors
 
 
-def _mean_growth(exponents: FloatArray) -> FloatArray:
+def mean_growth(exponents: FloatArray) -> FloatArray:
     """Mean of exp(x t) over t in [0, 1]."""
     safe = np.where(np.abs(exponents) < 1e-6, 1.0, exponents)
     return np.where(np.abs(exponents) < 1e-6, 1 + exponents / 2, np.expm1(safe) / safe)

@@ -11,10 +11,15 @@ from typing import Literal, Protocol
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from experiments.planning.candidates import MOVES, Candidate, exact_candidates, radius_of
 from experiments.catalogue.instance import Instance
-from experiments.planning.search import rough_error
+from experiments.planning.candidates import MOVES, Candidate, exact_candidates, radius_of
+from experiments.planning.paper_schedule import paper_settings
+from experiments.planning.search import Allocation, allocation, best_allocation, rough_error
 from experiments.planning.settings import Limits, Panel, Prices, usable_panels
+from theory.errors import InputError
+from theory.links import Link
+from theory.values import policy_gradient
+from theory.votes import VoteModel
 
 Model = Literal["exact", "sharpened", "certificate"]
 # Radii tried between those of the grid, for the best directions and panel.
@@ -91,8 +96,6 @@ class ExactSource:
 
 def start_error(instance: Instance) -> float:
     """|grad V|^2 at the start of an instance."""
-    from theory.values import policy_gradient
-
     return float((policy_gradient(instance.mdp, instance.policy, instance.start) ** 2).sum())
 
 
@@ -125,3 +128,43 @@ def refined(source: Source, best: Candidate, budget: float, prices: Prices, limi
         options={"maxiter": N_REFINED},
     )
     return found
+
+
+def best_plan(
+    source: Source, candidates: Sequence[Candidate], budget: float, prices: Prices, limits: Limits
+) -> Allocation:
+    """The best allocation of a budget: on the grid, then with more radii about the best one.
+
+    Raises
+    ------
+    InputError
+        If the budget does not pay for one pair of trajectories and its votes, or no plan can be judged.
+    """
+    found = best_allocation(candidates, budget, prices, limits)
+    if found is None:
+        least = least_cost(candidates, prices)
+        if budget < least:
+            raise InputError(
+                f"budget must pay for one pair of trajectories and its votes, which costs {least:g}, got {budget:g}; "
+                "raise it, or lower cost_trajectory or cost_vote"
+            )
+        raise InputError("budget must allow a plan whose noise the model can judge, got none; lower the limits")
+    panels = {each.panel.name for each in candidates}
+    more = [each for each in refined(source, found.candidate, budget, prices, limits) if each.panel.name in panels]
+    again = best_allocation(more, budget, prices, limits)
+    return min((each for each in (found, again) if each is not None), key=lambda each: each.error)
+
+
+def least_cost(candidates: Sequence[Candidate], prices: Prices) -> float:
+    """Cost of one pair with the fewest votes."""
+    return min((prices.of_pair(float(each.model.votes(1e-300, 1))) for each in candidates), default=math.inf)
+
+
+def paper_plan(source: Source, link: Link, budget: float, prices: Prices, limits: Limits) -> Allocation | None:
+    """The stated schedule at a cost, judged by the same model; None if it cannot be followed."""
+    try:
+        queries, pairs, iterations, radius, step = paper_settings(source.dim, source.horizon, budget, prices, limits)
+    except InputError:
+        return None
+    made = source.candidates(None, radius, [Panel(f"M = {queries}", VoteModel(link, queries))])
+    return allocation(made[0], step, pairs, iterations, prices) if made else None

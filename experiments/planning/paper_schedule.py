@@ -18,7 +18,7 @@ N_GRID = 400
 def stated_bound(dim: int, horizon: int, iterations: float, pairs: float, queries: float) -> float:
     """H d / T + d^2 sqrt(log M / M) + H d^(3/2) / sqrt(N)."""
     votes = dim**2 * math.sqrt(math.log(queries) / queries)
-    return horizon * dim / iterations + votes + horizon * dim**1.5 / math.sqrt(pairs)
+    return float(horizon * dim / iterations + votes + horizon * dim**1.5 / math.sqrt(pairs))
 
 
 def paper_settings(

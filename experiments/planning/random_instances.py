@@ -50,7 +50,9 @@ def _gridworld(seed: int, *, circular: bool) -> Instance:
 
 
 def _instance(kind: str, seed: int, mdp: TabularMDP, rng: np.random.Generator, *, circular: bool) -> Instance:
-    policy = CircularPolicy(mdp.n_states, mdp.n_actions, 1.0) if circular else TabularSoftmax(mdp.n_states, mdp.n_actions)
+    policy = (
+        CircularPolicy(mdp.n_states, mdp.n_actions, 1.0) if circular else TabularSoftmax(mdp.n_states, mdp.n_actions)
+    )
     # Angles of 0 are a stationary point if there are two actions.
     start = rng.uniform(0, 2 * np.pi, policy.dim) if circular else np.zeros(policy.dim)
     name = f"{kind}-{'circular' if circular else 'softmax'}-{seed}"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 
+from estimators.directions import Blocks, Sphere
+from estimators.feedback import PreferenceFeedback
+from estimators.zeroth_order import ZerothOrder
 from experiments.planning.candidates import Candidate
 from experiments.planning.error_curves import ErrorParts
 from experiments.planning.settings import Limits, Prices
@@ -17,9 +20,11 @@ from theory.arrays import FloatArray
 
 N_STEPS, N_PAIRS = 32, 12
 # Candidates that are optimised further, and decimal places of the logarithms in which the search ends.
-N_POLISHED, FINE = 3, 1e-3
-# The smallest step that is tried is this share of the one at which the longest run hardly moves.
-STILL = 0.1
+N_POLISHED, FINE = 6, 1e-3
+# Halvings of the step of first order that are judged as well.
+HALVINGS = 3
+# Pairs that are judged as well, as shares.
+FEWER = (8, 64)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,13 @@ class Allocation:
         return float(self.parts.total)
 
     @property
+    def estimator(self) -> ZerothOrder:
+        """The estimator of the plan."""
+        size = self.candidate.block_size
+        feedback = PreferenceFeedback(np.asarray(self.n_pairs), "law", self.candidate.panel.votes)
+        return ZerothOrder(Sphere() if size is None else Blocks(size), feedback, self.candidate.radius)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Settings by name."""
         return {
@@ -69,13 +81,11 @@ class Allocation:
         }
 
 
-def allocation(
-    candidate: Candidate, step_size: float, n_pairs: int, n_iterations: int, prices: Prices
-) -> Allocation:
+def allocation(candidate: Candidate, step_size: float, n_pairs: int, n_iterations: int, prices: Prices) -> Allocation:
     """An allocation with its cost and its predicted error."""
     votes = float(candidate.model.votes(step_size, n_iterations))
-    cost = n_pairs * n_iterations * prices.of_pair(votes)
-    parts = candidate.model.error(step_size, n_pairs, n_iterations)
+    cost = _cost(candidate, step_size, n_pairs, n_iterations, prices)
+    parts = candidate.model.judged(step_size, n_pairs, n_iterations)
     return Allocation(candidate, step_size, n_pairs, n_iterations, votes, cost, parts)
 
 
@@ -84,12 +94,15 @@ def best_allocation(
 ) -> Allocation | None:
     """The best allocation of a budget among candidates; None if it does not pay for one pair of any of them.
 
-    A grid of steps and pairs ranks the candidates; the first few are optimised further, then rounded.
+    A grid of steps and pairs ranks the candidates by first order; the first few are optimised, rounded and judged.
     """
     rough = [(found, each) for each in candidates if (found := _on_grid(each, budget, prices, limits)) is not None]
     rough.sort(key=lambda pair: pair[0][0])
-    polished = [_polished(each, start, budget, prices, limits) for (_, *start), each in rough[:N_POLISHED]]
-    return min((each for each in polished if each is not None), key=lambda each: each.error, default=None)
+    # The best panel of every pair of directions and radius.
+    apart = {(each.block_size, each.radius): (found, each) for found, each in reversed(rough)}
+    first = sorted(apart.values(), key=lambda pair: pair[0][0])[:N_POLISHED]
+    made = [each for (_, *start), candidate in first for each in _polished(candidate, start, budget, prices, limits)]
+    return min(made, key=lambda each: each.error, default=None)
 
 
 def rough_error(candidate: Candidate, budget: float, prices: Prices, limits: Limits) -> float:
@@ -100,7 +113,7 @@ def rough_error(candidate: Candidate, budget: float, prices: Prices, limits: Lim
 
 def _step_range(candidate: Candidate, limits: Limits) -> tuple[float, float]:
     high = candidate.model.largest_step
-    return min(STILL * candidate.model.smallest_step / limits.iterations, high / 10), high
+    return min(candidate.model.least_time / limits.iterations, high / 10), high
 
 
 def _iterations(
@@ -114,9 +127,7 @@ def _iterations(
     return found
 
 
-def _on_grid(
-    candidate: Candidate, budget: float, prices: Prices, limits: Limits
-) -> tuple[float, float, float] | None:
+def _on_grid(candidate: Candidate, budget: float, prices: Prices, limits: Limits) -> tuple[float, float, float] | None:
     """Least error on a grid, with its step and its pairs, in logarithms."""
     low, high = _step_range(candidate, limits)
     step = np.geomspace(low, high, N_STEPS)[:, None]
@@ -135,8 +146,8 @@ def _on_grid(
 
 def _polished(
     candidate: Candidate, start: Sequence[float], budget: float, prices: Prices, limits: Limits
-) -> Allocation | None:
-    """The best step and pairs from a point of the grid, then the best of the whole numbers next to them."""
+) -> list[Allocation]:
+    """The best step and pairs of first order, from a point of the grid, and smaller steps."""
     low, high = map(math.log, _step_range(candidate, limits))
     most = math.log(limits.pairs) if limits.pairs else math.inf
 
@@ -145,35 +156,33 @@ def _polished(
         number = float(_iterations(candidate, np.asarray(step), np.asarray(pairs), budget, prices, limits))
         outside = max(0.0, low - logs[0], logs[0] - high) + max(0.0, -logs[1], logs[1] - most)
         short = max(0.0, 1.0 - number)
-        return float(candidate.model.error(step, pairs, max(number, 1.0)).total) * (1 + outside + 10 * short)
+        total = float(candidate.model.error(step, pairs, max(number, 1.0)).total)
+        return total * (1 + outside + 10 * short)
 
-    found = minimize(error, np.asarray(start), method="Nelder-Mead", options={"xatol": FINE, "fatol": 0, "maxiter": 120})
-    pairs = math.exp(min(max(found.x[1], 0.0), most))
-    numbers = {max(1, math.floor(pairs)), min(math.ceil(pairs), limits.pairs or math.ceil(pairs))}
-    options = [_rounded(candidate, number, (low, high), budget, prices, limits) for number in sorted(numbers)]
-    return min((each for each in options if each is not None), key=lambda each: each.error, default=None)
+    found = minimize(
+        error, np.asarray(start), method="Nelder-Mead", options={"xatol": FINE, "fatol": 0, "maxiter": 120}
+    )
+    step, pairs = math.exp(min(max(found.x[0], low), high)), math.exp(min(max(found.x[1], 0.0), most))
+    # Where noise is large against the scale of V, a smaller step may be better than first order says.
+    steps = [step * 2.0**-k for k in range(HALVINGS + 1) if step * 2.0**-k >= math.exp(low)]
+    # In rare cases noise helps: then a plan need not spend everything.
+    choices = [(each, pairs) for each in steps] + [(step, pairs / part) for part in FEWER if pairs >= part]
+    options = [_rounded(candidate, *each, budget, prices, limits) for each in choices]
+    return [each for each in options if each is not None]
 
 
 def _rounded(
-    candidate: Candidate, n_pairs: int, steps: tuple[float, float], budget: float, prices: Prices, limits: Limits
+    candidate: Candidate, step: float, pairs: float, budget: float, prices: Prices, limits: Limits
 ) -> Allocation | None:
-    """The best step for a whole number of pairs, with as many whole iterations as the budget pays for."""
+    """Whole numbers at most as large, with as many iterations as the budget pays for."""
+    number = max(1, math.floor(pairs * (1 + 1e-9)))
+    count = float(_iterations(candidate, np.asarray(step), np.asarray(float(number)), budget, prices, limits))
+    found = math.floor(count * (1 + 1e-12))
+    # The votes on a pair, and so the cost, depend on the run: take iterations off until the budget holds.
+    while found >= 1 and _cost(candidate, step, number, found, prices) > budget * (1 + 1e-9):
+        found -= 1
+    return allocation(candidate, step, number, found, prices) if found >= 1 else None
 
-    def number(step: float) -> int:
-        found = float(_iterations(candidate, np.asarray(step), np.asarray(float(n_pairs)), budget, prices, limits))
-        return math.floor(found + 1e-9)
 
-    def error(log_step: float) -> float:
-        count = max(number(math.exp(log_step)), 1)
-        return math.log(max(float(candidate.model.error(math.exp(log_step), n_pairs, count).total), 1e-300))
-
-    grid = np.linspace(*steps, N_STEPS)
-    best = int(np.argmin([error(each) for each in grid]))
-    bounds = (grid[max(best - 1, 0)], grid[min(best + 1, N_STEPS - 1)])
-    found = minimize_scalar(error, bounds=bounds, method="bounded", options={"xatol": FINE})
-    step = math.exp(min((float(found.x), float(grid[best])), key=error))
-    count = number(step)
-    # Costs of panels that stop early depend on the run: take iterations off until the budget holds.
-    while count >= 1 and (made := allocation(candidate, step, n_pairs, count, prices)).cost > budget * (1 + 1e-12):
-        count -= 1
-    return replace(made) if count >= 1 else None
+def _cost(candidate: Candidate, step: float, n_pairs: int, n_iterations: int, prices: Prices) -> float:
+    return n_pairs * n_iterations * prices.of_pair(float(candidate.model.votes(step, n_iterations)))

@@ -116,7 +116,7 @@ class Panel:
 
 
 def panels(link: Link, limits: Limits) -> list[Panel]:
-    """Panels of M raters under the limits, read with the usual trim or with that of Haldane and Anscombe, and others."""
+    """Panels of M raters, with the usual trim or read as by Haldane and Anscombe, and one that stops early."""
     numbers = sorted({*(m for m in QUERIES if m <= limits.queries)})
     found = [Panel(f"M = {m}", VoteModel(link, m, Trimmed())) for m in numbers]
     found += [Panel(f"M = {m}, Haldane-Anscombe", VoteModel(link, m, HaldaneAnscombe())) for m in numbers if m > 1]
