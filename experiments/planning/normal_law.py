@@ -11,8 +11,8 @@ from experiments.planning.readings import Reading
 from theory.arrays import FloatArray
 from theory.values import policy_gradient, policy_value
 
-# Values of V at each step of the path, above which the shift of the mean by noise is left out: it takes too long.
-MOST_VALUES = 30_000
+# Values of V at each step of the path, above which the mean drift is worked out from gradients, about as well.
+MOST_VALUES = 15_000
 
 
 def normal_error(
@@ -79,12 +79,18 @@ def _push(
     path, v = noise.path, noise.path.law.directions
     drift = path.scale / len(v) * path.differences[i] @ v
     steps = -step / 2 * path.jacobians[i] @ drift
-    if 2 * len(shift) * len(v) > MOST_VALUES:
-        return np.asarray(steps)
-    points = middle + shift + np.concatenate([_points(moment), np.zeros((1, len(shift)))])
-    values = policy_value(path.instance.mdp, path.instance.policy, points[:, None] + path.radius * v)
-    bent = values[:-1].mean(axis=0) - values[-1]
-    return np.asarray(path.scale / len(v) * bent @ v + steps)
+    around, centre = _points(moment), middle + shift
+    mdp, policy = path.instance.mdp, path.instance.policy
+    if 2 * len(shift) * len(v) <= MOST_VALUES:
+        points = centre + np.concatenate([around, np.zeros((1, len(shift)))])
+        values = policy_value(mdp, policy, points[:, None] + path.radius * v)
+        return np.asarray(path.scale / len(v) * (values[:-1].mean(axis=0) - values[-1]) @ v + steps)
+    # On the sphere m is the mean of grad V over the ball, whose points are as far as this in the root mean square.
+    # Every pair of opposite points has one direction.
+    dim = len(shift)
+    moved = np.tile(path.radius * np.sqrt(dim / (dim + 2)) * v[np.arange(dim) % len(v)], (2, 1))
+    near = policy_gradient(mdp, policy, centre + np.concatenate([around + moved, moved[:dim]]))
+    return np.asarray(near[: 2 * dim].mean(axis=0) - near[2 * dim :].mean(axis=0) + steps)
 
 
 def _points(moment: FloatArray) -> FloatArray:

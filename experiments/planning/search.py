@@ -157,7 +157,7 @@ def _polished(
         outside = max(0.0, low - logs[0], logs[0] - high) + max(0.0, -logs[1], logs[1] - most)
         short = max(0.0, 1.0 - number)
         total = float(candidate.model.error(step, pairs, max(number, 1.0)).total)
-        return total * (1 + outside + 10 * short)
+        return float(total * (1 + outside + 10 * short))
 
     found = minimize(
         error, np.asarray(start), method="Nelder-Mead", options={"xatol": FINE, "fatol": 0, "maxiter": 120}
