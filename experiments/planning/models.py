@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -21,7 +21,6 @@ from theory.links import Link
 from theory.values import policy_gradient
 from theory.votes import VoteModel
 
-Model = Literal["exact", "sharpened", "certificate"]
 # Radii tried between those of the grid, for the best directions and panel.
 N_REFINED = 4
 
@@ -38,8 +37,12 @@ class Source(Protocol):
         """Steps H."""
 
     @property
+    def link(self) -> Link:
+        """Link of the raters."""
+
+    @property
     def start_error(self) -> float:
-        """|grad V|^2 at the start, or its guess; nan if it is not known."""
+        """|grad V|^2 at the start; nan if it is not known."""
 
     @property
     def moves(self) -> Sequence[float]:
@@ -74,6 +77,11 @@ class ExactSource:
     def horizon(self) -> int:
         """Steps H."""
         return self.instance.mdp.horizon
+
+    @property
+    def link(self) -> Link:
+        """Link of the raters."""
+        return self.instance.link
 
     @cached_property
     def start_error(self) -> float:
@@ -161,10 +169,10 @@ def least_cost(candidates: Sequence[Candidate], prices: Prices) -> float:
 
 
 def paper_plan(source: Source, link: Link, budget: float, prices: Prices, limits: Limits) -> Allocation | None:
-    """The stated schedule at a cost, judged by the same model; None if it cannot be followed."""
+    """The stated schedule at a cost, judged by the same model; None if it cannot be followed, or not be judged."""
     try:
         queries, pairs, iterations, radius, step = paper_settings(source.dim, source.horizon, budget, prices, limits)
-    except InputError:
+        made = source.candidates(None, radius, [Panel(f"M = {queries}", VoteModel(link, queries))])
+        return allocation(made[0], step, pairs, iterations, prices) if made else None
+    except InputError:  # the step is too large for a certificate, or two votes are not allowed
         return None
-    made = source.candidates(None, radius, [Panel(f"M = {queries}", VoteModel(link, queries))])
-    return allocation(made[0], step, pairs, iterations, prices) if made else None

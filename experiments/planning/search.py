@@ -90,7 +90,7 @@ def allocation(candidate: Candidate, step_size: float, n_pairs: int, n_iteration
 
 
 def best_allocation(
-    candidates: Sequence[Candidate], budget: float, prices: Prices, limits: Limits
+    candidates: Sequence[Candidate], budget: float, prices: Prices, limits: Limits, effort: int = N_POLISHED
 ) -> Allocation | None:
     """The best allocation of a budget among candidates; None if it does not pay for one pair of any of them.
 
@@ -100,7 +100,7 @@ def best_allocation(
     rough.sort(key=lambda pair: pair[0][0])
     # The best panel of every pair of directions and radius.
     apart = {(each.block_size, each.radius): (found, each) for found, each in reversed(rough)}
-    first = sorted(apart.values(), key=lambda pair: pair[0][0])[:N_POLISHED]
+    first = sorted(apart.values(), key=lambda pair: pair[0][0])[:effort]
     made = [each for (_, *start), candidate in first for each in _polished(candidate, start, budget, prices, limits)]
     return min(made, key=lambda each: each.error, default=None)
 
