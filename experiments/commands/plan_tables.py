@@ -72,8 +72,8 @@ def margins_table(found: Plan) -> Table:
 def summary_table(counts: pd.DataFrame) -> Table:
     """Validation by family and budget."""
     rows = [
-        [row["family"], f"{row['budget']:g}" if isinstance(row["budget"], float) else row["budget"], row["plans"],
-         f"{row['within']:.0%}", f"{row['ratio']:.2f}", f"{row['worst']:.2f}", f"{row['better']:.0%}", f"{row['gain']:.3f}"]
+        [row["family"], _plain(row["budget"]), row["plans"], f"{row['within']:.0%}", f"{row['ratio']:.2f}",
+         f"{row['worst']:.2f}", f"{row['better']:.0%}", f"{row['gain']:.3f}"]
         for row in _rows(counts)
     ]  # fmt: skip
     columns = [
@@ -109,6 +109,10 @@ def _row(row: dict[str, Any]) -> list[str]:
         row["method"], row["panel"], f"{row['radius']:.3g}", f"{row['step_size']:.3g}", f"{row['n_pairs']:,}",
         f"{row['n_iterations']:,}", f"{row['cost']:,.0f}", f"{row['error']:.4g}",
     ]  # fmt: skip
+
+
+def _plain(budget: Any) -> str:
+    return budget if isinstance(budget, str) else f"{budget:,.0f}"
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

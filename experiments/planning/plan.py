@@ -31,6 +31,8 @@ MODELS: dict[str, str] = {
 }
 # Budgets of the front, over the budget of the plan, and candidates that are optimised for each.
 FRONT, FRONT_EFFORT = tuple(10.0 ** np.arange(-2, 2.25, 0.5)), 2
+# Parameters up to which the exact model is worked out: its time grows like their cube.
+LARGEST_DIM = 128
 # The largest budget that a target may need.
 LARGEST_BUDGET = 1e15
 # A plan whose error is at least this share of |grad V|^2 at the start does not pay.
@@ -153,6 +155,11 @@ def _source(instance: str | Instance | Guess, limits: Limits, model: Model, seed
     if isinstance(instance, Guess):
         return guess_source(instance, limits), MODELS["guess"]
     found = find("instance", instance)
+    if model == "exact" and found.policy.dim > LARGEST_DIM:
+        raise InputError(
+            f"instance {found.name} must have at most {LARGEST_DIM} parameters for the exact model, got "
+            f"{found.policy.dim}; take the model sharpened or certificate"
+        )
     if model == "exact":
         return ExactSource(found, limits, seed), MODELS[model]
     made = certificate_source(found, limits) if model == "certificate" else sharpened_source(found, limits, seed)
