@@ -105,4 +105,6 @@ class ExactModel:
 
     def judged(self, step_size: float, n_pairs: float, n_iterations: float) -> ErrorParts:
         """Error by the normal law."""
-        return normal_error(self.noise, self.reading, step_size, n_pairs, n_iterations)
+        first = self.error(step_size, n_pairs, n_iterations)
+        added = normal_error(self.noise, self.reading, step_size, n_pairs, n_iterations)
+        return ErrorParts(first.transient, first.bias, *map(np.asarray, added))

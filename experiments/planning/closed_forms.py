@@ -306,7 +306,7 @@ def _bound_source(
 def guess_source(guess: Guess, limits: Limits) -> ClosedSource:
     """Closed forms from guesses."""
     usable, figures = [], {}
-    for panel in panels(guess.raters, limits):
+    for panel in panels(guess.raters, limits, 1):
         table = panel.votes.table(guess.ladder)
         figures[panel] = PanelFigures.under(table, guess.difference_law(table.differences))
         usable.append(panel)

@@ -20,7 +20,7 @@ MOST_LISTED = 128
 N_INTERVALS, FIRST = 24, 0.05
 # Gauss-Legendre nodes on [0, 1] for averages over an interval.
 NODES, NODE_WEIGHTS = (np.polynomial.legendre.leggauss(3)[0] + 1) / 2, np.polynomial.legendre.leggauss(3)[1] / 2
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4
 # Evaluations of the drift after which a path counts as one that leads nowhere. Far too large a radius goes in circles.
 MOST_EVALUATIONS = 1500
 
@@ -76,7 +76,7 @@ def _drawn(law: Directions, block_size: int | None, dim: int, rng: Generator) ->
         frames, _ = np.linalg.qr(rng.standard_normal((math.ceil(MOST_LISTED / 2 / dim), dim, dim)))
         half = frames.reshape(-1, dim)
     else:
-        half = law.sample(dim, (max(MOST_LISTED // 2, 2 * dim),), rng)
+        half = law.sample(dim, (max(MOST_LISTED // 2, 5 * dim // 4),), rng)
         values, vectors = np.linalg.eigh(half.T @ half * dim / len(half))
         half = half @ (vectors / np.sqrt(values)) @ vectors.T
     return np.concatenate([half, -half])

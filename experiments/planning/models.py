@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -18,6 +18,7 @@ from experiments.planning.search import Allocation, allocation, best_allocation,
 from experiments.planning.settings import Limits, Panel, Prices, usable_panels
 from theory.errors import InputError
 from theory.links import Link
+from theory.until_disagreement import UntilDisagreement
 from theory.values import policy_gradient
 from theory.votes import VoteModel
 
@@ -148,7 +149,9 @@ def best_plan(
     InputError
         If the budget does not pay for one pair of trajectories and its votes, or no plan can be judged.
     """
-    found = best_allocation(candidates, budget, prices, limits)
+    # A plan must not be worse than the best of a part of the candidates, which a search among all may overlook.
+    parts = [candidates, *(among for among in ways_of_asking(candidates).values() if len(among) < len(candidates))]
+    found = _least(best_allocation(each, budget, prices, limits) for each in parts)
     if found is None:
         least = least_cost(candidates, prices)
         if budget < least:
@@ -159,8 +162,27 @@ def best_plan(
         raise InputError("budget must allow a plan whose noise the model can judge, got none; lower the limits")
     panels = {each.panel.name for each in candidates}
     more = [each for each in refined(source, found.candidate, budget, prices, limits) if each.panel.name in panels]
-    again = best_allocation(more, budget, prices, limits)
-    return min((each for each in (found, again) if each is not None), key=lambda each: each.error)
+    paper = paper_plan(source, source.link, budget, prices, limits) if _follows(limits) else None
+    best = _least([found, best_allocation(more, budget, prices, limits), paper])
+    assert best is not None
+    return best
+
+
+def ways_of_asking(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+    """Candidates by how votes are asked."""
+    early = [each for each in candidates if isinstance(each.panel.votes, UntilDisagreement)]
+    fixed = [each for each in candidates if isinstance(each.panel.votes, VoteModel)]
+    single = [each for each in fixed if each.panel.votes.n_queries == 1]
+    return {"until the first disagreement": early, "a fixed number of votes": fixed, "one vote a pair": single}
+
+
+def _least(found: Iterable[Allocation | None]) -> Allocation | None:
+    return min((each for each in found if each is not None), key=lambda each: each.error, default=None)
+
+
+def _follows(limits: Limits) -> bool:
+    """Whether the stated schedule, which is that of ZPG, is among the plans that are allowed."""
+    return limits.block_sizes is None or None in limits.block_sizes
 
 
 def least_cost(candidates: Sequence[Candidate], prices: Prices) -> float:

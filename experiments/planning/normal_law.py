@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.fft import dct
 
-from experiments.planning.error_curves import ErrorParts
 from experiments.planning.exact_model import LARGEST_GROWTH, PathNoise, mean_growth
 from experiments.planning.readings import Reading
 from theory.arrays import FloatArray
@@ -17,8 +16,10 @@ MOST_VALUES = 15_000
 
 def normal_error(
     noise: PathNoise, reading: Reading, step_size: float, n_pairs: float, n_iterations: float
-) -> ErrorParts:
-    """(1/T) sum_t E|grad V(theta_t)|^2 for theta_t normal, with the mean and the covariance of first order.
+) -> FloatArray:
+    """What noise adds to (1/T) sum_t |grad V|^2 along the path, from the direction, trajectories and votes, (3,).
+
+    Here theta_t is normal, with the mean and the covariance of first order.
 
     The covariance X is that of the linear noise along the path. The mean differs from the path by e with
     de/du = J e + E m(theta) - m(path + e) - (step_size c / 2) J m, where the last part is that of steps of a length
@@ -37,28 +38,30 @@ def normal_error(
     ends, last = np.cumsum(lengths / reading.ratio), step_size * n_iterations
     size = step_size / (1 - min(step_size * float(reading.ratio[-1] * noise.spread[-1]), 0.9))
     sources = size * noise.sources(reading) / np.array([1, n_pairs, n_pairs])[:, None, None, None]
+    mdp, policy = path.instance.mdp, path.instance.policy
+    plain = (policy_gradient(mdp, policy, np.stack([path.middles, path.ends])) ** 2).sum(axis=-1)
     moments, shift = np.zeros((3, dim, dim)), np.zeros(dim)
-    added, shares = [0.0], np.zeros(3)
-    squares = (policy_gradient(path.instance.mdp, path.instance.policy, path.ends) ** 2).sum(axis=1)
+    added, shares, before = [], np.zeros(3), 0.0
     for i, (values, vectors, length) in enumerate(zip(noise.values, noise.vectors, lengths, strict=True)):
-        before = moments
-        moments = advanced(moments, sources[:, i], values, vectors, length)
-        push = _push(path.middles[i], shift, (before + moments).sum(axis=0) / 2, noise, step_size * reading.ratio[i], i)
-        growth = mean_growth(np.minimum(values * length, LARGEST_GROWTH))
-        grown = np.exp(np.minimum(values * length, LARGEST_GROWTH))
-        shift = vectors @ (grown * (vectors.T @ shift) + length * growth * (vectors.T @ push))
-        points = path.ends[i] + shift + _points(moments.sum(axis=0))
-        seen = (policy_gradient(path.instance.mdp, path.instance.policy, points) ** 2).sum(axis=1).mean()
-        added.append(float(seen) - float(squares[i]))
+        at_start, moments = moments, advanced(moments, sources[:, i], values, vectors, length)
+        half = (at_start + moments).sum(axis=0) / 2
+        push = _push(path.middles[i], shift, half, noise, step_size * reading.ratio[i], i)
+        exponents = np.minimum(values * length, LARGEST_GROWTH)
+        moved = np.exp(exponents) * (vectors.T @ shift) + length * mean_growth(exponents) * (vectors.T @ push)
+        shift_at_start, shift = shift, vectors @ moved
+        points = np.stack([path.middles[i] + (shift_at_start + shift) / 2 + _points(half),
+                           path.ends[i] + shift + _points(moments.sum(axis=0))])  # fmt: skip
+        seen = (policy_gradient(mdp, policy, points) ** 2).sum(axis=-1).mean(axis=1) - plain[:, i]
+        # Simpson's rule; the mean of a square is not negative.
+        added.append(max((before + 4 * seen[0] + seen[1]) / 6, -path.squares[i]))
+        before = seen[1]
         shares += np.einsum("ij,kij->k", noise.hessians[i] @ noise.hessians[i], moments) * length / reading.ratio[i]
         if ends[i] >= last:
             break
-    times = np.concatenate([[0.0], ends[: len(added) - 1]])
-    integral = np.concatenate([[0.0], np.cumsum(np.diff(times) * (np.array(added[1:]) + added[:-1]) / 2)])
+    times = np.concatenate([[0.0], ends[: len(added)]])
+    integral = np.concatenate([[0.0], np.cumsum(np.diff(times) * added)])
     whole = float(np.interp(last, times, integral) / last) + max(0.0, 1 - times[-1] / last) * added[-1]
-    first = noise.curves(reading).error(step_size, n_pairs, n_iterations)
-    parts = whole * shares / (shares.sum() or 1.0)
-    return ErrorParts(first.transient, first.bias, *map(np.asarray, parts))
+    return np.asarray(whole * shares / (shares.sum() or 1.0))
 
 
 def advanced(

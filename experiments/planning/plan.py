@@ -15,11 +15,10 @@ from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.planning.candidates import Candidate
 from experiments.planning.closed_forms import Guess, certificate_source, guess_source, sharpened_source
-from experiments.planning.models import ExactSource, Source, best_plan, grid, least_cost, paper_plan
+from experiments.planning.models import ExactSource, Source, best_plan, grid, least_cost, paper_plan, ways_of_asking
 from experiments.planning.search import Allocation, allocation, best_allocation, rough_error
 from experiments.planning.settings import Limits, Panel, Prices
 from theory.errors import InputError
-from theory.until_disagreement import UntilDisagreement
 from theory.votes import VoteModel
 
 Model = Literal["exact", "sharpened", "certificate"]
@@ -225,17 +224,13 @@ def _others(
     limits: Limits,
 ) -> pd.DataFrame:
     """The best plans of each way of asking, and the schedule of the paper, at the same budget."""
-    early = [each for each in candidates if isinstance(each.panel.votes, UntilDisagreement)]
-    fixed = [each for each in candidates if isinstance(each.panel.votes, VoteModel)]
-    single = [each for each in fixed if each.panel.votes.n_queries == 1]
-    ways = {"until the first disagreement": early, "a fixed number of votes": fixed, "one vote a pair": single}
+    ways = ways_of_asking(candidates)
     found: dict[str, Allocation | None] = {"plan": best}
     found |= {name: best_allocation(among, budget, prices, limits, FRONT_EFFORT) for name, among in ways.items()}
     # The plan was searched for longer, so it stands for its own way of asking.
-    own = early if isinstance(best.candidate.panel.votes, UntilDisagreement) else fixed
     for name, among in ways.items():
         other = found[name]
-        if among is own and other is not None and other.error > best.error:
+        if any(each.panel is best.candidate.panel for each in among) and (other is None or other.error > best.error):
             found[name] = best
     found["the paper's schedule"] = paper
     rows = [

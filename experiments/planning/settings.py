@@ -14,8 +14,8 @@ from theory.votes import VoteModel
 
 # Votes a pair that are tried, and numbers from which on the two ways of reading them differ.
 QUERIES = (1, 3, 5, 9, 25, 100)
-# Blocks of 3 cost time and hardly differ from other blocks in higher dimensions.
-LARGEST_DIM_OF_THREES = 32
+# Above this dimension every candidate takes longer: fewer numbers of votes are tried, and no blocks of 3.
+LARGEST_DIM_OF_ALL, FEW_QUERIES = 32, (1, 5, 25)
 # Raters who agree almost surely are asked so many times at most.
 CAP = 100
 
@@ -93,7 +93,7 @@ class Limits:
         InputError
             If all are larger than the dimension.
         """
-        usual = (None, 1, 3, dim) if dim <= LARGEST_DIM_OF_THREES else (None, 1, dim)
+        usual = (None, 1, 3, dim) if dim <= LARGEST_DIM_OF_ALL else (None, 1, dim)
         asked = usual if self.block_sizes is None else self.block_sizes
         kept = tuple(dict.fromkeys(size for size in asked if size is None or size <= dim))
         if not kept:
@@ -115,9 +115,9 @@ class Panel:
     votes: VoteModel | UntilDisagreement
 
 
-def panels(link: Link, limits: Limits) -> list[Panel]:
+def panels(link: Link, limits: Limits, dim: int) -> list[Panel]:
     """Panels of M raters, with the usual trim or read as by Haldane and Anscombe, and one that stops early."""
-    numbers = sorted({*(m for m in QUERIES if m <= limits.queries)})
+    numbers = [m for m in (QUERIES if dim <= LARGEST_DIM_OF_ALL else FEW_QUERIES) if m <= limits.queries]
     found = [Panel(f"M = {m}", VoteModel(link, m, Trimmed())) for m in numbers]
     found += [Panel(f"M = {m}, Haldane-Anscombe", VoteModel(link, m, HaldaneAnscombe())) for m in numbers if m > 1]
     if limits.until_disagreement and isinstance(link, AgreementLink):
@@ -134,7 +134,7 @@ def usable_panels(instance: Instance, limits: Limits) -> list[Panel]:
         If there is none, as the MDP has no reward lattice.
     """
     found, reason = [], ""
-    for panel in panels(instance.link, limits):
+    for panel in panels(instance.link, limits, instance.policy.dim):
         try:
             panel.votes.table(instance.mdp)
         except (InputError, NotImplementedError) as error:
