@@ -74,6 +74,9 @@ _HOMES = {
     "mismatched-floors": "mismatched_floors_figure:FIGURE",
     "reward-error": "reward_error_figure:FIGURE",
     "dpo-gap": "dpo_gap_figure:FIGURE",
+    "plan-validation": "planning_figure:VALIDATION",
+    "plan-budget": "planning_figure:CURVES",
+    "plan-map": "planning_figure:MAP",
 }
 
 
