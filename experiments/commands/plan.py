@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 INSTANCE = "circular"
 USUAL: dict[str, Any] = {
     "instance": INSTANCE, "budget": None, "target": None, "cost_trajectory": 1.0, "cost_vote": 1.0, "model": "exact",
-    "max_iterations": 10_000, "max_pairs": None, "max_queries": 100, "block_size": None, "seed": 0,
+    "max_iterations": 10_000, "max_pairs": None, "max_queries": 100, "until": True, "block_size": None, "seed": 0,
 }  # fmt: skip
 GUESSED = ("dim", "horizon", "curvature", "spread", "value_gap")
 
@@ -48,6 +48,9 @@ def plan(
     max_iterations: Annotated[int, typer.Option("--max-iterations", help="Largest T.")] = 10_000,
     max_pairs: Annotated[int | None, typer.Option("--max-pairs", help="Largest N [what the budget pays for].")] = None,
     max_queries: Annotated[int, typer.Option("--max-queries", help="Largest M.")] = 100,
+    until: Annotated[
+        bool, typer.Option("--until/--no-until", help="Whether raters may be asked until the first disagreement.")
+    ] = True,
     block_size: Annotated[
         list[int] | None, typer.Option("--block-size", help="K of ZBCPG, 0 for ZPG; repeat the option [0, 1, 3 and d].")
     ] = None,
@@ -81,15 +84,16 @@ def plan(
     from experiments.planning.plan import plan_budget
 
     guesses = dict(zip(GUESSED, (dim, horizon, curvature, spread, value_gap), strict=True))
-    prices, limits = _terms(cost_trajectory, cost_vote, max_iterations, max_pairs, max_queries, block_size)
+    prices, limits = _terms(cost_trajectory, cost_vote, max_iterations, max_pairs, max_queries, block_size, until)
     where = _guess(instance, guesses) or instance or INSTANCE
     found = plan_budget(where, budget=budget, target=target, prices=prices, limits=limits, model=model, seed=seed)
     wall = time.perf_counter() - began
     settings = {
         "instance": where if isinstance(where, str) else None, "budget": budget, "target": target,
         "cost_trajectory": cost_trajectory, "cost_vote": cost_vote, "model": model, "max_iterations": max_iterations,
-        "max_pairs": max_pairs, "max_queries": max_queries, "block_size": [str(k) for k in block_size or []] or None,
-        "seed": seed, **{name: value for name, value in guesses.items() if value is not None},
+        "max_pairs": max_pairs, "max_queries": max_queries, "until": until,
+        "block_size": [str(k) for k in block_size or []] or None, "seed": seed,
+        **{name: value for name, value in guesses.items() if value is not None},
     }  # fmt: skip
     tables = {"plan": found.summary, "front": found.front, "others": found.others, "margins": found.margins}
     tables["notes"] = _notes_frame(found.notes)
@@ -104,11 +108,12 @@ def _terms(
     max_pairs: int | None,
     max_queries: int,
     block_size: list[int] | None,
+    until: bool,
 ) -> tuple[Prices, Limits]:
     from experiments.planning.settings import Limits, Prices
 
     sizes = tuple(size or None for size in block_size) if block_size else None
-    return Prices(cost_trajectory, cost_vote), Limits(max_iterations, max_pairs, max_queries, sizes)
+    return Prices(cost_trajectory, cost_vote), Limits(max_iterations, max_pairs, max_queries, sizes, until)
 
 
 def _guess(instance: str | None, guesses: dict[str, Any]) -> Guess | None:

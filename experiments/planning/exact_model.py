@@ -77,7 +77,7 @@ class PathNoise:
             direction=direction,
             trajectories=trajectories,
             queries=queries,
-            counts=counts,
+            counts=np.round(counts, 9),  # the mean of a fixed number of votes is that number
             bias=float(path.squares[-1]),
             spread=float(ratio[-1] * self.spread[-1]),
             largest_step=MARGIN / max(float(stable.max()), np.finfo(np.float64).tiny),
