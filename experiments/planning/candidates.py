@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from experiments.catalogue.instance import Instance
 from experiments.planning.drift_path import NoPathError, direction_set, drift_path
-from experiments.planning.error_curves import ErrorCurves, ErrorModel, ErrorParts
+from experiments.planning.error_curves import ErrorCurves, ErrorModel, ErrorParts, believed
 from experiments.planning.exact_model import PathNoise
 from experiments.planning.normal_law import normal_error
 from experiments.planning.readings import Reading, readings
@@ -107,4 +107,4 @@ class ExactModel:
         """Error by the normal law."""
         first = self.error(step_size, n_pairs, n_iterations)
         added = normal_error(self.noise, self.reading, step_size, n_pairs, n_iterations)
-        return ErrorParts(first.transient, first.bias, *map(np.asarray, added))
+        return believed(first.transient, first.bias, *added)

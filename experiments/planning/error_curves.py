@@ -46,6 +46,15 @@ class ErrorParts:
         return {each.name: float(getattr(self, each.name)) for each in fields(self)}
 
 
+def believed(
+    transient: FloatArray, bias: FloatArray, direction: FloatArray, trajectories: FloatArray, votes: FloatArray
+) -> ErrorParts:
+    """Parts of an error; infinite where noise would lower the gradient so much that the model is no guide."""
+    lowered = sum(np.minimum(part, 0.0) for part in (direction, trajectories, votes))
+    doubtful = lowered < -DOUBTFUL * (transient + bias)
+    return ErrorParts(transient, bias, np.where(doubtful, np.inf, direction), trajectories, votes)
+
+
 class ErrorModel(Protocol):
     """What the optimiser needs of a model."""
 
@@ -106,9 +115,7 @@ class ErrorCurves:
         bias = np.minimum(self.bias, path)
         direction = size * self._at(time, self.direction)
         trajectories, queries = (size / pairs * self._at(time, each) for each in (self.trajectories, self.queries))
-        lowered = sum(np.minimum(part, 0.0) for part in (direction, trajectories, queries))
-        doubtful = lowered < -DOUBTFUL * path
-        return ErrorParts(path - bias, bias, np.where(doubtful, np.inf, direction), trajectories, queries)
+        return believed(path - bias, bias, direction, trajectories, queries)
 
     def votes(self, step_size: ArrayLike, n_iterations: ArrayLike) -> FloatArray:
         """Expected votes on a pair, averaged over the run."""

@@ -23,8 +23,6 @@ N_STEPS, N_PAIRS = 32, 12
 N_POLISHED, FINE = 6, 1e-3
 # Halvings of the step of first order that are judged as well.
 HALVINGS = 3
-# Pairs that are judged as well, as shares.
-FEWER = (8, 64)
 
 
 @dataclass(frozen=True)
@@ -163,11 +161,9 @@ def _polished(
         error, np.asarray(start), method="Nelder-Mead", options={"xatol": FINE, "fatol": 0, "maxiter": 120}
     )
     step, pairs = math.exp(min(max(found.x[0], low), high)), math.exp(min(max(found.x[1], 0.0), most))
-    # Where noise is large against the scale of V, a smaller step may be better than first order says. In rare cases
-    # noise helps: then a plan need not spend everything.
+    # Where noise is large against the scale of V, a smaller step may be better than first order says.
     steps = [step * 2.0**-k for k in range(HALVINGS + 1) if step * 2.0**-k >= math.exp(low)]
-    choices = [(each, pairs) for each in steps] + [(step, pairs / part) for part in FEWER if pairs >= part]
-    options = [_rounded(candidate, *each, budget, prices, limits) for each in choices]
+    options = [_rounded(candidate, each, pairs, budget, prices, limits) for each in steps]
     return [each for each in options if each is not None]
 
 
