@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from experiments.catalogue.method import Look
 from experiments.planning.random_instances import FACTOR
 from experiments.studies.plan_map import plan_map
-from experiments.studies.plan_validation import ONE_VOTE, PAPER, PLAN, validate_plans
+from experiments.studies.plan_validation import ONE_VOTE, PAPER, PLAN, validate_both_sets, validate_plans
 from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, SINGLE_COLUMN, Series, new_figure, print_style
 from theory.errors import InputError
@@ -251,7 +251,7 @@ def _family(name: str) -> tuple[str, Look]:
 VALIDATION = PaperFigure(
     name="plan-validation",
     title="Plans that were run: predicted against measured error, and against the paper's schedule",
-    compute=lambda context: {"rows": validate_plans(execution=context.execution)},
+    compute=lambda context: {"rows": validate_both_sets(context.execution)},
     draw=lambda frames: draw_validation(frames["rows"]),
 )
 

@@ -69,7 +69,7 @@ def margins_table(found: Plan) -> Table:
     return _table("What a little more buys", ["change", "extra cost", "error", "gain", "gain a unit of cost"], rows)
 
 
-def summary_table(counts: pd.DataFrame) -> Table:
+def summary_table(counts: pd.DataFrame, title: str) -> Table:
     """Validation by family and budget."""
     rows = [
         [row["family"], _plain(row["budget"]), row["plans"], f"{row['within']:.0%}", f"{row['ratio']:.2f}",
@@ -86,7 +86,7 @@ def summary_table(counts: pd.DataFrame) -> Table:
         "at most paper's",
         "over paper's",
     ]
-    return _table("Plans that were run", columns, rows)
+    return _table(title, columns, rows)
 
 
 def exceptions_table(worse: pd.DataFrame) -> Table:

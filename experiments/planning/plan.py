@@ -288,9 +288,7 @@ def _notes(source: Source, best: Allocation, budget: float, limits: Limits) -> t
             "below that: this budget is not worth spending, or a run must climb through larger gradients first"
         )
     if best.n_iterations == limits.iterations:
-        notes.append(
-            f"the limit of {limits.iterations:,} iterations binds: more, with fewer pairs each, would be better"
-        )
+        notes.append(f"the limit of {limits.iterations:,} iterations binds")
     if best.cost < 0.5 * budget:
         notes.append(f"the plan spends {best.cost:.3g} of {budget:g}: more pairs would not lower the error")
     return tuple(notes)
