@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from experiments.comparison.budget import Budget
     from experiments.comparison.compare_learning import Comparison, compare_learning
     from experiments.contracts.check_component import check_component
+    from experiments.planning.closed_forms import Guess
+    from experiments.planning.plan import Plan, plan_budget
+    from experiments.planning.settings import Limits, Prices
     from experiments.rates.run_claims import RateResults, run_claims
     from experiments.running.execution import Execution
     from experiments.statistics.power_law import PowerLawFit, fit_power_law
     from experiments.statistics.verdicts import Verdict, judge, judge_family
+    from experiments.studies.plan_validation import validate_plans
     from experiments.studies.variance import compare_variance
 
 _HOMES = {
@@ -27,10 +31,14 @@ _HOMES = {
     "Claim": "catalogue.claims",
     "Comparison": "comparison.compare_learning",
     "Execution": "running.execution",
+    "Guess": "planning.closed_forms",
     "Instance": "catalogue.instance",
+    "Limits": "planning.settings",
     "Look": "catalogue.method",
     "Method": "catalogue.method",
+    "Plan": "planning.plan",
     "PowerLawFit": "statistics.power_law",
+    "Prices": "planning.settings",
     "RateResults": "rates.run_claims",
     "SettingGrid": "catalogue.setting_grid",
     "Setup": "catalogue.claims",
@@ -43,8 +51,10 @@ _HOMES = {
     "judge": "statistics.verdicts",
     "judge_family": "statistics.verdicts",
     "perturbing": "catalogue.method_builders",
+    "plan_budget": "planning.plan",
     "run_claims": "rates.run_claims",
     "stated_claims": "catalogue.shipped_claims",
+    "validate_plans": "studies.plan_validation",
 }
 
 __all__ = [
@@ -52,10 +62,14 @@ __all__ = [
     "Claim",
     "Comparison",
     "Execution",
+    "Guess",
     "Instance",
+    "Limits",
     "Look",
     "Method",
+    "Plan",
     "PowerLawFit",
+    "Prices",
     "RateResults",
     "SettingGrid",
     "Setup",
@@ -68,8 +82,10 @@ __all__ = [
     "judge",
     "judge_family",
     "perturbing",
+    "plan_budget",
     "run_claims",
     "stated_claims",
+    "validate_plans",
 ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.commands import calibrate, compare, faults, rates, solve, variance  # noqa: F401  (each adds its commands)
+from experiments.commands import calibrate, compare, faults, plan, rates, solve, variance  # noqa: F401  (they add themselves)
 from experiments.commands.app import app
 from experiments.commands.check import check_command
 from experiments.commands.exit_codes import run

@@ -86,6 +86,9 @@ _HOMES = {
     "distribution-shift": "distribution_shift_figure:FIGURE",
     "overfitting": "overfitting_figure:FIGURE",
     "dpo-gap": "dpo_gap_figure:FIGURE",
+    "plan-validation": "planning_figure:VALIDATION",
+    "plan-budget": "planning_figure:CURVES",
+    "plan-map": "planning_figure:MAP",
 }
 
 

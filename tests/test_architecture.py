@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = ("theory", "estimators", "experiments", "paper_figures")
 # Folders of experiments: each may import from itself and from those before it.
-FOLDERS = ("catalogue", "statistics", "running", "contracts", "rates", "comparison", "studies", "commands")
+FOLDERS = ("catalogue", "statistics", "running", "contracts", "rates", "comparison", "planning", "studies", "commands")
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 THEORY = [path for path in SOURCES if path.is_relative_to(ROOT / "theory")]
 SCIPY_PARTS = {"special", "sparse", "optimize"}

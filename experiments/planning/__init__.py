@@ -1,0 +1,1 @@
+"""The budget planner: how to spend trajectories and votes."""
