@@ -72,6 +72,9 @@ class Method:
         Whether `build` takes a stacked oracle, so that runs with different N and M make one batch.
     least_dim : int
         Least number of parameters that it needs, for instance K.
+    one_split : bool, default False
+        Whether the split of a budget into iterations and pairs makes no difference, as for a method that only uses the
+        pairs of all iterations together. It is then compared at one split: most pairs, fewest iterations.
     group : str
         Group of methods that figures show together.
     family : str
@@ -90,6 +93,7 @@ class Method:
     steps: bool = True
     stacks: bool = False
     least_dim: int = 1
+    one_split: bool = False
     group: str = "your own"
     family: str = ""
     work: float = 1.0

@@ -218,6 +218,7 @@ def dpo_minimised() -> Method:
         grid,
         knob="beta",
         steps=False,
+        one_split=True,
         group=LEARNERS,
         work=3.0,
         look=Look("#B36B00", "D", 4.0, False, (6, 1.2, 1, 1.2)),

@@ -96,7 +96,7 @@ def compare(
     votes = usual.votes if budget is None else budget
     fixed = pairs is not None or queries is not None
     spent = Budget.of_votes(votes, pairs or usual.n_pairs, queries or int(usual.n_queries)) if fixed else splits(votes)
-    where = one_of(instance, "--instance") or INSTANCE
+    where = one_of(instance, "--instance", INSTANCE)
     names = split(methods)
     # Broken instances and methods are refused before a folder is made.
     for kind, wanted in (("instance", where), *(("method", name) for name in names)):

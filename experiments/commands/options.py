@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -61,11 +61,14 @@ def split(values: list[str] | None) -> list[str]:
     return [] if names == ["all"] else names
 
 
-def one_of(values: list[str] | None, option: str) -> str | None:
-    """The value of an option that may be given once."""
+Usual = TypeVar("Usual", str, None)
+
+
+def one_of(values: list[str] | None, option: str, usual: Usual) -> str | Usual:
+    """The value of an option that may be given once, or its default."""
     if values is not None and len(values) > 1:
         raise typer.BadParameter(f"may be given once, got {', '.join(values)}", param_hint=option)
-    return values[0] if values else None
+    return values[0] if values else usual
 
 
 def ready_folder(out: Path, seed: int, jobs: int, backend: Any, address: str | None) -> Path:

@@ -80,7 +80,7 @@ def rates(
     check_file(json)
     began = time.perf_counter()
     fixed = Fixed(_numbers(grid), iterations, step_scale, radius_scale)
-    on = one_of(instance, "--instance")
+    on = one_of(instance, "--instance", None)
     asked = Asked(preset, method, axis, split(claims), on, fixed, garnets, planted)
     _check(asked)
     folder = ready_folder(out, seed, jobs, backend, address)

@@ -57,7 +57,7 @@ def variance(
 
     check_file(json)
     began = time.perf_counter()
-    where = one_of(instance, "--instance") or USUAL["instance"]
+    where = one_of(instance, "--instance", USUAL["instance"])
     chosen, names = find("instance", where), split(methods)
     for name in names:
         find("method", name)

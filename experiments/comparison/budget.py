@@ -10,9 +10,9 @@ from theory.votes import require_count
 # Memory bounds the number of iterations: the value of every iteration, setting and seed is kept.
 MOST_ITERATIONS = 1_000_000
 
-# Splits of one budget, as (N, M). With 5 votes a pair both the votes and the pairs are spent, with 1 the pairs alone,
-# with 25 the votes alone.
-SPLITS = ((4, 5), (16, 5), (64, 5), (64, 1), (16, 25))
+# Splits of one budget, as (N, M). With 5 votes a pair both the votes and the pairs are spent, with 25 the votes alone.
+# Fewer than 5 would leave votes over, at the same number of pairs.
+SPLITS = ((2, 5), (4, 5), (16, 5), (64, 5), (16, 25))
 VOTES_A_PAIR = 5
 
 

@@ -28,7 +28,7 @@ from theory.links import ScaledLink, check_invertible
 # The methods compared by default.
 COMPARED = (
     *("zpg", "zbcpg-1", "zbcpg-d", "zspo", "dpo-offline", "dpo-early", "dpo-online"),
-    *("ppo-offline", "ppo-online", "ppo-sampled", "reinforce", "gpomdp", "exact"),
+    *("ppo-offline", "ppo-online", "ppo-sampled", "ppo-kl", "reinforce", "gpomdp", "exact"),
 )
 
 # A run is stuck if it ends further below the optimum than this share of the way from the start.
@@ -138,6 +138,8 @@ def compare_learning(
 def _alternatives(
     method: str | Method, instance: str | Instance, budgets: Sequence[Budget], link: Link, raters: Link | None
 ) -> tuple[Entry, ...]:
+    if find("method", method).one_split:
+        budgets = (max(budgets, key=lambda each: (each.n_iterations * each.n_pairs, -each.n_iterations)),)
     entries = tuple(Entry(method, instance, budget, link, raters) for budget in budgets)
     # If none can run, the first one says why when it does.
     return tuple(entry for entry in entries if can_run(entry)) or entries[:1]

@@ -116,8 +116,8 @@ def test_a_scheduler_that_does_not_answer_is_one_line(folder: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"seed": -1}, "seed must be at least 0, got -1"),
-        ({"seed": 0.5}, "seed must be a int such as 0"),
+        ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
+        ({"seed": 0.5}, "seed must be an integer of at least 0, got 0.5"),
         ({"jobs": 0}, "jobs must be -1 or from 1 to 1024, got 0"),
         ({"jobs": 5000}, "jobs must be -1 or from 1 to 1024, got 5000"),
         ({"backend": "threads"}, "backend must be one of loky, dask, ray, got 'threads'"),

@@ -143,7 +143,7 @@ ARGUMENTS = [
     ("clean", "--out"),
 ]
 # Options that take any text or none, or whose refusal is tested elsewhere.
-FREE = {"--help", "-h", "--version", "--synthetic", "--garnets", "--controls", "--no-controls"}
+FREE = {"--help", "-h", "--version", "--synthetic", "--garnets", "--controls", "--no-controls", "--check-tests"}
 CASES = [
     (command, good, option, value)
     for command, (good, options) in COMMANDS.items()
@@ -187,7 +187,7 @@ def told_by(option: str, value: str) -> str:
         "--raters": "link",
     }
     if (option, value) == ("--budget", "100000000000"):
-        return "n_iterations"
+        return "votes"
     return value if ":" in value and not value.startswith("localhost") else words.get(option, option.strip("-"))
 
 

@@ -9,11 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from experiments.comparison import compare_learning as compare
 from experiments.comparison.budget import Budget
-from experiments.comparison.learning_cells import Entry
 from experiments.running.execution import Execution
-from experiments.studies import wrong_link
 from paper_figures import wrong_link_figure
 from paper_figures.registry import FigureContext, get_figure
 from paper_figures.style import GREY
@@ -119,37 +116,13 @@ def test_the_figure_orders_methods_and_has_a_key(p_loss: float, check_layout: Ca
     assert [text.get_text() for text in legend.get_texts()] == names + star
 
 
-def test_cells_with_the_link_assumed_are_those_of_the_learning_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are the same entries with as many seeds, so that what `learning-curves` has run is not run anew."""
-    seen: list[tuple[list[Entry], int, Execution]] = []
-
-    class StopHereError(Exception):
-        pass
-
-    def record(entries: list[Entry], n_seeds: int, execution: Execution) -> None:
-        seen.append((entries, n_seeds, execution))
-        raise StopHereError
-
-    monkeypatch.setattr(compare, "learn", record)
-    monkeypatch.setattr(wrong_link, "learn", record)
-    for preset in ("quick", "paper"):
-        for name in ("learning-curves", "wrong-link"):
-            with pytest.raises(StopHereError):
-                get_figure(name).compute(FigureContext(preset, Execution(seed=3, jobs=1)))
-        (curves, *rest), (found, *others) = seen[-2:]
-        assert rest == others
-        right = [entry for entry in found if entry.rater_link is None]
-        assert len(found) == 5 * len(right) == 35
-        assert set(right) < set(curves)
-
-
 @pytest.mark.usefixtures("brief_tuning")
 def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(
     monkeypatch: pytest.MonkeyPatch, check_layout: Callable[[Figure], None]
 ) -> None:
     monkeypatch.setattr(wrong_link_figure, "PRESETS", {"quick": (Budget(2, 32, 5), 2)})
     frames = get_figure("wrong-link").compute(FigureContext(execution=Execution(jobs=1)))
-    assert len(frames["links"]) == 35
+    assert len(frames["links"]) == 40
     check_layout(get_figure("wrong-link").draw(frames))
 
 

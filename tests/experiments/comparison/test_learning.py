@@ -234,5 +234,5 @@ def test_raters_with_another_link_answer_the_final_runs_of_the_best_split(monkey
     learn_best_splits([group], 2, Execution(jobs=1))
     assert [c.entry.rater_link for c in cells if c.spawn_key[1] == 1] == [raters]
     assert {c.entry.rater_link for c in cells if c.spawn_key[1] == 0} == {None}
-    with pytest.raises(InputError, match="entries at least one"):
+    with pytest.raises(InputError, match="entries must hold at least one"):
         learn_best_splits([()], 2)

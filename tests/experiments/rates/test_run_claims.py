@@ -85,7 +85,7 @@ def test_bound_of_a_tail_starts_at_the_tail():
     """Without noise and with a vanishing radius, the bound is 2 (V* - V) / (alpha (T - first))."""
     instance = find("instance", "circular")
     (_, point), _ = replace(SMALL, axis="T", grid=(100.0, 200.0), setup=replace(SMALL.setup, radius=1e-9)).points()
-    bound = bound_point(instance, point, 3.0, 1.0, proved=False)
+    bound = bound_point(instance, find("method", "zpg"), point, 3.0, 1.0, proved=False)
     assert float(bound.total) == pytest.approx(2 * (optimal_value(instance.mdp) - 3.0) / (point.step_size * 50))
 
 

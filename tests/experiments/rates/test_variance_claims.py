@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from scipy.special import stdtr
 
 from estimators import Blocks, ZerothOrder
 from estimators.feedback import PreferenceFeedback, preferences
+from estimators.vote_draws import Readings
 from experiments.catalogue.lookup import find
 from experiments.rates.run_claims import run_claims
 from experiments.rates.sampled_claim import SampledClaim, run_sampled_cell, sampled_cells, sampled_variance
@@ -44,13 +46,23 @@ def test_samples_that_are_not_averaged_over_pairs_are_caught(monkeypatch: pytest
     name = "variance in N"
     assert outcome_of(SMALL[name]) is Outcome.HOLDS
     read = PreferenceFeedback.read
-    monkeypatch.setattr(PreferenceFeedback, "read", lambda self, *drawn: read(self, *drawn)[..., :1])
+
+    def one_pair(feedback: PreferenceFeedback, *drawn: Any) -> Readings:
+        values, votes = read(feedback, *drawn)
+        return Readings(values[..., :1], votes)
+
+    monkeypatch.setattr(PreferenceFeedback, "read", one_pair)
     assert outcome_of(SMALL[name]) is Outcome.VIOLATED
 
 
 def test_pairs_that_are_summed_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     read = PreferenceFeedback.read
-    monkeypatch.setattr(PreferenceFeedback, "read", lambda self, *drawn: self.n_pairs * read(self, *drawn))
+
+    def summed(feedback: PreferenceFeedback, *drawn: Any) -> Readings:
+        values, votes = read(feedback, *drawn)
+        return Readings(feedback.n_pairs * values, votes)
+
+    monkeypatch.setattr(PreferenceFeedback, "read", summed)
     assert outcome_of(SMALL["variance in N"]) is Outcome.VIOLATED
 
 
