@@ -33,7 +33,7 @@ class Ascent:
     theta : array (..., dim)
         Parameters after the last step.
     values : array (..., T)
-        Exact V(theta_t) at the iterates t = 1..T; the first is the start.
+        Exact V(theta_t) at the iterates t = 1..T, or at those recorded; the first of all is the start.
     gradient_norm_sq : array (..., T)
         Exact |grad V(theta_t)|^2 at the same iterates. Its mean over t is the quantity of the theorems.
     n_trajectories, n_votes : arrays, broadcast against the batch
@@ -57,8 +57,10 @@ def ascend(
     step_size: ArrayLike,
     rng: Generator,
     observe: Callable[[int, FloatArray, Update], None] | None = None,
+    *,
+    recorded: ArrayLike | None = None,
 ) -> Ascent:
-    """Repeat theta <- theta + step_size * estimate, and record the exact value and gradient norm of every iterate.
+    """Repeat theta <- theta + step_size * estimate, and record the exact value and gradient norm of iterates.
 
     Parameters
     ----------
@@ -75,14 +77,16 @@ def ascend(
     rng : Generator
     observe : function of (t, theta_t, update), optional
         Called after every iteration t = 1..T, with the new parameters.
+    recorded : integers, optional
+        Iterates t that are recorded, in ascending order, from 1 to T; all by default. The others cost no exact value.
 
     Raises
     ------
     InputError
         If an argument has another type, `n_iterations` is not an integer of at least 1, the step size is not positive
-        and finite, or the start is not finite or exceeds 1e150 in size.
+        and finite, the start is not finite or exceeds 1e150 in size, or `recorded` is not ascending from 1 to T.
     FloatingPointError
-        If a parameter exceeds 1e150 in size, or the gradient is not finite.
+        If a parameter exceeds 1e150 in size, or a recorded gradient is not finite.
     """
     require_integer("n_iterations", n_iterations, 1)
     step = positive_array("step_size", step_size)[..., None]
@@ -97,13 +101,17 @@ def ascend(
     update = update_of(estimator, mdp, policy, current)
     _keep_pages()
     # Iterations are the first axis during the run, so each writes one contiguous row.
-    values = np.empty((n_iterations, *batch))
-    norms = np.empty((n_iterations, *batch))
+    rows = _rows_of(recorded, n_iterations)
+    values = np.empty((len(rows), *batch))
+    norms = np.empty((len(rows), *batch))
     for t in range(n_iterations):
-        values[t], gradient = value_and_gradient(mdp, policy, current)
-        norms[t] = np.einsum("...d,...d->...", gradient, gradient)
-        if not np.isfinite(norms[t]).all():
-            raise FloatingPointError(f"gradient not finite in iteration {t + 1}; lower step_size or check the policy")
+        if (row := rows.get(t)) is not None:
+            values[row], gradient = value_and_gradient(mdp, policy, current)
+            norms[row] = np.einsum("...d,...d->...", gradient, gradient)
+            if not np.isfinite(norms[row]).all():
+                raise FloatingPointError(
+                    f"gradient not finite in iteration {t + 1}; lower step_size or check the policy"
+                )
         current = update(current, step, streams)
         # This is also False for nan.
         if not (np.abs(current) <= LARGEST_PARAMETER).all():
@@ -117,6 +125,20 @@ def ascend(
         n_trajectories=n_iterations * estimator.n_trajectories,
         n_votes=_counted(n_iterations * estimator.n_votes, streams.tally.votes),
     )
+
+
+def _rows_of(recorded: ArrayLike | None, n_iterations: int) -> dict[int, int]:
+    """Row of the record of every iteration, counted from 0, that is recorded."""
+    if recorded is None:
+        return {t: t for t in range(n_iterations)}
+    iterates = np.asarray(recorded)
+    whole = np.issubdtype(iterates.dtype, np.integer) and iterates.ndim == 1 and iterates.size > 0
+    if not (whole and iterates[0] >= 1 and iterates[-1] <= n_iterations and (np.diff(iterates) > 0).all()):
+        raise InputError(
+            f"recorded must be ascending integers from 1 to n_iterations = {n_iterations}, got {recorded}; "
+            "write for example [1, 10, 100]"
+        )
+    return {int(t) - 1: row for row, t in enumerate(iterates)}
 
 
 def _counted(stated: FloatArray, counted: FloatArray | None) -> FloatArray:

@@ -54,7 +54,7 @@ def compare(
     methods: Methods = None,
     preset: Annotated[
         Literal["quick", "paper"],
-        typer.Option("--preset", help="quick: 48,000 votes a run, 100 seeds; paper: 160,000 votes, 200 seeds."),
+        typer.Option("--preset", help="quick: 48,000 votes a run, 50 seeds; paper: 160,000 votes, 200 seeds."),
     ] = "quick",
     budget: Annotated[
         int | None, typer.Option("--budget", min=1, help="Votes a run; a run may have a pair for every fifth vote.")

@@ -98,4 +98,4 @@ PRESETS: dict[str, tuple[Budget, int]] = {
 }
 
 # Seeds of the final runs where every method has a split of its own.
-COMPARED_SEEDS = {"quick": 100, "paper": 200}
+COMPARED_SEEDS = {"quick": 50, "paper": 200}

@@ -19,7 +19,7 @@ from experiments.catalogue.method import Method
 from experiments.catalogue.setting_grid import GridIndex, SettingGrid
 from experiments.comparison.budget import Budget
 from theory import InputError, Link, VoteModel, policy_value
-from theory.arrays import FloatArray
+from theory.arrays import FloatArray, IntArray
 
 # Settings are scored by the mean value over the last iterations, this share of all.
 SCORED = 0.1
@@ -124,10 +124,12 @@ def run_learning(cell: LearningCell) -> pd.DataFrame:
     step, knob = _settings(cell).T[..., None]
     start = np.broadcast_to(instance.start, (len(cell.indices), cell.n_seeds, instance.policy.dim))
     learner = method.build(instance.policy.dim, oracle(entry), knob)
+    last = entry.budget.n_iterations
     # Sums inside a matrix product depend on the number of threads; one makes the bytes the same everywhere.
     with threadpool_limits(limits=1):
         try:
-            runs = ascend(instance.mdp, instance.policy, learner, start, entry.budget.n_iterations, step, rng)
+            parts = (instance.mdp, instance.policy, learner, start, last, step, rng)
+            runs = ascend(*parts, recorded=1 + _seen(last)[:-1])
         except FloatingPointError as error:
             raise InputError(
                 f"{name_of(entry.method)} on {name_of(entry.instance)} with {_words(entry.link)}: {error}; "
@@ -145,8 +147,8 @@ def oracle(entry: Entry) -> PreferenceFeedback:
 
 def _curves(cell: LearningCell, runs: Ascent, values: FloatArray) -> pd.DataFrame:
     last = cell.entry.budget.n_iterations
-    shown = np.unique(np.rint(np.linspace(0, last, min(N_POINTS, last + 1))).astype(int))
-    scores = values[..., -max(1, round(SCORED * last)) :].mean(axis=-1)
+    seen, shown = _seen(last), _shown(last)
+    scores = values[..., np.searchsorted(seen, _scored(last))].mean(axis=-1)
     seeds = cell.first_seed + np.arange(cell.n_seeds)
     setting, seed, iteration = (
         axis.ravel() for axis in np.meshgrid(np.arange(len(cell.indices)), seeds, shown, indexing="ij")
@@ -164,10 +166,25 @@ def _curves(cell: LearningCell, runs: Ascent, values: FloatArray) -> pd.DataFram
             "iteration": iteration,
             "trajectories": _spent(np.broadcast_to(runs.n_trajectories, values.shape[:-1]), iteration / last),
             "votes": _spent(np.broadcast_to(runs.n_votes, values.shape[:-1]), iteration / last),
-            "value": values[..., shown].ravel(),
+            "value": values[..., np.searchsorted(seen, shown)].ravel(),
             "score": np.repeat(scores.ravel(), len(shown)),
         }
     )
+
+
+def _shown(last: int) -> IntArray:
+    """Iterations of the curve, from 0 to the last."""
+    return np.unique(np.rint(np.linspace(0, last, min(N_POINTS, last + 1))).astype(int))
+
+
+def _scored(last: int) -> IntArray:
+    """Iterations that count for the score."""
+    return np.arange(last + 1 - max(1, round(SCORED * last)), last + 1)
+
+
+def _seen(last: int) -> IntArray:
+    """Iterations with an exact value: the others would cost as much as the method itself."""
+    return np.union1d(_shown(last), _scored(last))
 
 
 def _settings(cell: LearningCell) -> FloatArray:

@@ -19,7 +19,7 @@ from experiments.comparison.learning_cells import SCORED, Entry, LearningCell, g
 FIRST_SEEDS, SECOND_SEEDS, N_SECOND = 4, 20, 3
 # How often the grid may grow by the untried neighbours of its best setting, and how often the best settings may be run
 # on further seeds. A setting that is best on few seeds may have been lucky, and others may then pass it.
-GROWTHS, LOOKS = 5, 3
+GROWTHS, LOOKS = 5, 2
 # Of several splits of a budget, those that go on after the first seeds, by the mean of their best settings.
 KEPT_SPLITS = 2
 

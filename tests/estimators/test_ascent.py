@@ -109,6 +109,24 @@ def test_exact_ascent_gains_what_smoothness_promises(policy: Policy) -> None:
     assert (found.values[:, -1] > found.values[:, 0] + 1e-3).all()
 
 
+def test_recorded_iterates_are_those_of_the_whole_record() -> None:
+    estimator, start = zpg(**SETTINGS), np.zeros((3, POLICY.dim))
+    whole, some = (
+        ascend(MDP, POLICY, estimator, start, 9, 0.05, np.random.default_rng(4), recorded=recorded)
+        for recorded in (None, [1, 4, 9])
+    )
+    np.testing.assert_array_equal(some.theta, whole.theta)
+    np.testing.assert_array_equal(some.values, whole.values[..., [0, 3, 8]])
+    np.testing.assert_array_equal(some.gradient_norm_sq, whole.gradient_norm_sq[..., [0, 3, 8]])
+    np.testing.assert_array_equal(some.n_votes, whole.n_votes)
+
+
+@pytest.mark.parametrize("recorded", [[], [0, 3], [1, 11], [3, 1], [2, 2], [1.5], [[1, 2]], 3, "all", [True]])
+def test_iterates_that_cannot_be_recorded_are_refused(recorded: Any) -> None:
+    with pytest.raises(InputError, match="recorded must be ascending integers from 1 to n_iterations = 10, got"):
+        ascend(MDP, POLICY, zpg(**SETTINGS), np.zeros(POLICY.dim), 10, 0.1, np.random.default_rng(0), recorded=recorded)
+
+
 def test_exact_directional_ascent_never_loses() -> None:
     """Steps d <grad V, v> v gain for any direction when alpha <= 1 / (L d), up to the smoothing of a tiny radius."""
     step = 1 / (smoothness_bound(MDP, POLICY) * POLICY.dim)
