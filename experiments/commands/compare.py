@@ -83,11 +83,12 @@ def compare(
     """
     import numpy as np
 
+    from experiments.catalogue.informative_link import informative_link
     from experiments.catalogue.links import matched_link
     from experiments.catalogue.lookup import find, kind_named
     from experiments.commands.comparison_tables import print_comparison, print_sizes
     from experiments.comparison.budget import COMPARED_SEEDS, PRESETS, Budget, splits
-    from experiments.comparison.compare_learning import COMPARED, compare_learning, informative_link
+    from experiments.comparison.compare_learning import COMPARED, compare_learning
     from experiments.comparison.size_check import check_tests as check_sizes
 
     check_file(json)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from experiments.catalogue.claims import name_of
+from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.links import matched_link
 from experiments.catalogue.lookup import find
@@ -21,9 +22,8 @@ from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.binomial import clopper_pearson
 from experiments.statistics.bounded import chernoff, improvement_scores, mean_limits
 from experiments.statistics.verdicts import holm
-from theory import InputError, Link, Logistic, TabularMDP, additive_moments, optimal_value, return_distribution
+from theory import Link, TabularMDP, optimal_value
 from theory.errors import require_list
-from theory.links import ScaledLink, check_invertible
 
 # The methods compared by default.
 COMPARED = (
@@ -38,9 +38,6 @@ TEST_COLUMNS = [
     *("first", "second", "difference", "ci_low", "ci_high"),
     *("improvement", "improvement_low", "improvement_high", "p_value", "p_holm", "significant"),
 ]
-
-# Factor by which a scale grows until the link no longer saturates on [-H, H].
-WIDER = 1.25
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,54 +147,6 @@ def value_bounds(mdp: TabularMDP) -> tuple[float, float]:
     turned = TabularMDP.from_outcomes(mdp.probabilities, mdp.next_states, 1 - mdp.rewards, mdp.initial, mdp.horizon)
     most = optimal_value(mdp)
     return min(mdp.horizon - optimal_value(turned), most), most
-
-
-def informative_link(instance: Instance, scale: float | None = None) -> Link:
-    """The link of an instance, with a scale at which votes on trajectories of the start policy are informative.
-
-    Parameters
-    ----------
-    instance : Instance
-    scale : float, optional
-        In place of the link's own scale. If nobody chose the link of the instance, the default is the standard
-        deviation of the difference of two returns at the start. It is multiplied by 1.25 until the link can be inverted
-        on [-H, H].
-
-    Raises
-    ------
-    InputError
-        If a scale is given for a link without one.
-    """
-    link, mdp = instance.link, instance.mdp
-    if scale is not None:
-        if not isinstance(link, ScaledLink):
-            raise InputError(f"scale must be left out for a link without one, got {scale} for {link}")
-        link = replace(link, scale=scale)
-    elif instance.link_is_default:
-        theta = instance.start
-        variance = (
-            additive_moments(mdp, instance.policy, theta, mdp.expected_reward)[1]
-            if mdp.reward_lattice is None
-            else return_distribution(mdp, instance.policy, theta).variance
-        )
-        scale = float(np.sqrt(2 * variance)) or float(mdp.horizon)
-        while not _invertible(link := Logistic(_rounded(scale)), mdp.horizon):
-            scale *= WIDER
-    check_invertible(link, mdp.horizon)
-    return link
-
-
-def _rounded(scale: float) -> float:
-    """Rounded to three digits. They print in full, and rounding errors of a machine do not reach the results."""
-    return float(f"{scale:.3g}")
-
-
-def _invertible(link: Link, horizon: int) -> bool:
-    try:
-        check_invertible(link, horizon)
-    except InputError:
-        return False
-    return True
 
 
 def reference_method(finals: pd.DataFrame) -> str:

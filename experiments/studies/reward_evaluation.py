@@ -13,9 +13,9 @@ from threadpoolctl import threadpool_limits
 from estimators import PreferenceData, PreferenceFeedback, RewardModel, Streams
 from estimators.preference_data import collect
 from estimators.rollouts import sample_returns
+from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
-from experiments.comparison.compare_learning import informative_link
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.intervals import mean_interval

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.comparison.budget import PRESETS, Budget
-from experiments.comparison.compare_learning import informative_link
 from experiments.comparison.learning import learn
 from experiments.comparison.learning_cells import Entry
 from experiments.running.execution import Execution

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.comparison.budget import PRESETS, Budget, splits
-from experiments.comparison.compare_learning import informative_link, value_bounds
+from experiments.comparison.compare_learning import value_bounds
 from experiments.comparison.learning import learn
 from experiments.comparison.learning_cells import Entry
 from experiments.running.execution import Execution

@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_limits
 from estimators import PreferenceFeedback, Sphere, ZerothOrder, ascend
 from estimators.pair_feedback import Sampler
 from estimators.second_moments import step_moments
+from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
-from experiments.comparison.compare_learning import informative_link
 from experiments.running.execution import Execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.intervals import mean_interval

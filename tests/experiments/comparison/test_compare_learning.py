@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.links import matched_link
 from experiments.catalogue.lookup import find
 from experiments.catalogue.methods import METHODS
 from experiments.comparison import compare_learning as compare
 from experiments.comparison.budget import Budget, splits
-from experiments.comparison.compare_learning import compare_finals, compare_learning, informative_link, value_bounds
+from experiments.comparison.compare_learning import compare_finals, compare_learning, value_bounds
 from experiments.comparison.learning import Learning
 from experiments.running.execution import Execution
 from experiments.statistics.bounded import improvement, mean_limits
