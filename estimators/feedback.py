@@ -16,7 +16,8 @@ from estimators.vote_draws import Readings, read_votes, vote_shares
 from theory.arrays import FloatArray, IntArray
 from theory.errors import InputError, require_integer, require_kind
 from theory.inversions import Inversion, MajoritySign, Trimmed
-from theory.links import Link, Logistic
+from theory.link_families import Logistic
+from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.until_disagreement import UntilDisagreement

@@ -13,7 +13,8 @@ from theory.errors import InputError
 from theory.gymnasium_tables import from_gymnasium
 from theory.inversions import HaldaneAnscombe, Inversion, Jackknife, MajoritySign, Trimmed
 from theory.kl_control import SoftOptimum, kl_regularised_value, soft_optimum
-from theory.links import LINKS, Cauchit, ComplementaryLogLog, Linear, Link, Logistic, Probit
+from theory.link_families import LINKS, Cauchit, ComplementaryLogLog, Linear, Logistic, Probit
+from theory.links import Link
 from theory.mdp import TabularMDP
 from theory.mdp_families import bandit, chain, garnet, gridworld
 from theory.policies import CircularPolicy, LogLinearSoftmax, Policy, TabularSoftmax

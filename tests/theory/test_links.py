@@ -9,19 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import erfc
 
 from theory.errors import InputError
-from theory.links import (
-    LINKS,
-    Cauchit,
-    ComplementaryLogLog,
-    Linear,
-    Link,
-    Logistic,
-    Probit,
-    check_invertible,
-    default_trim,
-    inverse_curvature,
-    largest_trim,
-)
+from theory.link_families import LINKS, Cauchit, ComplementaryLogLog, Linear, Logistic, Probit
+from theory.links import Link, check_invertible, default_trim, inverse_curvature, largest_trim
 
 NAMES = sorted(LINKS)
 SYMMETRIC = [name for name in NAMES if name != "cloglog"]
