@@ -1,7 +1,7 @@
-"""Write the tables of docs/comparison.md from results: python docs/comparison_tables.py RESULTS ...
+"""Write the tables of comparisons in the docs from results: python docs/comparison_tables.py RESULTS ...
 
 RESULTS are folders of `zpg compare`, without an instance and with `--instance` frozenlake, garnet, chain and bandit,
-each with all methods and a split of its own for each. Each table follows a marked line of the page.
+each with all methods and a split of its own for each. Each table follows a marked line of a page.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from experiments.catalogue.methods import METHODS
 from experiments.commands.comparison_tables import against, split_of
 from experiments.comparison.compare_learning import reference_method, tests_against
 
-PAGE = Path(__file__).parent / "comparison.md"
+PAGES = tuple(Path(__file__).parent / name for name in ("comparison.md", "statements.md"))
 MAIN = "stochastic-gridworld"
 OTHERS = (MAIN, "frozenlake", "garnet", "chain", "bandit")
 # Options that make another experiment of it.
 USUAL = ["methods", "budget", "pairs", "queries", "scale", "raters"]
+# Methods that ZPG is said to replace.
+RIVALS = {
+    METHODS[name].title: name
+    for name in ("dpo-offline", "dpo-early", "dpo-online", "ppo-offline", "ppo-online", "ppo-sampled", "ppo-kl")
+}
 
 ENDS = "| method | final value | T x N x M | worst run | stuck | minus ZPG | P(above ZPG) | p (Holm) | trajectories |"
 
@@ -93,9 +99,26 @@ def _percent(found: Found, method: str) -> str:
     return f"{row['final'] / row['optimum']:.1%}".rstrip("%") + mark
 
 
+def versus_table(found: Mapping[str, Found]) -> str:
+    """One row a method that learns from votes: where runs of ZPG end above its runs, below, or neither."""
+    lines = ["| against | ZPG ends above on | below on | not told apart on |", "|---|---|---|---|"]
+    names = [name for name in OTHERS if name in found]
+    for title, method in RIVALS.items():
+        sides: dict[str, list[str]] = {"above": [], "below": [], "even": []}
+        for name in names:
+            row = found[name].against.loc[method]
+            # The odds are those of the other method.
+            side = "even" if not row["significant"] else "below" if row["improvement"] > 0.5 else "above"
+            sides[side].append(f"{name} ({1 - row['improvement']:.2f})")
+        lines.append(f"| {title} | {' | '.join(', '.join(each) or 'none' for each in sides.values())} |")
+    return "\n".join(lines)
+
+
 def with_tables(page: str, found: Mapping[str, Found]) -> str:
     """The page with every marked table written anew for which there are results."""
     tables = {} if not found else {"instances": instances_table(found)}
+    if found.keys() >= set(OTHERS):
+        tables["versus"] = versus_table(found)
     if MAIN in found:
         tables["gridworld"] = ends_table(found[MAIN])
 
@@ -107,4 +130,5 @@ def with_tables(page: str, found: Mapping[str, Found]) -> str:
 
 if __name__ == "__main__":
     results = read(map(Path, sys.argv[1:] or ["results"]))
-    PAGE.write_text(with_tables(PAGE.read_text(), results))
+    for path in PAGES:
+        path.write_text(with_tables(path.read_text(), results))
