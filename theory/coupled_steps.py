@@ -26,6 +26,23 @@ _Edges: TypeAlias = tuple[IntArray, IntArray, IntArray]
 
 
 @dataclass(frozen=True, eq=False)
+class Pattern:
+    """Where the probabilities of branches stand in a transition matrix of compressed rows.
+
+    Attributes
+    ----------
+    branches, columns : int arrays (n_entries,)
+        Branch of every entry, and where it comes from.
+    row_ends : int array (n_rows + 1,)
+        Where the entries of each row begin: those that lead to it.
+    """
+
+    branches: IntArray
+    columns: IntArray
+    row_ends: IntArray
+
+
+@dataclass(frozen=True, eq=False)
 class CoupledStage:
     """What can happen in one step.
 
@@ -38,18 +55,17 @@ class CoupledStage:
         States s1 and s0 of every pair of states that a branch leaves.
     shares : (n_branches, n_sources A A) matrix
         Probability of every branch given its pair of states and the actions (a1, a0).
-    branches, origins : int arrays (n_edges,)
-        Branch and first node of every edge, ordered by the node it leads to.
-    row_ends : int array (n_nodes + 1,)
-        Where the edges to each node begin, as in compressed rows.
+    edges : Pattern
+        Edges between nodes.
+    gains : tuple of (int, Pattern)
+        Every difference of rewards, in steps of the lattice, with its branches between pairs of states.
     """
 
     first: IntArray
     second: IntArray
     shares: csr_array
-    branches: IntArray
-    origins: IntArray
-    row_ends: IntArray
+    edges: Pattern
+    gains: tuple[tuple[int, Pattern], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +76,8 @@ class CoupledSteps:
     ----------
     initial : array (n_nodes,)
         Law of the first node.
+    initial_pairs : array (n_pairs,)
+        Law of the first pair of states.
     stages : tuple of CoupledStage
         One, or one for each step.
     ends : (2 K - 1, n_nodes) matrix
@@ -67,8 +85,19 @@ class CoupledSteps:
     """
 
     initial: FloatArray
+    initial_pairs: FloatArray
     stages: tuple[CoupledStage, ...]
     ends: csr_array
+
+    @property
+    def n_edges(self) -> int:
+        """Largest number of edges of a step."""
+        return max(len(step.edges.branches) for step in self.stages)
+
+    @property
+    def n_branches(self) -> int:
+        """Largest number of branches of a step."""
+        return max(int(step.shares.shape[0]) for step in self.stages)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +133,14 @@ def coupled_steps(mdp: TabularMDP) -> CoupledSteps:
     # A node as one number: pair of states times width, plus difference.
     starts = (same[s1] * mdp.n_states + same[s0]) * width + reach
     nodes, edges = _reachable(starts, listed, mdp.horizon, width)
-    initial = np.bincount(np.searchsorted(nodes, starts), both[s1, s0], len(nodes)).astype(np.float64)
-    stages = tuple(_stage(mdp, *each, nodes) for each in zip(listed, edges, strict=True))
-    shape = (width, len(nodes))
-    return CoupledSteps(
-        initial, stages, csr_array((np.ones(len(nodes)), (nodes % width, np.arange(len(nodes)))), shape)
+    pairs = np.unique(nodes // width)
+    initial, initial_pairs = (
+        np.bincount(np.searchsorted(among, found), both[s1, s0], len(among)).astype(np.float64)
+        for among, found in ((nodes, starts), (pairs, starts // width))
     )
+    stages = tuple(_stage(mdp, *each, nodes, pairs) for each in zip(listed, edges, strict=True))
+    ends = csr_array((np.ones(len(nodes)), (nodes % width, np.arange(len(nodes)))), (width, len(nodes)))
+    return CoupledSteps(initial, initial_pairs, stages, ends)
 
 
 def overlap(laws: FloatArray) -> FloatArray:
@@ -183,22 +214,29 @@ def _joined(parts: list[_Edges], k: int) -> IntArray:
     return np.concatenate([part[k] for part in parts])
 
 
-def _stage(mdp: TabularMDP, branches: _Branches, edges: _Edges, nodes: IntArray) -> CoupledStage:
+def _stage(mdp: TabularMDP, branches: _Branches, edges: _Edges, nodes: IntArray, pairs: IntArray) -> CoupledStage:
     """The stage, without the branches and pairs of states that no edge needs."""
     origins, taken, ends = edges
     used = np.unique(taken)
-    sources = np.unique(branches.pairs[used])
+    leaves, arrives, gains = branches.pairs[used], branches.next_pairs[used], branches.gains[used]
+    sources = np.unique(leaves)
     branch, actions, values = branches.parts
     live = np.isin(branch, used)
     branch, n_joint = branch[live], mdp.n_actions**2
     columns = np.searchsorted(sources, branches.pairs[branch]) * n_joint + actions[live]
     shape = (len(used), len(sources) * n_joint)
-    order = np.argsort(ends, kind="stable")
+    by_gain = ((int(gain), np.flatnonzero(gains == gain)) for gain in np.unique(gains))
     return CoupledStage(
         first=sources // mdp.n_states,
         second=sources % mdp.n_states,
         shares=coo_array((values[live], (np.searchsorted(used, branch), columns)), shape).tocsr(),
-        branches=np.searchsorted(used, taken[order]),
-        origins=np.searchsorted(nodes, origins[order]),
-        row_ends=np.searchsorted(ends[order], np.append(nodes, nodes[-1] + 1)),
+        edges=_pattern(np.searchsorted(used, taken), origins, ends, nodes),
+        gains=tuple((gain, _pattern(which, leaves[which], arrives[which], pairs)) for gain, which in by_gain),
     )
+
+
+def _pattern(branches: IntArray, origins: IntArray, ends: IntArray, among: IntArray) -> Pattern:
+    """Pattern of branches from `origins` to `ends`, numbers in the ascending list `among`."""
+    order = np.argsort(ends, kind="stable")
+    row_ends = np.searchsorted(ends[order], np.append(among, among[-1] + 1))
+    return Pattern(branches[order], np.searchsorted(among, origins[order]), row_ends)

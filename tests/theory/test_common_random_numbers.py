@@ -150,11 +150,27 @@ def test_coupled_law_is_that_of_the_product_mdp(name: str) -> None:
     assert discrepancy(BUILD[name]()) < 1e-12
 
 
+@pytest.mark.parametrize("name", BUILD)
+def test_windows_and_edges_give_the_same_law(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mdp = BUILD[name]()
+    for policy in policies(mdp):
+        laws = []
+        for windows in (True, False):
+            monkeypatch.setattr(common_random_numbers, "takes_windows", lambda _, windows=windows: windows)
+            laws.append(coupled_difference_law(mdp, policy, *parameters(policy)))
+        np.testing.assert_allclose(laws[0], laws[1], rtol=0, atol=1e-14)
+
+
+def test_windows_are_for_many_differences() -> None:
+    assert not common_random_numbers.takes_windows(frozen_lake())
+    assert common_random_numbers.takes_windows(garnet(5, 3, 3, 5, np.random.default_rng(57)))
+
+
 def test_pieces_of_a_batch_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     mdp = BUILD["garnet"]()
     policy = policies(mdp)[0]
     whole = coupled_difference_law(mdp, policy, *parameters(policy))
-    for size in (1, 4 * len(coupled_steps.coupled_steps(mdp).stages[0].origins)):
+    for size in (1, 4 * coupled_steps.coupled_steps(mdp).n_edges):
         monkeypatch.setattr(common_random_numbers, "WORKING_SET", size)
         cut = coupled_difference_law(mdp, policy, *parameters(policy))
         np.testing.assert_array_equal(cut, whole)
