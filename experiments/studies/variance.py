@@ -130,6 +130,8 @@ def compare_variance(
     """
     execution = chosen_execution(execution)
     tasks = _tasks(instance, theta, n_pairs, n_queries, methods, execution)
+    if execution.progress:
+        execution.progress(0, len(tasks))
     found = run_tasks(at_best_radius, tasks, work, execution)
     (first, reference), rows = found[0], []
     for row, influence in found:
