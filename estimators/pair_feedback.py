@@ -14,8 +14,10 @@ from estimators.moments import DifferenceMoments
 from estimators.rollouts import sample_returns
 from estimators.streams import Streams
 from estimators.vote_draws import Readings
-from theory.arrays import FloatArray
+from theory.arrays import FloatArray, stage
+from theory.batching import without_repeats
 from theory.common_random_numbers import coupled_difference_law
+from theory.coupled_steps import coupled_steps
 from theory.errors import InputError, require_integer, require_kind
 from theory.mdp import TabularMDP
 from theory.policies import Policy
@@ -110,6 +112,10 @@ class PairFeedback:
 
     def expected_votes(self, mdp: TabularMDP, policy: Policy, first: FloatArray, second: FloatArray) -> FloatArray:
         """Expected number of votes of one estimate, (...,)."""
+        votes = self.table(mdp).votes
+        if (votes == votes[0]).all():  # whatever the law is
+            shape = np.broadcast_shapes(self.n_pairs.shape, first.shape[:-1])
+            return np.asarray(np.broadcast_to(self.n_pairs * votes[0], shape))
         return self.votes_under(mdp, self.law(mdp, policy, first, second))
 
     def votes_under(self, mdp: TabularMDP, law: FloatArray) -> FloatArray:
@@ -124,8 +130,20 @@ class PairFeedback:
         """Law of the difference of the returns of two trajectories, (..., n_differences)."""
         if self.common_random_numbers:
             return coupled_difference_law(mdp, policy, first, second)
-        laws = return_distribution(mdp, policy, np.stack([first, second])).probabilities
-        return cross_correlation(laws[0], laws[1])
+        alone = without_repeats(second, 1)
+        if alone.shape == second.shape:
+            laws = return_distribution(mdp, policy, np.stack([first, second])).probabilities
+            return cross_correlation(laws[0], laws[1])
+        # One policy against many: its law is worked out once.
+        law, other = (return_distribution(mdp, policy, theta).probabilities for theta in (first, alone))
+        return cross_correlation(law, other)
+
+    def law_work(self, mdp: TabularMDP) -> float:
+        """Approximate multiplications for the law of one pair, if both policies are stationary."""
+        if self.common_random_numbers:
+            return float(mdp.horizon * coupled_steps(mdp).n_edges)
+        steps = zip(mdp.largest_return_steps, (stage(mdp.reward_branches, h) for h in range(mdp.horizon)), strict=False)
+        return float(sum((reach + 1) * len(branches.states) for reach, branches in steps))
 
     def law_of_batches(self, law: FloatArray) -> FloatArray:
         """Law of the difference of the mean returns of two batches, from that of two trajectories."""

@@ -112,12 +112,17 @@ class ZerothOrder:
         return np.asarray(self._along(mdp, policy, theta, many, streams).mean(axis=0))
 
     def moments(
-        self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
+        self,
+        mdp: TabularMDP,
+        policy: Policy,
+        theta: FloatArray,
+        rng: Generator | None = None,
+        n_sampled: int = N_SAMPLED_DIRECTIONS,
     ) -> GradientMoments:
         """First and second moments of the estimate, and the parts of its error.
 
         They are exact if the directions can be enumerated. Otherwise the exact moments given the direction are averaged
-        over 2,048 sampled directions, in opposite pairs, and `standard_error` is the error of that average.
+        over sampled directions, in opposite pairs, and `standard_error` is the error of that average.
 
         Parameters
         ----------
@@ -126,13 +131,16 @@ class ZerothOrder:
         theta : array (..., dim)
         rng : Generator, optional
             Needed only if directions are sampled.
+        n_sampled : int, default 2048
+            Directions sampled if they cannot be enumerated, an even number.
 
         Raises
         ------
         InputError
-            If directions must be sampled and no generator is given, or there is no exact law of the votes.
+            If directions must be sampled and no generator is given, or there is no exact law of the votes, or
+            n_sampled is not an integer of at least 2.
         """
-        directions, given = self.moments_given_directions(mdp, policy, theta, rng)
+        directions, given = self.moments_given_directions(mdp, policy, theta, rng, n_sampled)
         return average_over_directions(
             gradient=policy_gradient(mdp, policy, theta),
             directions=directions,
@@ -143,20 +151,28 @@ class ZerothOrder:
         )
 
     def moments_given_directions(
-        self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | None = None
+        self,
+        mdp: TabularMDP,
+        policy: Policy,
+        theta: FloatArray,
+        rng: Generator | None = None,
+        n_sampled: int = N_SAMPLED_DIRECTIONS,
     ) -> tuple[FloatArray, DifferenceMoments]:
         """Directions (n, dim), and the moments of the value difference along each, arrays (n, ...)."""
         theta = real_parameters(mdp, policy, theta)
-        directions, spread = self._spread(policy, theta, rng)
+        directions, spread = self._spread(policy, theta, rng, n_sampled)
         return directions, self.feedback.moments(mdp, policy, *self._ends(theta, spread))
 
-    def _spread(self, policy: Policy, theta: FloatArray, rng: Generator | None) -> tuple[FloatArray, FloatArray]:
+    def _spread(
+        self, policy: Policy, theta: FloatArray, rng: Generator | None, n_sampled: int = N_SAMPLED_DIRECTIONS
+    ) -> tuple[FloatArray, FloatArray]:
         """All directions or sampled ones, (n, dim), and the same with axes of length 1 for the batch of theta."""
         directions = self.directions.support(policy.dim)
         if directions is None:
             if rng is None:
                 raise InputError("rng must be given to average over directions that cannot be enumerated, got None")
-            half = self.directions.sample(policy.dim, (N_SAMPLED_DIRECTIONS // 2,), rng)
+            require_integer("n_sampled", n_sampled, 2)
+            half = self.directions.sample(policy.dim, (n_sampled // 2,), rng)
             directions = np.concatenate([half, -half])
         return directions, directions.reshape(len(directions), *(1,) * (theta.ndim - 1), policy.dim)
 

@@ -21,6 +21,12 @@ def columns(array: NDArray[Any], n_core: int) -> NDArray[Any]:
     return np.ascontiguousarray(moved.reshape(*core, -1))
 
 
+def without_repeats(array: NDArray[Any], n_core: int) -> NDArray[Any]:
+    """View of length 1 along every batch axis along which `np.broadcast_to` repeats the entries."""
+    strides = array.strides[: array.ndim - n_core]
+    return array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in strides)]
+
+
 def fits_batch(batch: tuple[int, ...], *settings: NDArray[Any]) -> bool:
     """Whether settings broadcast against a batch without enlarging it."""
     try:

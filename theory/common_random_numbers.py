@@ -1,27 +1,29 @@
 """Exact law of the difference of the returns of two policies under common random numbers.
 
-A pair of trajectories with the same uniform numbers is one trajectory of a product MDP. Its states are pairs of states,
-its actions are pairs of actions, and its reward is (r1 - r0 + 1) / 2. The law of its return is the law of the
-difference.
+Two trajectories with the same uniform numbers are one Markov chain on pairs of states and the difference so far. Its
+graph depends on the MDP alone (`theory.coupled_steps`). The two policies give the probabilities on its edges. Where
+nearly every difference is possible, the pairs of states are followed instead, each with a window of differences.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from theory.arrays import FloatArray
+from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
-from theory.errors import InputError
+from theory.coupled_steps import CoupledStage, CoupledSteps, Pattern, coupled_steps, intervals
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-from theory.return_law import WORKING_SET, return_law_columns
 from theory.values import real_parameters
 
-LARGEST_PRODUCT = 5_000_000
+# Edges, or differences of pairs of states, followed at a time: they must fit the processor's cache.
+WORKING_SET = 2**16
+# Windows take less time from this number of differences on, if at least this share of them can be reached.
+WIDE, FULL = 8, 0.5
 
 
 def coupled_difference_law(mdp: TabularMDP, policy: Policy, first: NDArray[Any], second: NDArray[Any]) -> FloatArray:
@@ -42,80 +44,83 @@ def coupled_difference_law(mdp: TabularMDP, policy: Policy, first: NDArray[Any],
     Raises
     ------
     InputError
-        If the MDP has no reward lattice or the product MDP is too large.
+        If the MDP has no reward lattice, or too many pairs of states and actions.
     """
     first, second = np.broadcast_arrays(real_parameters(mdp, policy, first), real_parameters(mdp, policy, second))
-    batch = first.shape[:-1]
-    product = _product(mdp)
+    graph = coupled_steps(mdp)
     pi = [columns(policy.probabilities(theta), 3) for theta in (first, second)]
-    branches = max(len(stage.states) for stage in product.reward_branches)
-    piece = max(1, WORKING_SET // (branches * (product.largest_return_steps[-1] + 1)))
-    starts = range(0, pi[0].shape[-1], piece)
-    law = np.concatenate(
-        [return_law_columns(product, _joint_actions(*(p[..., k : k + piece] for p in pi))) for k in starts], axis=-1
-    )
-    lattice, n_steps = mdp.require_lattice(), mdp.largest_return_steps[-1]
-    # The product's return is (delta + H) / 2.
-    delta = 2 * np.arange(len(law)) / product.require_lattice() - mdp.horizon
-    index = np.rint(delta * lattice).astype(np.int64) + n_steps
-    possible = (index >= 0) & (index <= 2 * n_steps)
-    spread = np.zeros((2 * n_steps + 1, law.shape[-1]))
-    # The lattice of the product may be finer. Of its steps that round to one difference, at most one has mass.
-    np.add.at(spread, index[possible], law[possible])
-    return rows(spread, batch)
+    n_batch, windows = pi[0].shape[-1], takes_windows(mdp)
+    law = np.empty((graph.ends.shape[0], n_batch))
+    piece = max(1, WORKING_SET // (len(graph.initial_pairs) * len(law) if windows else graph.n_edges))
+    for k in range(0, n_batch, piece):
+        both = [p[..., k : k + piece] for p in pi]
+        law[:, k : k + piece] = _windows(mdp, graph, *both) if windows else _edges(mdp, graph, *both)
+    return rows(law, first.shape[:-1])
 
 
-@lru_cache(maxsize=16)
-def _product(mdp: TabularMDP) -> TabularMDP:
-    """The product MDP: states (s1, s0), actions (a1, a0), and both outcomes drawn with one uniform number."""
-    n_pairs = (mdp.n_states * mdp.n_actions) ** 2
-    if n_pairs > LARGEST_PRODUCT:
-        raise InputError(
-            f"mdp must have (S A)^2 <= {LARGEST_PRODUCT} for the exact law under common random numbers, got {n_pairs}; "
-            "use sampler='rollout' for estimates, or independent trajectories"
-        )
-    n_stages, n_states, n_actions, n_outcomes = mdp.probabilities.shape
-    overlap = _overlap(mdp.probabilities.reshape(n_stages, -1, n_outcomes))
-    successors = mdp.next_states.reshape(n_stages, -1, n_outcomes)
-    rewards = mdp.rewards.reshape(n_stages, -1, n_outcomes)
-    pair_successors = successors[:, :, None, :, None] * n_states + successors[:, None, :, None, :]
-    pair_rewards = (rewards[:, :, None, :, None] - rewards[:, None, :, None, :] + 1) / 2
-    law, successors, rewards = (
-        _by_state_pair(np.broadcast_to(a, overlap.shape), n_states, n_actions)
-        for a in (overlap, pair_successors, pair_rewards)
-    )
-    initial = _overlap(mdp.initial[None, None])[0, 0, 0].ravel()
-    return TabularMDP.from_outcomes(law, successors, rewards, initial, mdp.horizon)
+def takes_windows(mdp: TabularMDP) -> bool:
+    """Whether windows of differences take less time than edges between nodes."""
+    graph, reach = coupled_steps(mdp), mdp.largest_return_steps
+    width = 2 * reach[-2] + 1
+    return width >= WIDE and graph.n_edges >= FULL * width * graph.n_branches
 
 
-def _overlap(laws: FloatArray) -> FloatArray:
-    """Joint law of two indices drawn by inversion of one uniform number: (n, R, O) -> (n, R, R, O, O)."""
-    ends, starts = _intervals(laws)
-    upper = np.minimum(ends[:, :, None, :, None], ends[:, None, :, None, :])
-    lower = np.maximum(starts[:, :, None, :, None], starts[:, None, :, None, :])
-    return np.asarray(np.maximum(upper - lower, 0.0))
+def _edges(mdp: TabularMDP, graph: CoupledSteps, first: FloatArray, second: FloatArray) -> FloatArray:
+    """Twice (1 or H, S, A, B) action probabilities -> (2 K - 1, B) law of the difference, node by node."""
+    n_batch, kernel = first.shape[-1], None
+    mass = np.tile(graph.initial, n_batch)
+    for h in range(mdp.horizon):
+        step = stage(graph.stages, h)
+        if kernel is None or len(graph.stages) > 1 or len(first) > 1:
+            kernel = _blocks(step.edges, _shares(step, stage(first, h), stage(second, h)))
+        mass = kernel @ mass
+    return np.asarray(graph.ends @ mass.reshape(n_batch, -1).T)
 
 
-def _intervals(laws: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Upper and lower ends of the interval of [0, 1] that inversion maps to each index of the last axis."""
-    ends = np.cumsum(laws, axis=-1)
-    ends = ends / ends[..., -1:]
-    return ends, np.concatenate([np.zeros_like(ends[..., :1]), ends[..., :-1]], axis=-1)
+def _windows(mdp: TabularMDP, graph: CoupledSteps, first: FloatArray, second: FloatArray) -> FloatArray:
+    """The same, pair of states by pair of states; each holds all differences from -reach to reach."""
+    n_batch, kernels, reach = first.shape[-1], None, mdp.largest_return_steps
+    mass = np.tile(graph.initial_pairs, n_batch)[:, None]
+    for h in range(mdp.horizon):
+        step = stage(graph.stages, h)
+        if kernels is None or len(graph.stages) > 1 or len(first) > 1:
+            shares = _shares(step, stage(first, h), stage(second, h))
+            kernels = [(gain, _blocks(pattern, shares)) for gain, pattern in step.gains]
+        width, wider = 2 * reach[h] + 1, 2 * reach[h + 1] + 1
+        moved = np.zeros((len(mass), wider))
+        for gain, kernel in kernels:
+            shift = gain + reach[h + 1] - reach[h]
+            # Differences beyond the reach have no mass.
+            low, high = max(0, -shift), min(width, wider - shift)
+            moved[:, low + shift : high + shift] += (kernel @ mass)[:, low:high]
+        mass = moved
+    return np.asarray(mass.reshape(n_batch, -1, mass.shape[-1]).sum(axis=1).T)
 
 
-def _by_state_pair(array: NDArray[Any], n_states: int, n_actions: int) -> NDArray[Any]:
-    """(n, S A, S A, O, O) -> (n, S S, A A, O O)."""
-    n, n_outcomes = len(array), array.shape[-1]
-    split = array.reshape(n, n_states, n_actions, n_states, n_actions, n_outcomes**2)
-    return split.transpose(0, 1, 3, 2, 4, 5).reshape(n, n_states**2, n_actions**2, n_outcomes**2)
+def _shares(step: CoupledStage, first: FloatArray, second: FloatArray) -> FloatArray:
+    """Probability of every branch, twice (S, A, B) -> (B, n_branches)."""
+    return np.ascontiguousarray((step.shares @ _joint_actions(step, first, second)).T)
 
 
-def _joint_actions(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    """Joint action probabilities by inversion: twice (1 or H, S, A, B) -> (1 or H, S S, A A, B)."""
-    n, n_states, n_actions, n_batch = first.shape
-    ends, starts = zip(*(_intervals(np.moveaxis(pi, 2, -1)) for pi in (first, second)), strict=True)
-    # Axes of the intervals: (1 or H, S, B, A).
-    upper = np.minimum(ends[0][:, :, None, :, :, None], ends[1][:, None, :, :, None, :])
-    lower = np.maximum(starts[0][:, :, None, :, :, None], starts[1][:, None, :, :, None, :])
-    joint = np.maximum(upper - lower, 0.0).reshape(n, n_states**2, n_batch, n_actions**2)
-    return np.ascontiguousarray(np.moveaxis(joint, 2, -1))
+def _blocks(pattern: Pattern, shares: FloatArray) -> csr_array:
+    """Transition matrix with one block along the diagonal for each member of the batch.
+
+    Blocks make one product of all members. Each block is so small that a product with it stays in the cache.
+    """
+    n_batch, n_rows, n_entries = len(shares), len(pattern.row_ends) - 1, len(pattern.branches)
+    block = np.arange(n_batch, dtype=np.int32)[:, None]
+    indices = pattern.columns.astype(np.int32) + block * np.int32(n_rows)
+    starts = pattern.row_ends[:-1].astype(np.int32) + block * np.int32(n_entries)
+    structure = indices.ravel(), np.append(starts, np.int32(n_batch * n_entries))
+    return csr_array((shares[:, pattern.branches].ravel(), *structure), shape=(n_batch * n_rows, n_batch * n_rows))
+
+
+def _joint_actions(step: CoupledStage, first: FloatArray, second: FloatArray) -> FloatArray:
+    """Joint probabilities of actions by inversion of one uniform number: twice (S, A, B) -> (n_sources A A, B)."""
+    # Axes of the intervals: (S, B, A).
+    begin, end = zip(*(intervals(np.moveaxis(pi, 1, -1)) for pi in (first, second)), strict=True)
+    ends, starts = ([np.ascontiguousarray(np.moveaxis(each, -1, 1)) for each in side] for side in (end, begin))
+    joint = np.minimum(ends[0][step.first][:, :, None], ends[1][step.second][:, None])
+    joint -= np.maximum(starts[0][step.first][:, :, None], starts[1][step.second][:, None])
+    np.maximum(joint, 0.0, out=joint)
+    return np.asarray(joint.reshape(-1, joint.shape[-1]))

@@ -44,11 +44,24 @@ def print_variance(frame: pd.DataFrame, footer: str) -> None:
     show(table)
     screen = console()
     screen.print(
-        "mse = bias² + variances of direction, trajectories and votes, exact given the direction (s.e.: its sampling)\n"
+        "mse = bias² + variances of direction, trajectories and votes, exact given the direction\n"
+        f"{_directions(frame)}\n"
         "rescaled: error over |grad V|² after the best rescaling, which the radius minimises\n"
         "cost: trajectories + votes; excess: of the rescaled error over the first row"
     )
     screen.print(footer)
+
+
+def _directions(frame: pd.DataFrame) -> str:
+    """What was done about directions: listed or sampled, and where the radius was searched with fewer."""
+    sampled, fewer = frame[frame["standard_error"] > 0], frame[frame["directions_searched"] < frame["directions"]]
+    counts = " or ".join(map(str, sorted(set(sampled["directions"]))))
+    said = f"s.e.: standard error of mse, from {counts} sampled directions; " if counts else ""
+    said += f"{'0' if counts else 's.e. 0'} where every direction is counted, or there is none"
+    if len(fewer):
+        radii = " or ".join(map(str, sorted(set(fewer["directions_searched"]))))
+        said += f"\nradius searched over {radii} directions, where a law takes long: {', '.join(fewer['title'])}"
+    return said
 
 
 def print_calibration(report: CalibrationReport, alone: pd.DataFrame, footer: str) -> None:

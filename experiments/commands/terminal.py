@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 # Wide enough for every table when the output is not a terminal.
 PIPE_WIDTH = 170
 
-# Seconds before the first line of progress, and between lines.
+# Seconds before the first line of progress, between lines, and between looks at the clock.
 QUIET_FOR = 2.0
 LINE_EVERY = 10.0
+LOOK_EVERY = 0.5
 
 
 def console() -> Console:
@@ -47,15 +48,13 @@ def show(table: Table) -> None:
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Progress with time left on standard error: a bar on a terminal, a line now and then elsewhere."""
     if not sys.stderr.isatty():
-        lines = ProgressLines(label)
-        # The first piece of work may take longer than anyone waits in silence.
-        timer = threading.Timer(QUIET_FOR, lines.remind)
-        timer.daemon = True
-        timer.start()
+        lines, over = ProgressLines(label), threading.Event()
+        # One piece of work may take longer than anyone waits in silence.
+        threading.Thread(target=_remind_until, args=(over, lines), daemon=True).start()
         try:
             yield lines.report
         finally:
-            timer.cancel()
+            over.set()
         return
     from rich.console import Console
     from rich.progress import (
@@ -87,6 +86,7 @@ class ProgressLines:
     def __init__(self, label: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._label = label
         self._clock = clock
+        self._one_at_a_time = threading.Lock()
         self._next_line = clock() + QUIET_FOR
         # The stretch of work that the time left is estimated from: when it began, and with how much done.
         self._began, self._base = clock(), 0
@@ -98,19 +98,28 @@ class ProgressLines:
         if done < self._done or self._done >= self._total:  # another stretch begins
             self._began, self._base = self._last, self._done if done >= self._done else 0
         self._last, self._done, self._total = now, done, total
-        if now < self._next_line or done >= total:
-            return
-        self._next_line = now + LINE_EVERY
-        fresh = done - self._base
-        left = f", about {_duration((now - self._began) / fresh * (total - done))} left" if fresh > 0 else ""
-        with suppress(Exception):  # no result is worth less because nobody reads how far it was
-            print(f"{self._label}: {done} of {total}{left}", file=sys.stderr, flush=True)
+        if done < total:
+            self._tell(now)
 
     def remind(self) -> None:
-        """Tell how much there is to do, if the total is known and nothing is done yet."""
-        if self._total and not self._done:
-            with suppress(Exception):
-                print(f"{self._label}: 0 of {self._total}", file=sys.stderr, flush=True)
+        """Print a line if it is time for one, though nothing more is done."""
+        self._tell(self._clock())
+
+    def _tell(self, now: float) -> None:
+        with self._one_at_a_time:
+            if now < self._next_line:
+                return
+            self._next_line = now + LINE_EVERY
+        fresh, missing = self._done - self._base, self._total - self._done
+        so_far = f"{self._done} of {self._total}" if self._total else f"{_duration(now - self._began)} so far"
+        left = f", about {_duration((now - self._began) / fresh * missing)} left" if fresh > 0 and missing > 0 else ""
+        with suppress(Exception):  # no result is worth less because nobody reads how far it was
+            print(f"{self._label}: {so_far}{left}", file=sys.stderr, flush=True)
+
+
+def _remind_until(over: threading.Event, lines: ProgressLines) -> None:
+    while not over.wait(LOOK_EVERY):
+        lines.remind()
 
 
 def _duration(seconds: float) -> str:

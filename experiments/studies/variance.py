@@ -119,8 +119,9 @@ def compare_variance(
     DataFrame
         One row per estimator: its best radius, the squared biases and their cross term, the three variances, ``mse``
         and its standard error, ``relative_mse`` and ``rescaled_mse`` (both over |grad V|^2), ``cosine`` between mean
-        and gradient, ``alignment`` (root-mean-square cosine of single estimates), ``clip_rate``, costs, and ``excess``
-        of ``rescaled_mse`` over the first estimator with 95% limits.
+        and gradient, ``alignment`` (root-mean-square cosine of single estimates), ``directions`` averaged over and
+        ``directions_searched`` in the search for the radius, ``clip_rate``, costs, and ``excess`` of ``rescaled_mse``
+        over the first estimator with 95% limits.
 
     Raises
     ------
@@ -129,6 +130,8 @@ def compare_variance(
     """
     execution = chosen_execution(execution)
     tasks = _tasks(instance, theta, n_pairs, n_queries, methods, execution)
+    if execution.progress:
+        execution.progress(0, len(tasks))
     found = run_tasks(at_best_radius, tasks, work, execution)
     (first, reference), rows = found[0], []
     for row, influence in found:

@@ -11,8 +11,9 @@ from scipy.optimize import minimize_scalar
 
 from estimators import ZerothOrder
 from estimators.feedback import preferences
-from estimators.moments import GradientMoments, rescaled_influence
-from estimators.zeroth_order import GradientEstimator
+from estimators.moments import GradientMoments, average_over_directions, rescaled_influence
+from estimators.pair_feedback import PairFeedback
+from estimators.zeroth_order import N_SAMPLED_DIRECTIONS, GradientEstimator
 from experiments.catalogue.claims import name_of
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
@@ -21,6 +22,10 @@ from theory import InputError, policy_gradient
 from theory.arrays import FloatArray
 
 RADII = np.geomspace(0.03, 10.0, 19)
+# Where the law of one pair takes more multiplications than this, fewer directions are sampled at each of the about 30
+# radii of a search. The row at the radius that is found has all of them.
+LONG_LAW = 10**6
+FEWER_DIRECTIONS = 256
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,19 @@ class VarianceTask:
         found: GradientEstimator = built  # type: ignore[assignment]  # as just checked
         return found
 
-    def moments(self, radius: Any) -> GradientMoments:
+    @property
+    def n_directions(self) -> tuple[int, int]:
+        """Directions of the row, and of the search for its radius; zeros for an estimator without directions."""
+        instance, estimator = find("instance", self.instance), self.estimator(1.0)
+        if not isinstance(estimator, ZerothOrder):
+            return 0, 0
+        support, feedback = estimator.directions.support(instance.policy.dim), estimator.feedback
+        if support is not None:
+            return len(support), len(support)
+        long = isinstance(feedback, PairFeedback) and feedback.law_work(instance.mdp) > LONG_LAW
+        return N_SAMPLED_DIRECTIONS, FEWER_DIRECTIONS if long else N_SAMPLED_DIRECTIONS
+
+    def moments(self, radius: Any, n_sampled: int = N_SAMPLED_DIRECTIONS) -> GradientMoments:
         """Moments at theta with one radius, or with an array of radii.
 
         Raises
@@ -80,7 +97,10 @@ class VarianceTask:
         spread = np.broadcast_to(self.theta, (*np.shape(radius), len(self.theta)))
         rng = np.random.default_rng(self.seed)
         try:
-            return self.estimator(radius).moments(instance.mdp, instance.policy, spread, rng)
+            estimator = self.estimator(radius)
+            if isinstance(estimator, ZerothOrder):
+                return estimator.moments(instance.mdp, instance.policy, spread, rng, n_sampled)
+            return estimator.moments(instance.mdp, instance.policy, spread, rng)
         except NotImplementedError as error:
             raise InputError(
                 f"method {name_of(self.method)} must have exact moments to have a variance, got NotImplementedError"
@@ -99,28 +119,38 @@ def at_best_radius(task: VarianceTask) -> tuple[dict[str, Any], FloatArray]:
     """Row of the radius with the smallest rescaled error, and the influence of each direction on this error."""
     if find("method", task.method).knob != "radius":
         return _row(task, np.nan, task.moments(1.0)), np.zeros(2)
-    errors = task.moments(RADII).rescaled_mse
+    n_sampled = task.n_directions[1]
+    errors = task.moments(RADII, n_sampled).rescaled_mse
     k = int(np.argmin(errors))
     low, high = np.log(RADII[max(k - 1, 0)]), np.log(RADII[min(k + 1, len(RADII) - 1)])
     found = minimize_scalar(
-        lambda log_radius: float(task.moments(np.exp(log_radius)).rescaled_mse),
+        lambda log_radius: float(task.moments(np.exp(log_radius), n_sampled).rescaled_mse),
         bounds=(low, high),
         method="bounded",
         options={"xatol": 1e-3},
     )
     radius = float(np.exp(found.x))
-    return _row(task, radius, task.moments(radius)), _influence(task, radius)
+    moments, influence = _final(task, radius)
+    return _row(task, radius, moments), influence
 
 
-def _influence(task: VarianceTask, radius: float) -> FloatArray:
-    """Influence of each direction on the rescaled error; zeros if the directions were enumerated."""
+def _final(task: VarianceTask, radius: float) -> tuple[GradientMoments, FloatArray]:
+    """Moments, and influence of each direction on the rescaled error: zeros if the directions were enumerated."""
     instance, estimator = find("instance", task.instance), task.estimator(radius)
     mdp, policy, theta = instance.mdp, instance.policy, np.array(task.theta)
     if not isinstance(estimator, ZerothOrder) or estimator.directions.support(policy.dim) is not None:
-        return np.zeros(2)
+        return task.moments(radius), np.zeros(2)
     directions, given = estimator.moments_given_directions(mdp, policy, theta, np.random.default_rng(task.seed))
-    gradient = policy_gradient(mdp, policy, theta)
-    return rescaled_influence(gradient, directions, given, estimator.scale(policy), estimator.n_directions)
+    gradient, scale = policy_gradient(mdp, policy, theta), estimator.scale(policy)
+    moments = average_over_directions(
+        gradient=gradient,
+        directions=directions,
+        given=given,
+        scale=scale,
+        n_directions=estimator.n_directions,
+        enumerated=False,
+    )
+    return moments, rescaled_influence(gradient, directions, given, scale, estimator.n_directions)
 
 
 def work(task: VarianceTask) -> float:
@@ -167,6 +197,8 @@ def _row(task: VarianceTask, radius: float, moments: GradientMoments) -> dict[st
         "rescaled_mse": parts["rescaled_mse"] / length_sq,
         "cosine": float(mean @ gradient) / np.sqrt(length_sq * float(mean @ mean)),
         "alignment": float(moments.alignment),
+        "directions": task.n_directions[0],
+        "directions_searched": task.n_directions[1],
         "trajectories": float(estimator.n_trajectories),
         "votes": _votes(task, estimator),
     }

@@ -512,6 +512,27 @@ def test_coupled_law_is_that_of_trajectories_with_shared_uniforms(name: str) -> 
     assert np.abs(drawn - difference_law(laws[0], laws[1]).cumsum()).max() > 4 * allowed
 
 
+@pytest.mark.parametrize("name", ["trimmed", "common", "value"])
+def test_law_against_one_repeated_policy_is_that_against_copies_of_it(name: str) -> None:
+    feedback = FEEDBACKS[name]("law")
+    first = SPACE.theta + np.random.default_rng(9).normal(size=(4, 3, SPACE.policy.dim))
+    for other in (SPACE.theta, first[0]):
+        repeated = np.broadcast_to(other, first.shape)
+        laws = [feedback.pair_law(SPACE.mdp, SPACE.policy, first, second) for second in (repeated, repeated.copy())]
+        np.testing.assert_allclose(laws[0], laws[1], rtol=0, atol=1e-14)
+
+
+def test_expected_votes_need_no_law_where_every_pair_gets_as_many() -> None:
+    both = SPACE.theta + np.random.default_rng(9).normal(size=(2, 4, SPACE.policy.dim))
+    many = preferences(np.array([[3], [7]]), 5, LINK)
+    np.testing.assert_array_equal(many.expected_votes(SPACE.mdp, SPACE.policy, *both), [[15] * 4, [35] * 4])
+    until = many.until_disagreement(4)
+    law = until.law(SPACE.mdp, SPACE.policy, *both)
+    asked = until.expected_votes(SPACE.mdp, SPACE.policy, *both)
+    np.testing.assert_allclose(asked, until.votes_under(SPACE.mdp, law), rtol=1e-13)
+    assert np.ptp(asked[0]) > 0
+
+
 def test_majority_sign_keeps_the_direction_and_loses_the_size() -> None:
     """One vote read by its sign is unbiased for 2 sigma(delta) - 1."""
     feedback = SignFeedback(3, 1, LINK)

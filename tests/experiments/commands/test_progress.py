@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 
 import pytest
 
+import experiments.commands.terminal as terminal
 from experiments.commands.streams import WatchedStream
 from experiments.commands.terminal import ProgressLines, progress_bar
 
@@ -93,13 +95,40 @@ def test_a_reader_who_left_does_not_stop_the_work(monkeypatch: pytest.MonkeyPatc
             lines.report(done, 5)
 
 
-def test_a_long_first_piece_is_announced_and_nothing_is_said_later_or_without_a_total(capsys):
-    lines = ProgressLines("comparison")
-    lines.remind()
+def test_long_pieces_are_announced_and_while_they_last_the_time_left_grows(capsys: pytest.CaptureFixture[str]) -> None:
+    """Looked at every half second for 35 s: silence for two seconds, then a line every ten, without a total as well."""
+    clock = Clock()
+    unknown, lines = ProgressLines("solving", clock), ProgressLines("comparison", clock)
+    lines.report(0, 4)
+    for half_seconds in range(1, 71):
+        clock.now += 0.5
+        if half_seconds == 20:
+            lines.report(1, 4)
+        if half_seconds <= 30:
+            unknown.remind()
+        lines.remind()
+    assert capsys.readouterr().err.splitlines() == [
+        "solving: 2 s so far",
+        "comparison: 0 of 4",
+        "solving: 12 s so far",
+        "comparison: 1 of 4, about 36 s left",
+        "comparison: 1 of 4, about 66 s left",
+        "comparison: 1 of 4, about 96 s left",
+    ]
+    lines.report(4, 4)
     assert capsys.readouterr().err == ""
-    lines.report(0, 117)
-    lines.remind()
-    assert capsys.readouterr().err == "comparison: 0 of 117\n"
-    lines.report(1, 117)
-    lines.remind()
-    assert capsys.readouterr().err == ""
+
+
+def test_a_command_that_is_piped_is_never_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is reported while the first piece lasts; the clock of the lines runs on by itself."""
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
+    monkeypatch.setattr(terminal, "QUIET_FOR", 0.02)
+    monkeypatch.setattr(terminal, "LINE_EVERY", 0.02)
+    monkeypatch.setattr(terminal, "LOOK_EVERY", 0.01)
+    with progress_bar("x") as report:
+        report(0, 2)
+        deadline = time.monotonic() + 10
+        while said.getvalue().count("x: 0 of 2\n") < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert said.getvalue().count("x: 0 of 2\n") >= 2

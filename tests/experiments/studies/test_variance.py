@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import experiments.studies.variance_task as variance_task
 from estimators import ZerothOrder
 from estimators.moments import GradientMoments
 from experiments.catalogue.instance import Instance
@@ -121,6 +122,46 @@ def test_standard_errors_and_limits(compared: pd.DataFrame) -> None:
     # The same directions, read a little differently: nearly all of it is shared.
     together = 1.96 * math.hypot(*compared.loc[["zpg", "zpg-jackknife"], "standard_error"])
     assert 0 < half_width["zpg-jackknife"] < 0.3 * together
+
+
+def test_long_laws_are_searched_over_fewer_directions_and_rows_have_all(
+    compared: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled = compared["standard_error"] > 0
+    assert (compared.loc[sampled, "directions"] == 2048).all()
+    assert (compared["directions"] == compared["directions_searched"]).all()
+    assert compared.loc["zbcpg-1", "directions"] == 2 * SMALL.policy.dim
+    assert compared.loc["reinforce", "directions"] == 0
+    monkeypatch.setattr(variance_task, "LONG_LAW", 0)
+    monkeypatch.setattr(variance_task, "FEWER_DIRECTIONS", 64)
+    names, calls = ["zpg", "zpg-common", "zbcpg-1"], []
+    how = Execution(seed=SEED, jobs=1, progress=lambda done, total: calls.append((done, total)))
+    found = compare_variance(
+        SMALL, SMALL.start, n_pairs=N_PAIRS, n_queries=N_QUERIES, methods=names, execution=how
+    ).set_index("name")
+    assert calls[0] == (0, 3)
+    assert found["directions"].tolist() == [2048, 2048, 8]
+    assert found["directions_searched"].tolist() == [64, 64, 8]
+    for name in names[:2]:
+        radius = found.loc[name, "radius"]
+        assert radius != compared.loc[name, "radius"]
+        # The row is that of all directions, at a radius where their error is nearly as small.
+        assert found.loc[name, "mse"] == pytest.approx(float(moments(name, radius).mse), rel=1e-12)
+        assert found.loc[name, "rescaled_mse"] <= compared.loc[name, "rescaled_mse"] * 1.01
+
+
+@pytest.mark.parametrize(
+    ("method", "instance", "expected"),
+    [
+        ("zpg-common", "stochastic-gridworld", (2048, 256)),
+        ("zpg", "stochastic-gridworld", (2048, 2048)),
+        ("zpg-common", "frozenlake", (2048, 2048)),
+        ("zpg", "cliffwalking", (2048, 256)),
+    ],
+)
+def test_which_laws_are_long(method: str, instance: str, expected: tuple[int, int]) -> None:
+    theta = tuple(find("instance", instance).start.tolist())
+    assert VarianceTask(method, instance, theta, 100, 20, SEED).n_directions == expected
 
 
 def test_score_functions_are_unbiased_and_have_no_radius(compared: pd.DataFrame) -> None:
