@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.commands.rate_runs import Asked, Found
+from experiments.rates.garnets import shares
 from experiments.rates.run_claims import RateResults
 from paper_figures.rates_figure import draw_rates, verdict_label
 from paper_figures.registry import FigureContext, Frames, PaperFigure, all_figures, get_figure
@@ -64,15 +66,16 @@ def drawings(found: Found, asked: Asked, only: Sequence[str], folder: Path, cont
     names = list(only) or [name for name in all_figures() if name in own or bool(list(folder.glob(f"{name}_*.csv")))]
     if not shipped and not only:
         return _of_instances(found.rates, asked) if found.rates is not None else []
-    figures = [get_figure(name) for name in names]
-    frames = {name: frames for name, frames in own.items() if shipped}
-    return [_registered(figure, frames.get(figure.name), context) for figure in figures]
+    known = own if shipped else {}
+    return [_registered(name, get_figure(name), known.get(name), asked, context) for name in names]
 
 
-def _registered(figure: PaperFigure, frames: Frames | None, context: FigureContext) -> Drawing:
+def _registered(name: str, figure: PaperFigure, frames: Frames | None, asked: Asked, context: FigureContext) -> Drawing:
     drawn = figure.draw(frames or figure.compute(context))
-    labels = "" if frames is None or "verdicts" not in frames else _in_words(frames)
-    command = f"zpg figures --only {figure.name}" + (" --preset paper" if context.preset == "paper" else "")
+    labels = "" if frames is None or "verdicts" not in frames else _in_words(frames["verdicts"])
+    command = f"zpg figures --only {name}" + (" --preset paper" if context.preset == "paper" else "")
+    if frames is not None and not asked.usual:
+        command = command_of(asked, "report")
     return Drawing(figure.name, figure.title, f"{figure.title}. {labels or _axes(drawn)}", _uri(drawn), command)
 
 
@@ -91,6 +94,8 @@ def _of_claims(found: Found) -> dict[str, Frames]:
             frames["rates-instances"] = {"points": points, "verdicts": kept[~on_main]}
     if found.floors is not None:
         frames["floors"] = {"floors": found.floors.rows[found.floors.rows["kind"] == "claim"]}
+    if found.garnets is not None:
+        frames["random-garnets"] = {"shares": shares(found.garnets.verdicts)}
     return frames
 
 
@@ -102,24 +107,26 @@ def _of_instances(results: RateResults, asked: Asked) -> list[Drawing]:
     for instance, rows in kept.groupby("instance", sort=False):
         drawn = draw_rates(results.points, rows, str(instance))
         title = f"Measured against stated rates on {instance}"
-        words = _in_words({"verdicts": rows})
-        found.append(Drawing(f"rates-{instance}", title, f"{title}. {words}", _uri(drawn), command_of(asked)))
+        command = command_of(asked, "report")
+        found.append(Drawing(f"rates-{instance}", title, f"{title}. {_in_words(rows)}", _uri(drawn), command))
     return found
 
 
-def command_of(asked: Asked) -> str:
+def command_of(asked: Asked, command: str = "rates") -> str:
     """The command whose claims these are."""
-    words = ["zpg rates"]
+    words = [f"zpg {command}"]
     words += [f"--preset {asked.preset}"] if asked.preset != "quick" else []
     words += [f'--claims "{name}"' for name in asked.claims]
     words += [f"--{name} {value}" for name, value in (("method", asked.method), ("axis", asked.axis)) if value != "all"]
     return " ".join(words + ([] if asked.controls else ["--no-controls"]))
 
 
-def _in_words(frames: Frames) -> str:
-    """Slopes and verdicts, one axis after the other."""
-    rows: Iterable[tuple[str, object]] = ((str(row.axis), row) for row in frames["verdicts"].itertuples())
-    return "; ".join(f"{axis}: {verdict_label(row)}" for axis, row in rows)
+def _in_words(verdicts: pd.DataFrame) -> str:
+    """Slopes and verdicts, one claim after the other."""
+    several = verdicts["instance"].nunique() > 1
+    places = [f"{row.instance}, {row.axis}" if several else f"{row.axis}" for row in verdicts.itertuples()]
+    labels = map(verdict_label, verdicts.itertuples())
+    return "; ".join(f"{place}: {label}" for place, label in zip(places, labels, strict=True))
 
 
 def _axes(figure: Figure) -> str:
