@@ -17,7 +17,7 @@ TESTS = {
     "sampled claim": "rate, one estimate",
     "exact claim": "rate, exact",
 }
-_POINTS = ("x", "mean", "s.e.", "fit", "mean / fit", "bound", "mean / bound", "clip rate")
+_POINTS = ("mean", "s.e.", "fit", "mean / fit", "bound", "mean / bound", "clip rate")
 
 
 def rate_entries(results: RateResults, unexpected: frozenset[str], family: str = "") -> list[Entry]:
@@ -89,4 +89,4 @@ def _grid(points: pd.DataFrame, slope: float, intercept: float) -> Grid:
         bound, below = short(row["bound"]), short(row["ratio"])
         rows.append((f"{row['x']:g}", mean, error, short(fit), ratio(row["mean"] / fit), bound, below,
                      f"{row['clip_rate']:.2g}"))  # fmt: skip
-    return Grid(_POINTS, tuple(rows))
+    return Grid((str(points["axis"].iloc[0]), *_POINTS), tuple(rows))
