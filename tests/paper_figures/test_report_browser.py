@@ -93,6 +93,9 @@ def test_it_sorts_filters_searches_and_opens(opened: Any) -> None:
     choose(opened, 2, "planted fault")
     assert names(opened) == [few.CAUGHT]
     opened.find_element("css selector", "#filters button").click()
+    choose(opened, 1, "energy balance")
+    assert names(opened) == ["energy zpg T"]
+    opened.find_element("css selector", "#filters button").click()
     choose(opened, 7, "zpg")
     choose(opened, 8, "bandit")
     assert sorted(names(opened)) == sorted([few.HOSTILE, few.SPARED])
