@@ -64,7 +64,8 @@ def _floors() -> pd.DataFrame:
     unknown = dict.fromkeys((*_FLOOR, *_RATIO, "reduced", "reduced_low", "reduced_high"), np.nan)
     outside = {"outcome": FloorOutcome.NOT_APPLICABLE, "reason": "outside the linear regime", "replicates": 0}
     judged = _AT | unknown | _FLOOR | _RATIO | {"claim": "floor zpg", "reason": ""}
-    missed = {"claim": "control: floor", "kind": "control"}  # a planted fault that is not caught
+    # A planted fault that is not caught. Its number comes before that of the balance below if sorted as text.
+    missed = {"claim": "control: floor", "kind": "control", "ratio": 10.5}
     return pd.DataFrame([judged, _AT | unknown | outside | {"claim": "floor far"}, judged | missed])
 
 
@@ -76,7 +77,7 @@ def _curves() -> pd.DataFrame:
 
 
 def _balances() -> pd.DataFrame:
-    steps = {"claim": "energy zpg T", "pull": 1.0, "ratio_first": 0.996, "ratio_second": 0.995}
+    steps = {"claim": "energy zpg T", "pull": 1.0, "ratio_first": 0.996, "ratio_second": 0.995, "ratio": 2.5}
     return pd.DataFrame([_AT | _RATIO | steps])
 
 

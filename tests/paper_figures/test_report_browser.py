@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.paper_figures import report_of_a_few as few
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 ui = pytest.importorskip("selenium.webdriver.support.ui", reason="selenium is not installed")
+TimeoutException = pytest.importorskip("selenium.common", reason="selenium is not installed").TimeoutException
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium with chromedriver on the path")
 
@@ -60,6 +62,20 @@ def names(browser: Any) -> list[str]:
     return [row.get_attribute("textContent") for row in rows if row.is_displayed()]
 
 
+def sort(browser: Any, header: Any, direction: str) -> list[str]:
+    """Names after a click on the head of a column, when the table has sorted."""
+    header.click()
+    ui.WebDriverWait(browser, PATIENCE).until(lambda _: header.get_attribute("aria-sort") == direction)
+    return names(browser)
+
+
+def shown(browser: Any, wanted: list[str]) -> bool:
+    """Whether the rows seen are these, in any order, as soon as the table has drawn."""
+    with suppress(TimeoutException):
+        ui.WebDriverWait(browser, PATIENCE).until(lambda page: sorted(names(page)) == sorted(wanted))
+    return sorted(names(browser)) == sorted(wanted)
+
+
 def choose(browser: Any, column: int, text: str) -> None:
     select = browser.find_element("css selector", f"select[data-column='{column}']")
     ui.Select(select).select_by_visible_text(text)
@@ -78,37 +94,36 @@ def test_it_sorts_filters_searches_and_opens(opened: Any) -> None:
     assert every[0] == few.HOSTILE
 
     measured = opened.find_element("css selector", "#claims thead th:nth-child(5)")
-    measured.click()
-    up = names(opened)
-    measured.click()
-    down = names(opened)
+    up, down = sort(opened, measured, "ascending"), sort(opened, measured, "descending")
     assert sorted(up) == sorted(down) == sorted(every)
     number = few.found().rates.verdicts.set_index("claim")["slope"]
     assert number[few.HOSTILE] < number[few.WRONG], "by hand: -0.99 below 0"
     assert up.index(few.HOSTILE) < up.index(few.WRONG) < up.index("curve zpg") < up.index("floor zpg")
+    assert up.index("energy zpg T") < up.index("control: floor"), "2.5 before 10.5: numbers, not texts"
     assert down.index("floor zpg") < down.index("curve zpg") < down.index(few.WRONG) < down.index(few.HOSTILE)
 
+    again = opened.find_element("css selector", "#filters button")
     choose(opened, 5, "VIOLATED")
-    assert sorted(names(opened)) == sorted([few.WRONG, few.CAUGHT])
+    assert shown(opened, [few.WRONG, few.CAUGHT])
     choose(opened, 2, "planted fault")
-    assert names(opened) == [few.CAUGHT]
-    opened.find_element("css selector", "#filters button").click()
+    assert shown(opened, [few.CAUGHT])
+    again.click()
     choose(opened, 1, "energy balance")
-    assert names(opened) == ["energy zpg T"]
-    opened.find_element("css selector", "#filters button").click()
+    assert shown(opened, ["energy zpg T"])
+    again.click()
     choose(opened, 7, "zpg")
     choose(opened, 8, "bandit")
-    assert sorted(names(opened)) == sorted([few.HOSTILE, few.SPARED])
-    opened.find_element("css selector", "#filters button").click()
+    assert shown(opened, [few.HOSTILE, few.SPARED])
+    again.click()
 
     search = opened.find_element("css selector", ".dt-search input")
     search.send_keys("linear regime")
-    assert names(opened) == ["floor far"]
+    assert shown(opened, ["floor far"])
     search.clear()
     search.send_keys("no such claim")
-    assert names(opened) == []
-    opened.find_element("css selector", "#filters button").click()
-    assert sorted(names(opened)) == sorted(every)
+    assert shown(opened, [])
+    again.click()
+    assert shown(opened, every)
 
     link = opened.find_element("link text", few.HOSTILE)
     assert link.get_attribute("aria-expanded") == "false"
