@@ -19,6 +19,7 @@ from experiments.rates.run_claims import RateResults
 from experiments.rates.run_curves import run_curves
 from experiments.rates.run_energy import run_energy
 from experiments.rates.run_floors import run_floors
+from experiments.running.cache_keys import environment_digest
 from experiments.running.execution import Execution
 from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.report import drawings, page
@@ -27,6 +28,7 @@ from paper_figures.report.certificates import certificate_frame
 from paper_figures.report.entries import Grid, frame_of
 from paper_figures.report.finished import COMMANDS
 from paper_figures.report.page import HEAVIEST, html_of, table_library
+from paper_figures.report.provenance import provenance, source_commit
 from tests.paper_figures import report_of_a_few as few
 from theory.errors import InputError
 
@@ -147,6 +149,15 @@ def test_the_same_inputs_give_the_same_bytes(written: str, tmp_path: Path) -> No
     dated = html_of(few.page(tmp_path, "1 May")).decode()
     assert [line for line in dated.splitlines() if line not in written.splitlines()] == ["<dt>date</dt><dd>1 May</dd>"]
     assert not re.search(r"\b20[2-9]\d-\d\d-\d\d\b", re.sub(r"<script.*?</script>", "", written, flags=re.S))
+
+
+def test_provenance_has_a_commit_only_in_a_checkout(tmp_path: Path) -> None:
+    facts = dict(provenance("quick", 3, None))
+    assert (facts["seed"], facts["preset"], facts["commit"] != "") == ("3", "quick", True)
+    assert facts["digest of code and numerical packages"] == environment_digest()
+    assert source_commit(tmp_path) == ""
+    (tmp_path / ".git").mkdir()  # not a repository
+    assert source_commit(tmp_path) == ""
 
 
 def test_it_is_light_and_refuses_to_be_heavy(written: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
