@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # Tests run on all cores already: threads of linear algebra would only fight over them.
 test test-all: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: rates test test-all figures variance bench check env clean
+.PHONY: rates test test-all figures report variance bench check env clean
 
 rates: $(READY)
 	$(BIN)/zpg rates $(ARGS)
@@ -20,6 +20,9 @@ test-all: $(READY)
 
 figures: $(READY)
 	$(BIN)/zpg figures $(ARGS)
+
+report: $(READY)
+	$(BIN)/zpg report $(ARGS)
 
 variance: $(READY)
 	$(BIN)/zpg variance $(ARGS)

@@ -14,6 +14,7 @@ from experiments.commands.exit_codes import run
 from experiments.commands.options import Address, Backend, Jobs, Out, Preset, Seed, execution, ready_folder, split
 from experiments.commands.terminal import progress_bar
 from experiments.running.files import prepare_folder
+from paper_figures.commands import report  # noqa: F401
 
 if TYPE_CHECKING:
     from experiments.contracts.check_component import Contract

@@ -31,7 +31,9 @@ NORMAL_95 = 1.96
 _OVERHANG = 0.12
 # Distance between the algorithms in the lower strip, as a share of the window.
 _DODGE = 0.018
-_PANEL_HEIGHT = 3.2  # inches
+_PANEL_HEIGHT = 3.2  # inches, with a key of this many lines
+_KEY_LINES, _LINE_HEIGHT = 4, 0.13
+_KEY_WIDTH = 50  # characters that fit over a panel
 _STATED: dict[str, Any] = {"color": GREY, "linestyle": (0, (2.5, 1.2)), "linewidth": 1.6}
 
 X_LABELS: dict[Axis, str] = {
@@ -75,7 +77,7 @@ def draw_axis(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> Axes:
         mean, half_width = _interval(rows)
         ax.errorbar(rows["x"], mean, half_width, **series.markers, elinewidth=0.7, zorder=3)
         # For a key with marker and line together.
-        ax.plot([], [], **(series.markers | series.line), label=verdict_label(row))
+        ax.plot([], [], **(series.markers | series.line), label=_key(row))
     ax.set(xlabel=X_LABELS[axis], ylabel="mean squared gradient norm")
     ax.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.02))  # over the tick labels too: lines are long
     return ax
@@ -174,8 +176,12 @@ def _draw_panels(points: pd.DataFrame, panels: list[tuple[str, pd.DataFrame]]) -
     """Panels in two columns. Each has a large plot, and below it a strip that is divided by the stated line."""
     columns = min(2, len(panels))
     lines = math.ceil(len(panels) / columns)
+    # A longer key would leave no room for the panels below it.
+    keys = ["\n".join(map(_key, verdicts.itertuples())) for _, verdicts in panels]
+    beyond = max(0, *(key.count("\n") + 1 - _KEY_LINES for key in keys))
+    height = _PANEL_HEIGHT + _LINE_HEIGHT * beyond
     with print_style():
-        figure = new_figure(DOUBLE_COLUMN if columns == 2 else SINGLE_COLUMN, _PANEL_HEIGHT * lines)
+        figure = new_figure(DOUBLE_COLUMN if columns == 2 else SINGLE_COLUMN, height * lines)
         grid = figure.add_gridspec(2 * lines, columns, height_ratios=[3, 1] * lines)
         for number, (title, verdicts) in enumerate(panels):
             line, column = divmod(number, columns)
@@ -186,6 +192,12 @@ def _draw_panels(points: pd.DataFrame, panels: list[tuple[str, pd.DataFrame]]) -
             letter = f"({ascii_lowercase[number]}) " if len(panels) > 1 else ""
             upper.text(1, 1, f"{letter}{title}".strip(), transform=upper.transAxes, ha="right", va="top")
     return figure
+
+
+def _key(row: Any) -> str:
+    """The label of a claim in the key, in two lines if one would be wider than the panel."""
+    label = verdict_label(row)
+    return label if len(label) <= _KEY_WIDTH else label.replace(": ", ":\n", 1)
 
 
 def _one_axis(verdicts: pd.DataFrame) -> Axis:

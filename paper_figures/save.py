@@ -61,10 +61,11 @@ def save(figure: Figure, name: str, folder: Path, formats: Sequence[str] = FORMA
     """
     check_formats(formats)
     prepare_folder(folder, "folder")
-    return [write_bytes_whole(folder / f"{name}.{ending}", _render(figure, ending)) for ending in formats]
+    return [write_bytes_whole(folder / f"{name}.{ending}", render(figure, ending)) for ending in formats]
 
 
-def _render(figure: Figure, ending: str) -> bytes:
+def render(figure: Figure, ending: str) -> bytes:
+    """A figure as the bytes of a file in one of the formats."""
     buffer = BytesIO()
     with print_style():  # fonts and ticks are settled only here
         figure.savefig(buffer, format=ending, **_OPTIONS[ending])

@@ -82,7 +82,7 @@ def rates(
     fixed = Fixed(_numbers(grid), iterations, step_scale, radius_scale)
     on = one_of(instance, "--instance", None)
     asked = Asked(preset, method, axis, split(claims), on, fixed, garnets, planted)
-    _check(asked)
+    check_asked(asked)
     folder = ready_folder(out, seed, jobs, backend, address)
     with progress_bar("rate checks") as progress:
         found = run_asked(asked, execution(folder, seed, jobs, backend, address, progress))
@@ -98,8 +98,8 @@ def rates(
     raise typer.Exit(0 if found.passed else 1)
 
 
-def _check(asked: Asked) -> None:
-    """Options that exclude each other, or are out of range."""
+def check_asked(asked: Asked) -> None:
+    """Refuse options that exclude each other, or are out of range."""
     from experiments.catalogue.claims import AXIS_TITLES
     from experiments.catalogue.lookup import find
     from experiments.catalogue.methods import methods_named

@@ -233,3 +233,12 @@ def test_series_are_told_apart_without_colour() -> None:
     assert series_of(["ppo", "zbcpg-3", "zbcpg-3"])["zbcpg-3"] == series["zbcpg-3"]
     # Luminances of the series above a white page.
     assert all(np.dot(to_rgb(s.color), (0.2126, 0.7152, 0.0722)) < 0.75 for s in series.values())
+
+
+def test_a_long_title_does_not_push_the_panels_off_the_page(check_layout) -> None:
+    """With its label in one line the panels have no width left, and matplotlib warns, which is an error here."""
+    points, verdicts = frames(("T", "N", "M", "eps"))
+    verdicts["title"] = verdicts["title"].mask(verdicts["method"] == ALGORITHMS[-1], METHODS["zpg-until"].title)
+    figure = draw_rates(points, verdicts)
+    check_layout(figure)
+    assert all(ax.get_position().width > 0.25 for ax in figure.axes)

@@ -1,0 +1,39 @@
+"""Where a report comes from: everything its numbers depend on."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from experiments.commands.app import version
+from experiments.running.cache_keys import COMPUTING, environment_digest
+
+ROOT = Path(__file__).parents[2]
+
+
+def provenance(preset: str, seed: int, date: str | None) -> tuple[tuple[str, str], ...]:
+    """Names and values. There is no date unless one is given: the same inputs give the same page."""
+    libraries = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in (*COMPUTING, "matplotlib"))
+    return (
+        ("zpg", version()),
+        ("commit", source_commit() or "not known: not run from a checkout"),
+        ("digest of code and numerical packages", environment_digest()),
+        ("preset", preset),
+        ("seed", str(seed)),
+        ("Python", f"{platform.python_version()} on {platform.machine()}"),
+        ("packages", libraries),
+        *((("date", date),) if date else ()),
+    )
+
+
+def source_commit(root: Path = ROOT) -> str:
+    """Commit of a checkout, with ``-dirty`` after it if files are changed; empty where there is none."""
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    with suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    return ""
