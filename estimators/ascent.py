@@ -17,7 +17,7 @@ from theory.batching import fits_batch
 from theory.errors import InputError, require_integer
 from theory.mdp import TabularMDP
 from theory.policies import Policy
-from theory.validation import finite_array, first_entry, positive_array
+from theory.validation import array_of, finite_array, first_entry, positive_array
 from theory.values import value_and_gradient
 
 # Squares of larger parameters overflow.
@@ -131,7 +131,7 @@ def _rows_of(recorded: ArrayLike | None, n_iterations: int) -> dict[int, int]:
     """Row of the record of every iteration, counted from 0, that is recorded."""
     if recorded is None:
         return {t: t for t in range(n_iterations)}
-    iterates = np.asarray(recorded)
+    iterates = array_of("recorded", recorded)
     whole = np.issubdtype(iterates.dtype, np.integer) and iterates.ndim == 1 and iterates.size > 0
     if not (whole and iterates[0] >= 1 and iterates[-1] <= n_iterations and (np.diff(iterates) > 0).all()):
         raise InputError(

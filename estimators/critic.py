@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.arrays import FloatArray, IntArray
-from theory.errors import InputError
+from theory.errors import require_number, require_positive
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,8 @@ class LearnedCritic:
     memory: float = 8.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.trace <= 1:
-            raise InputError(f"trace must lie in [0, 1], got {self.trace}; 0.95 is usual")
-        if not 0 < self.memory < np.inf:
-            raise InputError(f"memory must be positive and finite, got {self.memory}; 8 visits are the default")
+        require_number("trace", self.trace, "lie in [0, 1]", lambda number: 0 <= number <= 1, "; 0.95 is usual")
+        require_positive("memory", self.memory, "; 8 visits are the default")
 
     def advantages(self, values: FloatArray, states: IntArray, rewards: FloatArray) -> FloatArray:
         """Sum over k of trace^k times the surprise k steps later: reward, plus next value, minus value.

@@ -70,6 +70,9 @@ class PreferenceData:
             )
         if self.weights is None:
             return
+        require_kind("weights", self.weights, np.ndarray, "np.full(4, 0.25)")
+        if self.weights.dtype.kind not in "biuf":
+            raise InputError(f"weights must be real numbers, got an array of {self.weights.dtype}")
         if self.weights.shape != self.shares.shape:
             raise InputError(f"weights must have shape {self.shares.shape} like shares, got {self.weights.shape}")
         if not (self.weights >= 0).all() or not np.allclose(self.weights.sum(axis=-1), 1, rtol=0, atol=1e-9):

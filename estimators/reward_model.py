@@ -56,8 +56,10 @@ class RewardModel:
         object.__setattr__(self, "ridge", positive_array("ridge", self.ridge, "; 1 is a prior of unit variance"))
         if self.features is not None:
             matrix = finite_array("features", self.features)
-            if matrix.ndim != 2:
-                raise InputError(f"features must be a matrix, one row for each reward, got shape {matrix.shape}")
+            if matrix.ndim != 2 or not matrix.size:
+                raise InputError(
+                    f"features must be a matrix, one row for each reward and at least one column, got {matrix.shape}"
+                )
             object.__setattr__(self, "features", matrix)
 
     def fit(self, data: PreferenceData, start: FloatArray | None = None) -> FloatArray:

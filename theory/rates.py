@@ -96,17 +96,19 @@ def unbiased_schedule(
     dim: int,
     horizon: int,  # noqa: ARG001  (schedules are interchangeable)
     n_pairs: ArrayLike,
-    n_queries: ArrayLike,  # noqa: ARG001  (no bias of the votes to balance)
+    n_queries: ArrayLike,
     radius_scale: ArrayLike = 1.0,
     step_scale: ArrayLike = 1.0,
 ) -> Schedule:
     """Schedule for readings without bias: mu^2 = c / sqrt(N) and alpha = c' / d.
 
     These orders balance smoothing, d mu^2, against noise, d / (mu^2 N). The parameters are those of `stated_schedule`;
-    the horizon and the votes are not used.
+    the horizon and the votes are not used, since no bias of the votes is to be balanced.
     """
-    squared = 1 / np.sqrt(np.asarray(n_pairs, dtype=np.float64))
-    return Schedule(np.asarray(radius_scale * np.sqrt(squared)), np.asarray(step_scale) / dim)
+    require_integer("dim", dim, 1)
+    pairs = positive_array("n_pairs", n_pairs, infinite=True)
+    positive_array("n_queries", n_queries, infinite=True)
+    return _schedule(1 / np.sqrt(pairs), dim, radius_scale, step_scale)
 
 
 @dataclass(frozen=True)

@@ -128,10 +128,10 @@ def attribute_of(word: str, text: str) -> object:
     try:
         module = user_modules.load(module_name)
     except InputError as error:
-        raise InputError(f"{word} {text!r}: {error}{_where(error)}") from error
+        raise InputError(f"{word} {text!r}: {error}{users_line(error)}") from error
     except (Exception, SystemExit) as error:
         came = f"{type(error).__name__}: {error}"
-        raise InputError(f"{word} {text!r}: cannot import {module_name} ({came}){_where(error)}") from error
+        raise InputError(f"{word} {text!r}: cannot import {module_name} ({came}){users_line(error)}") from error
     if not attribute.isidentifier() or not hasattr(module, attribute):
         public = [name for name in vars(module) if not name.startswith("_")]
         file = getattr(module, "__file__", None) or "no file"
@@ -153,10 +153,10 @@ def called(word: str, text: str, build: Callable[[], object]) -> object:
     try:
         return build()
     except InputError as error:
-        raise InputError(f"{word} {text!r}: {error}{_where(error)}") from error
+        raise InputError(f"{word} {text!r}: {error}{users_line(error)}") from error
     except (Exception, SystemExit) as error:
         came = f"{type(error).__name__}: {error}"
-        raise InputError(f"{word} {text!r}: calling it without arguments failed ({came}){_where(error)}") from error
+        raise InputError(f"{word} {text!r}: calling it without arguments failed ({came}){users_line(error)}") from error
 
 
 def unknown(word: str, wanted: str, names: list[str]) -> InputError:
@@ -167,7 +167,7 @@ def unknown(word: str, wanted: str, names: list[str]) -> InputError:
     )
 
 
-def _where(error: BaseException) -> str:
+def users_line(error: BaseException) -> str:
     """Last file and line of the user's code in the traceback of an exception; empty if there is none."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
     own = [frame for frame in frames if not user_modules.is_installed(Path(frame.filename))]

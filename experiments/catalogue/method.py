@@ -103,7 +103,7 @@ class Method:
         # Its name, and what it builds, are checked where it is used.
         for name in ("group", "family"):
             require_text(name, getattr(self, name), 0)
-        for name in ("steps", "stacks"):
+        for name in ("steps", "stacks", "one_split"):
             require_kind(name, getattr(self, name), bool, "True")
         if self.grid is not None:
             require_function("grid", self.grid, "lambda instance: SettingGrid(...)")

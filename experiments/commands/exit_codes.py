@@ -12,6 +12,7 @@ import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from typer.exceptions import TyperException
@@ -21,12 +22,16 @@ from experiments.commands.streams import watched_streams
 from experiments.running.files import write_bytes_whole
 from experiments.running.open_outputs import OutputClosedError
 
+if TYPE_CHECKING:
+    from experiments.running.failures import TasksFailedError
+
+FAILED = 1
 BAD_USAGE = 2
 CRASHED = 3
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141  # as a shell reports a program that the signal for it ended
 
-IN_WORDS = "Exit code: 0 as expected, 1 a verdict is otherwise, 2 bad usage, 3 crash."
+IN_WORDS = "Exit code: 0 as expected, 1 a verdict is otherwise or a part of yours failed, 2 bad usage, 3 crash."
 
 # What joblib's own workers, dask and ray raise when a worker process is gone.
 _WORKER_LOST = {"BrokenProcessPool", "KilledWorker", "WorkerCrashedError"}
@@ -74,6 +79,9 @@ def _exit_code(application: typer.Typer) -> int:
         if _is_mistake(error):
             _say(str(error))
             return BAD_USAGE
+        failures = sys.modules.get("experiments.running.failures")
+        if failures is not None and isinstance(error, failures.TasksFailedError):
+            return _report_failures(error, whereabouts.folder)
         _report_crash(error, whereabouts.folder)
         return CRASHED
     return code
@@ -88,6 +96,16 @@ def _invoke(application: typer.Typer, whereabouts: Whereabouts) -> int:
     except typer.Exit as done:
         return done.exit_code
     return 0
+
+
+def _report_failures(error: TasksFailedError, folder: Path | None) -> int:
+    """Say which cells failed. Where no part is the user's, the defect is here."""
+    place = _write_details(error.details, folder)
+    summary = error.summary + ("" if error.own else "; this is a defect") + (f"; details in {place}" if place else "")
+    *lines, last = error.lines
+    for line in [*lines, last, summary] if lines else [f"{last}; {summary}"]:
+        _say(line)
+    return FAILED if error.own else CRASHED
 
 
 def _is_mistake(error: BaseException) -> bool:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from experiments.commands.app import app
-from experiments.commands.options import Address, Backend, Jobs, Json, Out, Seed, execution
+from experiments.commands.options import Address, Backend, Jobs, Json, Out, Seed, execution, ready_folder
 from experiments.commands.terminal import progress_bar, show
 from experiments.commands.writing import write_tables
-from experiments.running.files import check_file, prepare_folder
+from experiments.running.files import check_file, check_folder, prepare_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,13 +79,15 @@ def plan(
     check_file(json)
     began = time.perf_counter()
     if validate:
-        _validate(prepare_folder(out), json, seed, jobs, backend, address, began)
+        _validate(ready_folder(out, seed, jobs, backend, address), json, seed, jobs, backend, address, began)
         return
+    # A plan may be refused after all its work, and a refusal writes nothing: the folder is made last.
+    check_folder(out)
     from experiments.planning.plan import plan_budget
 
     guesses = dict(zip(GUESSED, (dim, horizon, curvature, spread, value_gap), strict=True))
     prices, limits = _terms(cost_trajectory, cost_vote, max_iterations, max_pairs, max_queries, block_size, until)
-    where = _guess(instance, guesses) or instance or INSTANCE
+    where = _guess(instance, guesses) or (INSTANCE if instance is None else instance)
     found = plan_budget(where, budget=budget, target=target, prices=prices, limits=limits, model=model, seed=seed)
     wall = time.perf_counter() - began
     settings = {

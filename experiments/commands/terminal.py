@@ -95,6 +95,9 @@ class ProgressLines:
     def report(self, done: int, total: int) -> None:
         """Tell how much is done; a line is printed if it is time for one."""
         now = self._clock()
+        if now < self._last:  # set back, as a virtual machine may do: the time since the last report is lost
+            self._began -= self._last - now
+            self._next_line -= self._last - now
         if done < self._done or self._done >= self._total:  # another stretch begins
             self._began, self._base = self._last, self._done if done >= self._done else 0
         self._last, self._done, self._total = now, done, total

@@ -18,7 +18,7 @@ from experiments.rates.smoothness import estimate_smoothness
 from theory import Link, Logistic, TabularMDP, certificate, optimal_value, policy_value, smoothness_bound
 from theory.arrays import FloatArray
 from theory.bounds import LARGEST_C
-from theory.errors import InputError, require_integer
+from theory.errors import InputError, require_integer, require_kind, require_positive
 from theory.return_law import difference_law, return_distribution
 from theory.vote_tables import VoteTable
 
@@ -210,9 +210,10 @@ class Guess:
         require_integer("dim", self.dim, 1)
         require_integer("horizon", self.horizon, 1)
         for name in ("curvature", "spread", "value_gap", "smoothness"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(f"{name} must be a positive finite number, got {value}")
+            if name != "smoothness" or self.smoothness is not None:
+                require_positive(name, getattr(self, name))
+        if self.link is not None:
+            require_kind("link", self.link, Link, "Logistic(2.0)")
         if self.spread > self.horizon / 2:
             raise InputError(
                 f"spread must be at most H / 2 = {self.horizon / 2:g} for returns in [0, H], got {self.spread}"

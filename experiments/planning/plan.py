@@ -17,8 +17,8 @@ from experiments.planning.candidates import Candidate
 from experiments.planning.closed_forms import Guess, certificate_source, guess_source, sharpened_source
 from experiments.planning.models import ExactSource, Source, best_plan, grid, least_cost, paper_plan, ways_of_asking
 from experiments.planning.search import Allocation, allocation, best_allocation, rough_error
-from experiments.planning.settings import Limits, Panel, Prices
-from theory.errors import InputError
+from experiments.planning.settings import Limits, Panel, Prices, chosen_terms
+from theory.errors import InputError, require_integer, require_positive
 from theory.votes import VoteModel
 
 Model = Literal["exact", "sharpened", "certificate"]
@@ -115,7 +115,8 @@ def plan_budget(
         If not one of budget and target is given, the budget does not pay for one pair, the target cannot be reached
         under the limits, or the model does not apply.
     """
-    prices, limits = prices or Prices(), limits or Limits()
+    prices, limits = chosen_terms(prices, limits, Limits())
+    require_integer("seed", seed, 0)
     _check_request(budget, target, model)
     source, words = _source(instance, limits, model, seed)
     candidates = grid(source, limits)
@@ -142,8 +143,8 @@ def _check_request(budget: float | None, target: float | None, model: str) -> No
     if (budget is None) == (target is None):
         raise InputError(f"budget or target must be given, and not both, got budget {budget} and target {target}")
     for name, value in (("budget", budget), ("target", target)):
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise InputError(f"{name} must be a positive finite number, got {value}")
+        if value is not None:
+            require_positive(name, value)
     if budget is not None and budget > LARGEST_BUDGET:
         raise InputError(f"budget must be at most {LARGEST_BUDGET:g}, got {budget:g}; state costs in larger units")
     if model not in ("exact", "sharpened", "certificate"):

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from experiments.catalogue.instance import Instance
-from theory.errors import InputError, require_integer
+from theory.errors import InputError, require_integer, require_kind, require_number
 from theory.inversions import HaldaneAnscombe, Trimmed
 from theory.links import Link
 from theory.until_disagreement import AgreementLink, UntilDisagreement
@@ -35,11 +35,12 @@ class Prices:
 
     def __post_init__(self) -> None:
         for name in ("trajectory", "vote"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"cost_{name} must be a finite number of at least 0, got {value}")
+            required, cost = "be a finite number of at least 0", getattr(self, name)
+            require_number(f"cost of a {name}", cost, required, lambda number: 0 <= number < math.inf)
         if self.trajectory == self.vote == 0:
-            raise InputError("cost_trajectory or cost_vote must be above 0, got 0 for both; then every run is free")
+            raise InputError(
+                "cost of a trajectory or of a vote must be above 0, got 0 for both: then every run is free"
+            )
 
     def of_pair(self, votes: float) -> float:
         """Cost of two trajectories and this many votes."""
@@ -79,11 +80,14 @@ class Limits:
         for name in ("iterations", "pairs", "queries"):
             if getattr(self, name) is not None:
                 require_integer(f"the limit of {name}", getattr(self, name), 1)
-        if self.block_sizes is not None and not self.block_sizes:
-            raise InputError("block_sizes must hold at least one K, or None for ZPG, got none")
-        for size in self.block_sizes or ():
-            if size is not None:
-                require_integer("block_sizes", size, 1)
+        if self.block_sizes is not None:
+            require_kind("block_sizes", self.block_sizes, tuple, "(None, 1)")
+            if not self.block_sizes:
+                raise InputError("block_sizes must hold at least one K, or None for ZPG, got none")
+            for size in self.block_sizes:
+                if size is not None:
+                    require_integer("block_sizes", size, 1)
+        require_kind("until_disagreement", self.until_disagreement, bool, "True")
 
     def sizes(self, dim: int) -> tuple[int | None, ...]:
         """Block sizes to try in this dimension; None is ZPG.
@@ -99,6 +103,21 @@ class Limits:
         if not kept:
             raise InputError(f"block_sizes must hold a K of at most the number of parameters {dim}, got {asked}")
         return kept
+
+
+def chosen_terms(prices: Prices | None, limits: Limits | None, usual: Limits) -> tuple[Prices, Limits]:
+    """Prices and limits as given, by default 1 for a trajectory and a vote each, and the usual limits.
+
+    Raises
+    ------
+    InputError
+        If one of them is of another class.
+    """
+    if prices is not None:
+        require_kind("prices", prices, Prices, "Prices(1.0, 2.0)")
+    if limits is not None:
+        require_kind("limits", limits, Limits, "Limits(iterations=1000)")
+    return prices or Prices(), limits or usual
 
 
 @dataclass(frozen=True)

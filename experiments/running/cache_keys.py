@@ -22,6 +22,7 @@ from typing import Any
 
 import cloudpickle
 import joblib
+import numpy as np
 
 from experiments.catalogue import user_modules
 from experiments.catalogue.digests import by_value
@@ -70,13 +71,30 @@ def key_of(run: Callable[[Any], Any], task: Any, content: str = "") -> str:
     content : str
         Digest of the things that the names in the task stand for.
     """
-    parts = (run.__module__, run.__qualname__, environment_digest(), user_modules.loaded_digest(), content)
+    # Where no part of the task is the user's, work is not lost by an edit of a module of his.
+    users = "" if is_ours(task) else user_modules.loaded_digest()
+    parts = (run.__module__, run.__qualname__, environment_digest(), users, content)
     return hashlib.sha256(repr((*parts, _settings_digest(run, task))).encode()).hexdigest()
 
 
 def is_known(task: Any) -> bool:
     """Whether the key holds the source of everything in a task, so that nothing in it exists in this process alone."""
     return all(_is_known(value) for value in _values(task))
+
+
+def is_ours(task: Any) -> bool:
+    """Whether a task holds nothing but numbers, built-in names, and records of the project."""
+    return all(_is_ours(value) for value in _values(task))
+
+
+def _is_ours(value: Any) -> bool:
+    if isinstance(value, str):
+        return ":" not in value
+    if type(value) in (bool, int, float, complex, tuple, type(None)) or isinstance(value, np.generic):
+        return True
+    if isinstance(value, np.ndarray):
+        return not value.dtype.hasobject
+    return is_dataclass(value) and type(value).__module__.partition(".")[0] in user_modules.PACKAGES
 
 
 def _settings_digest(run: Callable[[Any], Any], task: Any) -> str:

@@ -86,14 +86,29 @@ def prepare_folder(folder: Path, argument: str = "--out") -> Path:
     InputError
         If it cannot be made or written to.
     """
-    try:
+    with _folder_errors(folder, argument):
         folder.mkdir(parents=True, exist_ok=True)
         _try_folder(folder)
-    except OSError as error:
-        raise input_error(
-            f"{argument} {folder} cannot be made or written to: {_reason(error)}; name a folder you may write to"
-        ) from error
     return folder
+
+
+def check_folder(folder: Path, argument: str = "--out") -> None:
+    """Require that a folder can be made or written to, before any work is done for it. Nothing is made.
+
+    Parameters
+    ----------
+    folder : Path
+    argument : str
+        What the user calls it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made or written to.
+    """
+    there = next((each for each in (folder, *folder.absolute().parents) if os.path.lexists(each)), folder)
+    with _folder_errors(folder, argument):
+        _try_folder(there)
 
 
 def check_file(path: Path | None, argument: str = "--json") -> None:
@@ -192,6 +207,16 @@ def _try_file(target: Path) -> bool:
         return False
     os.close(os.open(target, os.O_WRONLY))
     return True
+
+
+@contextmanager
+def _folder_errors(folder: Path, argument: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise input_error(
+            f"{argument} {folder} cannot be made or written to: {_reason(error)}; name a folder you may write to"
+        ) from error
 
 
 @contextmanager

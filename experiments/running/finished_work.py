@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import cloudpickle
 from joblib import Memory
 
+from experiments.running.failures import Failure, TaskError
 from experiments.running.files import prepare_folder
 
 # Seconds between two looks at whether the command still runs.
@@ -29,18 +30,18 @@ class Sealed(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """What a worker gives back: a sealed result, and what was wrong with the place where it is kept.
+    """What a worker gives back: a sealed result or a failure, and what was wrong with the place where it is kept.
 
     Attributes
     ----------
-    sealed : Sealed
+    outcome : Sealed or Failure
     damaged : str
         The entry that was damaged, so that the work was done again; empty if none was.
     not_kept : str
         Why the result could not be kept; empty if it was, or was not to be.
     """
 
-    sealed: Sealed
+    outcome: Sealed | Failure
     damaged: str = ""
     not_kept: str = ""
 
@@ -81,6 +82,13 @@ def fetch(run: Any, order: Any, key: str, sender: int) -> Fetched:
     """
     if os.getppid() == sender:
         _end_with_parent(sender)
+    try:
+        return _fetched(run, order, key)
+    except TaskError as error:
+        return Fetched(error.failure)
+
+
+def _fetched(run: Any, order: Any, key: str) -> Fetched:
     if not hasattr(run, "call_and_shelve"):
         return Fetched(run(order, key))
     damaged = ""

@@ -17,6 +17,7 @@ from experiments.catalogue.lookup import find
 from experiments.running.backends import workers
 from experiments.running.cache_keys import environment_digest, key_of, packed
 from experiments.running.execution import Execution
+from experiments.running.failures import Failure, TaskError, TasksFailedError
 from experiments.running.finished_work import Fetched, Sealed, fetch, memory_in, seal
 from theory.errors import InputError
 
@@ -84,7 +85,9 @@ def run_tasks(
     Raises
     ------
     InputError
-        If an instance or a user module is different in a worker process.
+        If an instance or a user module is different in a worker process, or a setting is wrong.
+    TasksFailedError
+        If tasks raise anything else. All others are finished first, and kept if there is a cache.
     """
     how = execution or Execution()
     call = _carry_out if how.cache is None else memory_in(how.cache, _carry_out)
@@ -97,7 +100,12 @@ def run_tasks(
         parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
         fetched = dict(zip(order, parallel(calls), strict=True))
     _tell(list(fetched.values()), how)
-    return [pickle.loads(fetched[i].sealed.content) for i in range(len(tasks))]
+    outcomes = [fetched[i].outcome for i in range(len(tasks))]
+    failures = [each for each in outcomes if isinstance(each, Failure)]
+    if failures:
+        own = bool(user_modules.loaded())
+        raise TasksFailedError(failures, len(tasks), kept=how.cache is not None, own=own)
+    return [pickle.loads(each.content) for each in outcomes if isinstance(each, Sealed)]
 
 
 def _tell(fetched: Sequence[Fetched], how: Execution) -> None:
@@ -139,4 +147,9 @@ def _carry_out(order: Order, key: str) -> Sealed:  # noqa: ARG001  (the key is w
             f"instance {order.instance!r} must be the same in every process, got another one in a worker; "
             "seed what draws in its module, for example np.random.default_rng(0)"
         )
-    return seal(run(task))
+    try:
+        return seal(run(task))
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a user's part may raise
+        raise TaskError(Failure.of(task, error)) from None

@@ -23,10 +23,11 @@ from experiments.planning.random_instances import (
     random_instances,
 )
 from experiments.planning.search import Allocation
-from experiments.planning.settings import Limits, Prices
-from experiments.running.execution import Execution
+from experiments.planning.settings import Limits, Prices, chosen_terms
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.intervals import mean_interval
+from theory.errors import require_integer, require_list, require_positive
 
 # What is run on every instance: the plan, the schedule of the paper, and the best plan with one vote a pair.
 PLAN, PAPER, ONE_VOTE = "plan", "paper", "one vote"
@@ -84,9 +85,20 @@ def validate_plans(
         One row per instance, budget and ``kind`` (plan, paper, one vote): settings, ``start`` (|grad V|^2 there),
         ``error`` (predicted), ``measured`` with 95% limits ``low`` and ``high``, ``ratio`` (predicted over measured)
         with limits, ``spent`` (expected cost), and ``within``, whether the ratio is within a factor of 1.3.
+
+    Raises
+    ------
+    InputError
+        If an argument has another type, a list is empty, a budget is not positive, or there is one replicate.
     """
-    how, chosen = execution or Execution(), random_instances() if instances is None else instances
-    settings = prices or Prices(), limits or Limits(iterations=MOST_ITERATIONS), replicates, how.seed
+    how, chosen = chosen_execution(execution), random_instances() if instances is None else instances
+    terms = chosen_terms(prices, limits, Limits(iterations=MOST_ITERATIONS))
+    require_list("instances", chosen, (str, Instance), "'circular'")
+    require_list("budgets", budgets, (int, float), "3e4")
+    for budget in budgets:
+        require_positive("budgets", budget)
+    require_integer("replicates", replicates, 2)
+    settings = *terms, replicates, how.seed
     tasks = [PlanCheck(each, tuple(budgets), *settings) for each in chosen]
     rows = [row for found in run_tasks(_check, tasks, _work, how) for row in found]
     return pd.DataFrame(rows)

@@ -10,7 +10,7 @@ import pytest
 from estimators import ExactGradient, Ppo, PreferenceFeedback, RewardModel, Streams, ascend
 from estimators.ppo import PpoUpdate
 from estimators.preference_data import collect
-from estimators.rollouts import Trajectories
+from estimators.rollouts import Trajectories, sample_trajectories
 from theory import (
     InputError,
     Logistic,
@@ -95,6 +95,38 @@ def test_a_gain_stops_counting_above_the_clip_and_a_loss_below_it() -> None:
     wide = Ppo(ONE_VOTE, Fixed(LINK), clip=0.99, n_epochs=5000)
     end = wide.begin(mdp, policy, theta)(theta, np.array([0.01]), Streams.of(np.random.default_rng(0)))
     assert policy.probabilities(end)[0, 0, 1] / 0.5 > 1.9
+
+
+@pytest.mark.parametrize(("better", "worse"), [(1, 0), (0, 1)])
+def test_sampled_gains_and_losses_stop_at_their_own_side_of_the_clip(better: int, worse: int) -> None:
+    """Three arms, one pull, by hand from the pulls that were drawn: steps count until a ratio leaves its side.
+
+    A gain counts while its ratio is at most 1 + clip, a loss while it is at least 1 - clip. Exchanged, or clipped on
+    the wrong side, the steps are the same at first and others later.
+    """
+    mdp, policy, paid, clip, size = bandit([0.2, 0.5, 0.8]), TabularSoftmax(1, 3), np.zeros(3), 0.1, 0.3
+    paid[better], paid[worse] = 1.0, -0.5
+    learner = Ppo(ONE_VOTE, RewardModel(LINK), clip=clip, n_epochs=12, n_rollouts=9)
+    theta = np.array([0.3, -0.2, 0.1])
+    update = PpoUpdate(learner, mdp, policy, theta)
+    update.rewards = paid.reshape(1, 1, 3)
+    end = update.improve(theta, np.array([size]), Streams.of(np.random.default_rng(4)))
+    pulls = sample_trajectories(mdp, policy, theta, 9, Streams.of(np.random.default_rng(4)).trajectories).actions[0]
+    old = np.exp(theta) / np.exp(theta).sum()
+    by_hand, stopped = theta.copy(), set()
+    for _ in range(12):
+        new = np.exp(by_hand) / np.exp(by_hand).sum()
+        step = np.zeros(3)
+        for pull in pulls:
+            advantage = (paid[pull] - paid[pulls].mean()) / 9
+            ratio = new[pull] / old[pull]
+            if ratio > 1 + clip if advantage > 0 else ratio < 1 - clip:
+                stopped.add(bool(advantage > 0))
+                continue
+            step += advantage * ratio * (np.eye(3)[pull] - new)
+        by_hand = by_hand + size * step
+    assert stopped == {True, False}, "a gain and a loss were clipped"
+    np.testing.assert_allclose(end, by_hand, atol=1e-12)
 
 
 def test_an_action_whose_probability_rounds_to_zero_spoils_nothing() -> None:

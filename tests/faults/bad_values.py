@@ -103,6 +103,7 @@ WORDS = {
     "raters": ("raters", "link"),
     "names": ("names", "figure"),
     "formats": ("formats", "format"),
+    "instances": ("instances", "instance"),
 }
 
 

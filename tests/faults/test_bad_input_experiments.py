@@ -18,9 +18,12 @@ from experiments import (
     Budget,
     Claim,
     Execution,
+    Guess,
     Instance,
+    Limits,
     Look,
     Method,
+    Prices,
     SettingGrid,
     Setup,
     check_component,
@@ -31,8 +34,10 @@ from experiments import (
     judge,
     judge_family,
     perturbing,
+    plan_budget,
     run_claims,
     stated_claims,
+    validate_plans,
 )
 from experiments.statistics.sequential import SequentialPlan
 from paper_figures import FigureContext, PaperFigure, build_figures, draw_rates
@@ -41,6 +46,17 @@ from theory import STATED_RATE, Logistic, TabularMDP, TabularSoftmax, chain
 
 OFF = Execution(jobs=1)
 SMALL = Budget(2, 2, 1)
+GUESS: dict[str, Any] = {
+    "dim": 4,
+    "horizon": 3,
+    "curvature": 1.0,
+    "spread": 1.0,
+    "value_gap": 1.0,
+    "link": Logistic(2.0),
+    "smoothness": 0.5,
+}
+ONE_WAY = Limits(100, 10, 1, (None,), False)
+PRICE = [-1, NAN, INF, -INF, "1", None, 1j, True, [1.0]]
 OPTIONAL_POSITIVE = [value for value in POSITIVE if value is not None]
 TEXT = [None, 3, b"zpg", ["zpg"]]
 NAME = [*TEXT, ""]
@@ -80,6 +96,7 @@ METHOD: dict[str, Any] = {
     "steps": True,
     "stacks": False,
     "least_dim": 1,
+    "one_split": False,
     "group": "mine",
     "family": "",
     "work": 1.0,
@@ -94,6 +111,7 @@ BAD_METHOD: dict[str, list[Any]] = {
     "steps": FLAG,
     "stacks": FLAG,
     "least_dim": INTEGER,
+    "one_split": FLAG,
     "group": TEXT,
     "family": TEXT,
     "work": POSITIVE,
@@ -312,10 +330,70 @@ EXPERIMENTS: list[Call] = [
         {
             "instance": UNKNOWN,
             "methods": [[], None, ["nothing"], ["exact", "nothing"], ["nothing", "exact"], [3], "exact"],
-            "budget": [3, Budget],
+            "budget": [3, Budget, [], [3], [SMALL, 3], [3, SMALL], [Budget], "small"],
             "n_seeds": [*INTEGER, 1],
             "scale": OPTIONAL_POSITIVE,
             "raters": UNKNOWN[1:],
+            "execution": NO_EXECUTION,
+        },
+    ),
+    (
+        compare_learning,
+        {"instance": "bandit", "methods": ["exact"], "budget": [SMALL], "n_seeds": 2, "execution": OFF},
+        {},
+    ),
+    (Prices, {"trajectory": 1.0, "vote": 0.0}, {"trajectory": PRICE, "vote": PRICE}),
+    (Prices, {"trajectory": 0.0, "vote": 1.0}, {"vote": [0, 0.0]}),
+    (
+        Limits,
+        {"iterations": 10, "pairs": None, "queries": 3, "block_sizes": (None, 2), "until_disagreement": True},
+        {
+            "iterations": [value for value in INTEGER if value is not None],
+            "pairs": [value for value in INTEGER if value is not None],
+            "queries": [value for value in INTEGER if value is not None],
+            "block_sizes": [(), 3, "1", [1], (0,), (1, 0), (0, 1), (2.5,), (1, "1"), (True,), (NAN, 1)],
+            "until_disagreement": FLAG,
+        },
+    ),
+    (
+        Guess,
+        GUESS,
+        {
+            "dim": INTEGER,
+            "horizon": INTEGER,
+            "curvature": POSITIVE,
+            "spread": [*POSITIVE, 1.6],
+            "value_gap": POSITIVE,
+            "link": [Logistic, "logistic", 2.0],
+            "smoothness": OPTIONAL_POSITIVE,
+        },
+    ),
+    (
+        plan_budget,
+        {"instance": Guess(**GUESS), "budget": 1e3, "prices": Prices(), "limits": ONE_WAY, "model": "exact", "seed": 0},
+        {
+            "instance": UNKNOWN,
+            "budget": [*POSITIVE, 1e16, 2.0],
+            "prices": [3, Prices, (1.0, 1.0)],
+            "limits": [3, Limits, 1000],
+            "model": ["guess", "", None, 3, []],
+            "seed": [-1, 2.5, "3", None, True],
+        },
+    ),
+    (
+        plan_budget,
+        {"instance": Guess(**GUESS), "target": 0.6, "limits": ONE_WAY},
+        {"target": [*POSITIVE, 1e-12], "budget": [1e3]},
+    ),
+    (
+        validate_plans,
+        {"instances": ["bandit"], "budgets": [1e3], "limits": ONE_WAY, "replicates": 2, "execution": OFF},
+        {
+            "instances": [[], "bandit", [3], ["bandit", 3], ["nothing"], ["bandit", "nothing"], Instance],
+            "budgets": [[], 1e3, [0], [1e3, -1.0], [-1.0, 1e3], [NAN], [INF], ["1"], None, [True]],
+            "prices": [3, Prices],
+            "limits": [3, Limits],
+            "replicates": [*INTEGER, 1],
             "execution": NO_EXECUTION,
         },
     ),
@@ -366,7 +444,7 @@ EXPERIMENTS: list[Call] = [
 # Calls whose good arguments would compute at length, or whose good arguments are bad ones.
 NOT_RUN = (run_claims, build_figures)
 # Public names that are results, or a call that needs one: below.
-NOT_CALLED = {"Comparison", "PowerLawFit", "RateResults", "Verdict", "draw_rates"}
+NOT_CALLED = {"Comparison", "Plan", "PowerLawFit", "RateResults", "Verdict", "draw_rates"}
 
 ROWS = [
     pytest.param(call, good, argument, values, id=f"{number}-{name_of(call)}-{argument}")

@@ -45,6 +45,7 @@ from estimators import (
     Dpo,
     ExactGradient,
     Gpomdp,
+    LearnedCritic,
     LocalModel,
     Ppo,
     PreferenceData,
@@ -107,6 +108,7 @@ from theory import (
     smoothness_bound,
     soft_optimum,
     stated_schedule,
+    unbiased_schedule,
     value_and_gradient,
 )
 
@@ -322,6 +324,7 @@ THEORY: list[Call] = [
     (population_loss(MDP, UNIFORM, 0.5, Logistic(2.0)), {"theta": np.zeros(12)}, {"theta": shaped(np.zeros(12))}),
     (stated_schedule, SCHEDULE, BAD_SCHEDULE | {"horizon": INTEGER}),
     (sharpened_schedule, SCHEDULE, BAD_SCHEDULE),
+    (unbiased_schedule, SCHEDULE, BAD_SCHEDULE),
     (
         certificate,
         CERTIFICATE,
@@ -351,7 +354,7 @@ BAD_VOTES = {"radius": POSITIVES, "n_pairs": COUNTS, "n_queries": COUNT, "link":
 NO_FEEDBACK = [None, PreferenceFeedback, "votes", Logistic()]
 ESTIMATE: dict[str, Any] = PROBLEM | {"rng": np.random.default_rng(0)}
 BAD_ESTIMATE = BAD_PROBLEM | {"theta": REAL_THETAS, "rng": RNG}
-DATA = {"visits": np.ones((4, 6)), "shares": np.full(4, 0.5), "n_queries": 3.0}
+DATA = {"visits": np.ones((4, 6)), "shares": np.full(4, 0.5), "n_queries": 3.0, "weights": np.full(4, 0.25)}
 LAW: dict[str, Any] = {
     "mdp": PULLS,
     "policy": CIRCULAR,
@@ -430,7 +433,20 @@ ESTIMATORS: list[Call] = [
         (method, {"n_per_estimate": 4, "baseline": "value"}, {"n_per_estimate": COUNT, "baseline": ["worst", None, 3]})
         for method in (Reinforce, Gpomdp)
     ),
-    (RewardModel, {"link": Logistic(), "ridge": 1.0}, {"link": LINK, "ridge": POSITIVES}),
+    (
+        RewardModel,
+        {"link": Logistic(), "ridge": 1.0, "features": np.ones((6, 2))},
+        {
+            "link": LINK,
+            "ridge": POSITIVES,
+            "features": [*(bad for bad in real(np.ones((6, 2))) if bad is not None), np.ones(6), 1.0, np.ones((6, 0))],
+        },
+    ),
+    (
+        LearnedCritic,
+        {"trace": 0.9, "memory": 4.0},
+        {"trace": PROBABILITY, "memory": POSITIVE},
+    ),
     (
         Ppo,
         {
@@ -440,6 +456,8 @@ ESTIMATORS: list[Call] = [
             "clip": 0.2,
             "n_epochs": 2,
             "n_rollouts": 4,
+            "critic": LearnedCritic(),
+            "kl": 0.1,
         },
         {
             "feedback": NO_FEEDBACK,
@@ -448,6 +466,8 @@ ESTIMATORS: list[Call] = [
             "clip": [0.0, 1.0, -0.1, NAN, INF, "0.2", None, 1j, [0.2]],
             "n_epochs": INTEGER,
             "n_rollouts": [value for value in (*INTEGER, 1) if value is not None],
+            "critic": [LearnedCritic, 3, "learned"],
+            "kl": [*NOT_NEGATIVE, RAGGED],
         },
     ),
     (
@@ -467,6 +487,7 @@ ESTIMATORS: list[Call] = [
             "visits": [*real(np.ones((4, 6))), np.ones((3, 6)), np.ones(4)],
             "shares": [*real(np.full(4, 0.5)), [0.5] * 3, [-0.1, 0, 0, 0], [0, 0, 0, 1.1]],
             "n_queries": COUNT,
+            "weights": [*(bad for bad in rows(np.full(4, 0.25)) if bad is not None), np.full(3, 1 / 3), [0.25] * 4],
         },
     ),
     (Streams.of, {"rng": np.random.default_rng(0)}, {"rng": RNG}),
@@ -480,11 +501,27 @@ ESTIMATORS: list[Call] = [
             "n_iterations": 2,
             "step_size": 0.1,
             "rng": np.random.default_rng(0),
+            "recorded": [1, 2],
         },
         {
             "mdp": SOME_MDP,
             "policy": SOME_POLICY,
             "estimator": NOT_ESTIMATORS,
+            "recorded": [
+                [],
+                1,
+                [0, 1],
+                [1, 3],
+                [2, 1],
+                [1, 1],
+                [1.0, 2.0],
+                [1, NAN],
+                "12",
+                ["1"],
+                [[1, 2]],
+                RAGGED,
+                [1j],
+            ],
             "theta": [*REAL_THETAS, *with_entry(THETA, 1e301), *with_entry(THETA, -1e301)],
             "n_iterations": INTEGER,
             "step_size": [*POSITIVES, [0.1, 0.1, 0.1]],
@@ -527,7 +564,16 @@ ESTIMATORS: list[Call] = [
 
 # Public names without a row: they take no arguments, are protocols or results, or are called by another row.
 NOT_CALLED = {
-    *("LINKS", "SHARPENED_RATE", "STATED_RATE", "HaldaneAnscombe", "MajoritySign", "Sphere", "ExactFeedback"),
+    *(
+        "LINKS",
+        "SHARPENED_RATE",
+        "STATED_RATE",
+        "UNBIASED_RATE",
+        "HaldaneAnscombe",
+        "MajoritySign",
+        "Sphere",
+        "ExactFeedback",
+    ),
     *(
         "InputError",
         "Inversion",
@@ -610,6 +656,9 @@ FAULTS = [
     ("estimators.zeroth_order.positive_array", unchecked, ZerothOrder, "radius"),
     ("theory.links.require_positive", nothing, Logistic, "scale"),
     ("theory.values.check_width", nothing, policy_hessian, "theta"),
+    ("theory.rates.positive_array", unchecked, unbiased_schedule, "n_queries"),
+    ("estimators.critic.require_number", nothing, LearnedCritic, "trace"),
+    ("estimators.reward_model.finite_array", unchecked, RewardModel, "features"),
 ]
 
 

@@ -247,3 +247,25 @@ def test_a_large_gridworld_is_sparse_and_quick():
     assert mdp.probabilities.nbytes + mdp.next_states.nbytes + mdp.rewards.nbytes < 1e6
     assert peak < 10e6
     assert built < 0.5
+
+
+def test_rewards_are_mapped_to_the_unit_interval_and_returns_back() -> None:
+    """By hand: rewards from -2 to 6 in one state, three steps."""
+    rewards = np.array([[-2.0, 0.0, 6.0]])
+    dense = TabularMDP(np.ones((1, 3, 1)), rewards, [1.0], 3, reward_range=(-2.0, 6.0))
+    joint = TabularMDP.from_outcomes(
+        np.ones((1, 3, 1)), np.zeros((1, 3, 1), dtype=int), rewards[..., None], [1.0], 3, reward_range=(-2.0, 6.0)
+    )
+    for mdp in (dense, joint):
+        assert mdp.rewards.ravel().tolist() == [0.0, 0.25, 1.0]
+        assert mdp.reward_range == (-2.0, 6.0)
+        assert mdp.original_return([0.0, 0.75, 3.0]).tolist() == [-6.0, 0.0, 18.0]
+    assert TabularMDP(np.ones((1, 1, 1)), [[0.5]], [1.0], 3).original_return(1.5) == 1.5
+
+
+def test_rows_that_are_off_by_rounding_sum_to_one_exactly_as_samplers_need() -> None:
+    row = np.array([0.3, 0.7 + 4e-10])
+    mdp = TabularMDP(np.tile(row, (2, 1, 1)).reshape(2, 1, 2), np.zeros((2, 1)), row, 2)
+    assert np.abs(mdp.probabilities.sum(axis=-1) - 1).max() < 1e-15
+    assert abs(mdp.initial.sum() - 1) < 1e-15
+    np.testing.assert_allclose(mdp.initial, row / row.sum(), rtol=1e-15)

@@ -76,6 +76,26 @@ def test_time_left_is_that_of_the_stretch_under_way(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.splitlines() == ["x: 1 of 2"]
 
 
+@pytest.mark.parametrize("jump", [-1e-3, -15.0, -1e9, 1e9])
+def test_a_clock_that_is_set_back_changes_no_time_left(jump: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """Between two steps of ten seconds each. Set forward, time left is a guess, and never negative."""
+    clock = Clock()
+    lines = ProgressLines("x", clock)
+    for done in range(1, 5):
+        clock.now += 10
+        lines.report(done, 8)
+    clock.now += jump
+    for done in range(5, 8):
+        lines.report(done, 8)
+        clock.now += 10
+    told = capsys.readouterr().err.splitlines()
+    assert told[:4] == [f"x: {done} of 8, about {10 * (8 - done)} s left" for done in range(1, 5)]
+    assert not any("-" in line for line in told)
+    if jump < 0:
+        # The step during which it was set back took no time, as far as anybody knows: 40 s for 6 steps, 50 s for 7.
+        assert told[4:] == ["x: 6 of 8, about 17 s left", "x: 7 of 8, about 9 s left"]
+
+
 def test_it_is_what_a_command_gets_when_its_errors_are_piped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with progress_bar("x") as report:

@@ -158,8 +158,8 @@ def test_the_papers_settings_minimise_its_bound() -> None:
     [
         ({}, "budget or target must be given"),
         ({"budget": 1e4, "target": 0.1}, "not both"),
-        ({"budget": -1.0}, "budget must be a positive finite number"),
-        ({"budget": math.nan}, "budget must be a positive finite number"),
+        ({"budget": -1.0}, "budget must be positive and finite"),
+        ({"budget": math.nan}, "budget must be positive and finite"),
         ({"budget": 2.0}, "one pair of trajectories and its votes, which costs 3"),
         ({"budget": 1e30}, "budget must be at most"),
         ({"target": 1e-9}, "target must be at least about"),
@@ -173,7 +173,7 @@ def test_nonsense_is_refused_with_what_would_do(arguments: dict[str, Any], words
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Prices(-1.0), "cost_trajectory must be"),
+        (lambda: Prices(-1.0), "cost of a trajectory must be"),
         (lambda: Prices(0.0, 0.0), "every run is free"),
         (lambda: Limits(iterations=0), "the limit of iterations"),
         (lambda: Limits(block_sizes=()), "at least one K"),
@@ -225,6 +225,16 @@ def test_the_command_writes_json(zpg_in_process: Any) -> None:
     half = zpg_in_process("plan", "--dim", "5", "--budget", "1e4")
     assert half.returncode == 2
     assert "--horizon, --curvature, --spread, --value-gap missing" in half.stderr
+
+
+def test_a_bad_folder_is_refused_before_the_work(zpg_in_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def worked(*_: object, **__: object) -> None:
+        raise AssertionError("work was done")
+
+    monkeypatch.setattr("experiments.planning.plan.plan_budget", worked)
+    done = zpg_in_process("plan", "--budget", "1e4", "--out", "/dev/null")
+    assert done.returncode == 2
+    assert "--out /dev/null cannot be made or written to" in done.stderr
 
 
 def test_the_instances_of_the_validation_are_these() -> None:

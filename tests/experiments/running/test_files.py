@@ -30,7 +30,14 @@ import estimators
 import experiments
 import paper_figures
 import theory
-from experiments.running.files import check_file, prepare_folder, write_bytes_whole, write_csv, write_json
+from experiments.running.files import (
+    check_file,
+    check_folder,
+    prepare_folder,
+    write_bytes_whole,
+    write_csv,
+    write_json,
+)
 from experiments.running.open_outputs import OutputClosedError, is_standard_output
 from theory.errors import InputError
 
@@ -315,8 +322,9 @@ def test_a_folder_that_may_not_be_written_is_found_out_before_the_work(read_only
                 attempt(path)
     assert (read_only / "old").read_bytes() == b"old"
     for folder in (read_only, read_only / "sub"):
-        with pytest.raises(InputError, match=rf"^--out {folder} cannot be made or written to: Permission denied; name"):
-            prepare_folder(folder)
+        for make in (prepare_folder, check_folder):
+            with pytest.raises(InputError, match=rf"^--out {folder} cannot be made or written to: Permission denied;"):
+                make(folder)
 
 
 def test_a_file_that_may_not_be_written_is_not_replaced_either(read_only: Path) -> None:
@@ -350,6 +358,20 @@ def test_a_file_in_the_way_of_a_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(InputError, match=r"^folder \S+/file cannot be made or written to: File exists; name a folder"):
         prepare_folder(tmp_path / "file", "folder")
+
+
+def test_checking_a_folder_makes_none_and_sees_what_making_it_would_see(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "nowhere")
+    before = set(tmp_path.rglob("*"))
+    for good in (tmp_path, tmp_path / "a" / "b"):
+        check_folder(good)
+    for bad in (tmp_path / "taken", tmp_path / "taken" / "below", dangling, Path("/proc/none")):
+        for attempt in (check_folder, prepare_folder):
+            with pytest.raises(InputError, match=r"^--out .* cannot be made or written to"):
+                attempt(bad)
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_tables_have_every_digit(tmp_path: Path) -> None:
