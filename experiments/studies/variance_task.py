@@ -83,6 +83,7 @@ class VarianceTask:
         if support is not None:
             return len(support), len(support)
         long = isinstance(feedback, PairFeedback) and feedback.law_work(instance.mdp) > LONG_LAW
+        long = long and _samples_as_told(estimator)
         return N_SAMPLED_DIRECTIONS, FEWER_DIRECTIONS if long else N_SAMPLED_DIRECTIONS
 
     def moments(self, radius: Any, n_sampled: int = N_SAMPLED_DIRECTIONS) -> GradientMoments:
@@ -98,7 +99,7 @@ class VarianceTask:
         rng = np.random.default_rng(self.seed)
         try:
             estimator = self.estimator(radius)
-            if isinstance(estimator, ZerothOrder):
+            if isinstance(estimator, ZerothOrder) and _samples_as_told(estimator):
                 return estimator.moments(instance.mdp, instance.policy, spread, rng, n_sampled)
             return estimator.moments(instance.mdp, instance.policy, spread, rng)
         except NotImplementedError as error:
@@ -113,6 +114,11 @@ def over_radii(task: VarianceTask) -> pd.DataFrame:
     radii, method = np.array(task.radii), find("method", task.method)
     known = {"name": name_of(task.method), "title": method.title, "group": method.group, "radius": radii}
     return pd.DataFrame(known | _parts(task.moments(radii)))
+
+
+def _samples_as_told(estimator: ZerothOrder) -> bool:
+    """Whether moments take a number of directions: a class of the user's may have moments of its own."""
+    return type(estimator).moments is ZerothOrder.moments
 
 
 def at_best_radius(task: VarianceTask) -> tuple[dict[str, Any], FloatArray]:

@@ -110,6 +110,11 @@ COMMANDS: dict[str, tuple[tuple[str, ...], dict[str, list[str]]]] = {
             "--queries": NOT_COUNTS,
         },
     ),
+    "report": (
+        (),
+        {name: bad for name, bad in RUNS.items() if name != "--json"}
+        | {"--only": NAMES, "--preset": CHOICE, "--method": ["", *NAMES], "--claims": NAMES},
+    ),
     "plan": (
         ("--budget", "1e3"),
         {
@@ -181,7 +186,17 @@ ARGUMENTS = [
     ("plan", "--budget", "1e3", "--instance", "taxi"),
 ]
 # Options that take any text or none, or whose refusal is tested elsewhere.
-FREE = {"--help", "-h", "--version", "--synthetic", "--garnets", "--controls", "--no-controls", "--check-tests"}
+FREE = {
+    "--help",
+    "-h",
+    "--version",
+    "--synthetic",
+    "--garnets",
+    "--controls",
+    "--no-controls",
+    "--check-tests",
+    "--date",
+}
 FREE |= {"--until", "--validate"}
 CASES = [
     (command, good, option, value)

@@ -184,7 +184,7 @@ def test_the_cells_are_those_of_the_command(tmp_path: Path, monkeypatch: pytest.
             get_figure("learning-curves").compute(context)
         assert calls[-2] == calls[-1]
     spent = [(call["budget"], call["n_seeds"]) for call in calls]
-    assert spent == [(splits(48_000), 100)] * 2 + [(splits(160_000), 200)] * 2
+    assert spent == [(splits(48_000), 50)] * 2 + [(splits(160_000), 200)] * 2
 
 
 @pytest.mark.usefixtures("brief_tuning")

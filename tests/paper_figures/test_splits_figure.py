@@ -41,11 +41,11 @@ def test_every_method_is_drawn_at_every_split(check_layout: Callable[[Figure], N
     check_layout(figure)
     (ax,) = figure.axes
     names = [label.get_text() for label in ax.get_xticklabels()]
-    assert names == ["2,400 x 4 x 5", "600 x 16 x 5", "150 x 64 x 5", "150 x 64 x 1", "120 x 16 x 25"]
+    assert names == ["4,800 x 2 x 5", "2,400 x 4 x 5", "600 x 16 x 5", "150 x 64 x 5", "120 x 16 x 25"]
     drawn = sorted(round(float(y), 9) for bars in ax.containers for y in np.atleast_1d(bars.lines[0].get_ydata()))
     assert drawn == sorted(frame()["final"].round(9))
-    # Three splits with 5 votes a pair on one line; the others alone.
-    assert sorted(len(bars.lines[0].get_ydata()) for bars in ax.containers) == [1] * 12 + [3] * 6
+    # Four splits with 5 votes a pair on one line; the other alone.
+    assert sorted(len(bars.lines[0].get_ydata()) for bars in ax.containers) == [1] * 6 + [4] * 6
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
         *(METHODS[name].title for name in METHODS if name in SPLIT_METHODS), "optimum",
