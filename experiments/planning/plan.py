@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
+from experiments.planning.alternatives import front_of, margins_of, other_ways
 from experiments.planning.candidates import Candidate
 from experiments.planning.closed_forms import Guess, certificate_source, guess_source, sharpened_source
-from experiments.planning.models import ExactSource, Source, best_plan, grid, least_cost, paper_plan, ways_of_asking
-from experiments.planning.search import Allocation, allocation, best_allocation, rough_error
-from experiments.planning.settings import Limits, Panel, Prices, chosen_terms
+from experiments.planning.models import ExactSource, Source, best_plan, grid, least_cost, paper_plan
+from experiments.planning.search import Allocation, rough_error
+from experiments.planning.settings import Limits, Prices, chosen_terms
 from theory.errors import InputError, require_integer, require_positive
-from theory.votes import VoteModel
 
 Model = Literal["exact", "sharpened", "certificate"]
 MODELS: dict[str, str] = {
@@ -28,8 +27,6 @@ MODELS: dict[str, str] = {
     "certificate": "certificate: a theorem, with L proved and votes at their worst",
     "guess": "closed forms from guesses of the instance",
 }
-# Budgets of the front, over the budget of the plan, and candidates that are optimised for each.
-FRONT, FRONT_EFFORT = tuple(10.0 ** np.arange(-2, 2.25, 0.5)), 2
 # Parameters up to which the exact model is worked out: its time grows like their cube.
 LARGEST_DIM = 128
 # The largest budget that a target may need.
@@ -132,10 +129,10 @@ def plan_budget(
     chosen = best.candidate
     panels = [each for each in source.panels if each.name != chosen.panel.name]
     candidates = [*candidates, chosen, *source.candidates(chosen.block_size, chosen.radius, panels)]
-    front = _front(candidates, best, budget, prices, limits)
+    front = front_of(candidates, best, budget, prices, limits)
     paper = paper_plan(source, source.link, budget, prices, limits)
-    others = _others(candidates, best, paper, budget, prices, limits)
-    margins = _margins(source, candidates, best, budget, prices, limits)
+    others = other_ways(candidates, best, paper, budget, prices, limits)
+    margins = margins_of(source, candidates, best, budget, prices, limits)
     return Plan(best, words, source.start_error, front, others, margins, _notes(source, best, budget, limits))
 
 
@@ -199,86 +196,6 @@ def _cheapest(
             f"{found[-1].cost:.3g} and comes to {min(each.error for each in found):.3g}"
         )
     return min(reached, key=lambda each: each.cost)
-
-
-def _front(
-    candidates: Sequence[Candidate], best: Allocation, budget: float, prices: Prices, limits: Limits
-) -> pd.DataFrame:
-    """Plans of smaller and larger budgets, without those that another one beats in cost and error."""
-    made = [best_allocation(candidates, factor * budget, prices, limits, FRONT_EFFORT) for factor in FRONT]
-    found = sorted(
-        (each for each in [*made, best] if each is not None), key=lambda each: (each.cost, each.error, each is not best)
-    )
-    kept: list[Allocation] = []
-    for each in found:
-        if not kept or each.error < kept[-1].error:
-            kept.append(each)
-    return pd.DataFrame([{**each.settings, **each.parts.as_dict(), "plan": each is best} for each in kept])
-
-
-def _others(
-    candidates: Sequence[Candidate],
-    best: Allocation,
-    paper: Allocation | None,
-    budget: float,
-    prices: Prices,
-    limits: Limits,
-) -> pd.DataFrame:
-    """The best plans of each way of asking, and the schedule of the paper, at the same budget."""
-    ways = ways_of_asking(candidates)
-    found: dict[str, Allocation | None] = {"plan": best}
-    found |= {name: best_allocation(among, budget, prices, limits, FRONT_EFFORT) for name, among in ways.items()}
-    # The plan was searched for longer, so it stands for its own way of asking.
-    for name, among in ways.items():
-        other = found[name]
-        if any(each.panel is best.candidate.panel for each in among) and (other is None or other.error > best.error):
-            found[name] = best
-    found["the paper's schedule"] = paper
-    rows = [
-        {"way": name, **each.settings, "over_plan": each.error / best.error}
-        for name, each in found.items()
-        if each is not None
-    ]
-    return pd.DataFrame(rows)
-
-
-def _margins(
-    source: Source,
-    candidates: Sequence[Candidate],
-    best: Allocation,
-    budget: float,
-    prices: Prices,
-    limits: Limits,
-) -> pd.DataFrame:
-    """What a little more of one setting buys, the others held fixed, and a tenth more budget, spent best."""
-    candidate, step = best.candidate, best.step_size
-    more: dict[str, Allocation | None] = {
-        "one more pair an iteration": allocation(candidate, step, best.n_pairs + 1, best.n_iterations, prices),
-        "one more iteration": allocation(candidate, step, best.n_pairs, best.n_iterations + 1, prices),
-    }
-    votes = candidate.panel.votes
-    if isinstance(votes, VoteModel):
-        raised = Panel(f"M = {votes.n_queries + 1:g}", replace(votes, n_queries=int(votes.n_queries) + 1))
-        made = source.candidates(candidate.block_size, candidate.radius, [raised])
-        more["one more rater a pair"] = (
-            allocation(made[0], step, best.n_pairs, best.n_iterations, prices) if made else None
-        )
-    larger = best_allocation(candidates, 1.1 * budget, prices, limits, FRONT_EFFORT)
-    more["a tenth more budget, spent best"] = larger if larger is None or larger.error < best.error else best
-    rows = [_margin(name, best, each) for name, each in more.items() if each is not None]
-    return pd.DataFrame(rows)
-
-
-def _margin(name: str, best: Allocation, changed: Allocation) -> dict[str, Any]:
-    extra = changed.cost - best.cost
-    gain = best.error - changed.error
-    return {
-        "change": name,
-        "extra_cost": extra,
-        "error": changed.error,
-        "gain": gain,
-        "gain_per_cost": gain / extra if extra > 0 else math.nan,
-    }
 
 
 def _notes(source: Source, best: Allocation, budget: float, limits: Limits) -> tuple[str, ...]:
