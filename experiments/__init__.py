@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from experiments.comparison.budget import Budget
     from experiments.comparison.compare_learning import Comparison, compare_learning
     from experiments.contracts.check_component import check_component
-    from experiments.planning.closed_forms import Guess
+    from experiments.planning.guess import Guess
     from experiments.planning.plan import Plan, plan_budget
     from experiments.planning.settings import Limits, Prices
     from experiments.rates.run_claims import RateResults, run_claims
@@ -31,7 +31,7 @@ _HOMES = {
     "Claim": "catalogue.claims",
     "Comparison": "comparison.compare_learning",
     "Execution": "running.execution",
-    "Guess": "planning.closed_forms",
+    "Guess": "planning.guess",
     "Instance": "catalogue.instance",
     "Limits": "planning.settings",
     "Look": "catalogue.method",

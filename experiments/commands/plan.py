@@ -17,7 +17,7 @@ from experiments.running.files import check_file, check_folder, prepare_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-    from experiments.planning.closed_forms import Guess
+    from experiments.planning.guess import Guess
     from experiments.planning.plan import Plan
     from experiments.planning.settings import Limits, Prices
 
@@ -120,7 +120,7 @@ def _terms(
 
 def _guess(instance: str | None, guesses: dict[str, Any]) -> Guess | None:
     """What is guessed in place of an instance; None if nothing is."""
-    from experiments.planning.closed_forms import Guess
+    from experiments.planning.guess import Guess
     from theory.errors import InputError
 
     given = [name for name, value in guesses.items() if value is not None]

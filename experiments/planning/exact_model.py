@@ -9,11 +9,10 @@ import numpy as np
 from experiments.planning.drift_path import DriftPath
 from experiments.planning.error_curves import ErrorCurves
 from experiments.planning.readings import Reading
+from experiments.planning.settings import STEP_MARGIN
 from theory.arrays import FloatArray
 from theory.values import policy_hessian
 
-# Share of the largest stable step that a plan may use.
-MARGIN = 0.2
 # Growth of noise along the path, in logarithms, beyond which it does not matter how large it is.
 LARGEST_GROWTH = 60.0
 
@@ -80,7 +79,7 @@ class PathNoise:
             counts=np.round(counts, 9),  # the mean of a fixed number of votes is that number
             bias=float(path.squares[-1]),
             spread=float(ratio[-1] * self.spread[-1]),
-            largest_step=MARGIN / max(float(stable.max()), np.finfo(np.float64).tiny),
+            largest_step=STEP_MARGIN / max(float(stable.max()), np.finfo(np.float64).tiny),
             least_time=float(time[0]),
         )
 

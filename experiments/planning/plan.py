@@ -14,7 +14,8 @@ from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.planning.alternatives import front_of, margins_of, other_ways
 from experiments.planning.candidates import Candidate
-from experiments.planning.closed_forms import Guess, certificate_source, guess_source, sharpened_source
+from experiments.planning.closed_forms import certificate_source, guess_source, sharpened_source
+from experiments.planning.guess import Guess
 from experiments.planning.models import ExactSource, Source, best_plan, grid, least_cost, paper_plan
 from experiments.planning.search import Allocation, rough_error
 from experiments.planning.settings import Limits, Prices, chosen_terms
