@@ -18,7 +18,6 @@ QUERIES = (1, 3, 5, 9, 25, 100)
 LARGEST_DIM_OF_ALL, FEW_QUERIES = 32, (1, 5, 25)
 # Raters who agree almost surely are asked so many times at most.
 CAP = 100
-
 # Share of the largest stable step that a plan may use.
 STEP_MARGIN = 0.2
 

@@ -18,7 +18,7 @@ from experiments.catalogue.instance import Instance, at_optimum
 from experiments.catalogue.lookup import find
 from experiments.planning.candidates import Candidate, exact_candidates
 from experiments.planning.drift_path import direction_set, drift_path
-from experiments.planning.exact_model import MARGIN, PathNoise
+from experiments.planning.exact_model import STEP_MARGIN, PathNoise
 from experiments.planning.readings import readings
 from experiments.planning.search import allocation
 from experiments.planning.settings import Limits, Panel, Prices, usable_panels
@@ -111,7 +111,7 @@ def test_the_largest_step_is_stable_and_a_few_times_as_much_is_not(one_coordinat
     start = at_optimum(on).start
     assert stationary_law(on.mdp, on.policy, estimator(FEW, 1e6), start, largest).decay < 1
     with pytest.raises(InputError, match="must be below"):
-        stationary_law(on.mdp, on.policy, estimator(FEW, 1e6), start, 4 * largest / MARGIN)
+        stationary_law(on.mdp, on.policy, estimator(FEW, 1e6), start, 4 * largest / STEP_MARGIN)
 
 
 def test_a_gradient_that_noise_would_lower_much_is_not_believed(one_coordinate: Candidate) -> None:
