@@ -257,6 +257,7 @@ def test_sampled_directions_agree_within_their_standard_errors() -> None:
 # --- directions that do not matter -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_flat_directions_of_circular_frozenlake_are_left_out() -> None:
     """5 of the 16 angles are those of states where nothing is decided, one more is almost: curvature 3e-5 of 1e-2.
 

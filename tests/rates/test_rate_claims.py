@@ -33,7 +33,8 @@ def check(results: RateResults) -> None:
 
 
 def test_quick_family_of_zpg():
-    circular = [claim for claim in stated_claims(method=METHOD) if claim.instance == "circular"]
+    """Without eps, which takes longest; the whole family has it."""
+    circular = [claim for claim in stated_claims(method=METHOD) if claim.instance == "circular" and claim.axis != "eps"]
     claims = [*circular, *sharpened_claims(method=METHOD)]
     small = certificate_checks(METHOD, ["bandit", "risky-bandit", "chain"])
     check(run_claims(claims, small, controls=controls(), execution=Execution(seed=11, jobs=1)))
