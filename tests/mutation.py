@@ -15,8 +15,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def mutants(source: str) -> Iterator[tuple[str, str]]:
             yield f"line {getattr(node, 'lineno', 0)}: {before} -> {ast.unparse(twin)}", ast.unparse(mutant)
 
 
-def _changes(node: ast.AST) -> Iterator[object]:
+def _changes(node: ast.AST) -> Iterator[Callable[[Any], object]]:
     if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in OPERATORS:
         yield lambda twin: setattr(twin, "op", OPERATORS[type(twin.op)]())
     elif isinstance(node, ast.Compare) and type(node.ops[0]) in OPERATORS:
