@@ -25,9 +25,8 @@ def front_of(
 ) -> pd.DataFrame:
     """Plans of smaller and larger budgets, without those that another one beats in cost and error."""
     made = [best_allocation(candidates, factor * budget, prices, limits, FRONT_EFFORT) for factor in FRONT]
-    found = sorted(
-        (each for each in [*made, best] if each is not None), key=lambda each: (each.cost, each.error, each is not best)
-    )
+    judged = [each for each in [*made, best] if each is not None and math.isfinite(each.error)]
+    found = sorted(judged, key=lambda each: (each.cost, each.error, each is not best))
     kept: list[Allocation] = []
     for each in found:
         if not kept or each.error < kept[-1].error:

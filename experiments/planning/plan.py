@@ -34,8 +34,9 @@ LARGEST_DIM = 128
 LARGEST_BUDGET = 1e15
 # A plan whose error is at least this share of |grad V|^2 at the start does not pay.
 NO_GAIN = 0.9
-# Rounds in which the budget for a target is corrected, and the share of the target that is close enough.
-ROUNDS, CLOSE = 6, 0.93
+# Rounds in which the budget for a target is corrected, and what is close enough: a share of the target, and a
+# difference of logarithms of budgets.
+ROUNDS, CLOSE, CLOSE_BUDGETS = 10, 0.93, 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,13 +184,21 @@ def _cheapest(
         )
     start = low if rough(low) <= 0 else float(brentq(rough, low, high, xtol=0.02))
     found: list[Allocation] = []
+    # Budgets that do not reach the target and that do.
+    below, above = low, high
     for _ in range(ROUNDS):
         made = best_plan(source, candidates, math.exp(start), prices, limits)
         found.append(made)
         if CLOSE * target <= made.error <= target or (made.error <= target and start <= low):
             break
+        below, above = (below, start) if made.error <= target else (start, above)
+        if above - below < CLOSE_BUDGETS:
+            break
         # Noise falls like 1 / budget, and half of the error is transient: the error like its square root.
-        start = min(max(start + 2 * math.log(made.error / (0.97 * target)), low), high)
+        start += 2 * math.log(made.error / (0.97 * target)) if math.isfinite(made.error) else 1.0
+        # Where the error jumps this overshoots.
+        if not below < start < above:
+            start = (below + above) / 2
     reached = [each for each in found if each.error <= target]
     if not reached:
         raise InputError(
