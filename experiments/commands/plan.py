@@ -66,7 +66,7 @@ def plan(
         float | None, typer.Option("--value-gap", help="Without an instance: a guess of V* - V at the start.")
     ] = None,
     validate: Annotated[
-        bool, typer.Option("--validate", help="Run plans on random instances instead; a quarter of an hour.")
+        bool, typer.Option("--validate", help="Run plans on random instances instead; ten minutes on two cores.")
     ] = False,
     out: Out = Path("results"),
     jobs: Jobs = -1,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from estimators.ascent import ascend
 from experiments import Guess, Limits, Prices, plan_budget
 from experiments.catalogue.lookup import find
+from experiments.planning import plan as planner
 from experiments.planning.candidates import Candidate
 from experiments.planning.closed_forms import certificate_source, guess_source
 from experiments.planning.models import ExactSource, best_plan, grid, ways_of_asking
@@ -259,3 +261,19 @@ def test_the_summary_counts_and_exceptions_have_reasons() -> None:
     worse = exceptions(frame).set_index("instance")["reason"]
     assert worse["b"] == "no difference beyond the noise of the runs"
     assert worse["c"] == "the model is too cautious"
+
+
+@pytest.mark.parametrize("edge", [1.7e3, 2.3e4, 4.1e5])
+def test_a_target_is_reached_at_the_least_cost_though_the_error_jumps(
+    edge: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the edge the error is far above the target, at it far below: no budget comes close to the target."""
+
+    def best(source: Any, candidates: Any, budget: float, prices: Any, limits: Any) -> Any:
+        return SimpleNamespace(cost=budget, error=1e-6 if budget >= edge else 1e-2)
+
+    monkeypatch.setattr(planner, "best_plan", best)
+    monkeypatch.setattr(planner, "least_cost", lambda *_: 10.0)
+    monkeypatch.setattr(planner, "rough_error", lambda *given: 30.0 / given[1])
+    found = planner._cheapest(None, [None], 1e-3, Prices(), Limits())  # type: ignore[arg-type, list-item]
+    assert edge <= found.cost <= 1.25 * edge
