@@ -73,8 +73,8 @@ class Method:
     least_dim : int
         Least number of parameters that it needs, for instance K.
     one_split : bool, default False
-        Whether the split of a budget into iterations and pairs makes no difference, as for a method that only uses the
-        pairs of all iterations together. It is then compared at one split: most pairs, fewest iterations.
+        Whether the split of a budget into iterations and pairs makes hardly any difference, as for a method that only
+        uses the pairs of all iterations together. It is then compared at one split: most pairs, fewest iterations.
     group : str
         Group of methods that figures show together.
     family : str
