@@ -61,7 +61,7 @@ def test_the_sampled_loss_has_the_population_loss_as_its_mean() -> None:
     assert abs(float(dpo.loss(policy, theta, data, reference)[0]) - exact) < widest * math.sqrt(math.log(2e6) / (2 * n))
 
 
-@pytest.mark.parametrize("beta", [pytest.param(0.5, marks=pytest.mark.slow), 2.0])
+@pytest.mark.parametrize("beta", [pytest.param(0.5, marks=pytest.mark.slow), pytest.param(2.0, marks=pytest.mark.slow)])
 def test_in_a_bandit_of_certain_rewards_it_ends_at_the_tilted_reference(beta: float) -> None:
     """pi is proportional to pi_ref exp(r / beta), given infinitely many votes on every pair of arms.
 

@@ -96,13 +96,15 @@ RUN = ("rates", "--claims", "mine:CLAIMS", "--jobs", "1")
 EDITS = [
     ("mine.py", "[0.2, 0.7]", "[0.2, 0.6]", True),
     ("helper.py", "FACTOR = 1.0", "FACTOR = 1.5", True),
-    ("far/away.py", "return", "return 0 +", True),
+    pytest.param("far/away.py", "return", "return 0 +", True, marks=pytest.mark.slow),
     ("lazy.py", "1", "2", True),
     ("unrelated.py", "1", "2", False),
 ]
 
 
-@pytest.mark.parametrize(("file", "old", "new", "matters"), EDITS, ids=[edit[0] for edit in EDITS])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "matters"), EDITS, ids=["mine", "helper", "far/away", "lazy", "unrelated"]
+)
 def test_an_edit_of_a_users_module_runs_its_cells_again(file, old, new, matters, tmp_path, zpg_in_process):
     user_folder(tmp_path)
     first = zpg_in_process(*RUN)
