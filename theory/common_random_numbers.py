@@ -90,9 +90,10 @@ def _windows(mdp: TabularMDP, graph: CoupledSteps, first: FloatArray, second: Fl
         moved = np.zeros((len(mass), wider))
         for gain, kernel in kernels:
             shift = gain + reach[h + 1] - reach[h]
-            # Differences beyond the reach have no mass.
+            # Differences beyond the reach have no mass: of a gain that is possible only later, all are.
             low, high = max(0, -shift), min(width, wider - shift)
-            moved[:, low + shift : high + shift] += (kernel @ mass)[:, low:high]
+            if low < high:
+                moved[:, low + shift : high + shift] += (kernel @ mass)[:, low:high]
         mass = moved
     return np.asarray(mass.reshape(n_batch, -1, mass.shape[-1]).sum(axis=1).T)
 

@@ -50,7 +50,14 @@ def staged() -> TabularMDP:
     return TabularMDP(transitions, rewards, [0.3, 0.5, 0.1, 0.1], 3)
 
 
+def late() -> TabularMDP:
+    """Little is paid on the way and much at the end: some gains are larger than any return can be by then."""
+    transitions = [[[1, 0], [0, 1]], [[0, 1], [0, 1]]]
+    return TabularMDP(transitions, rewards=[[1 / 3, 0], [1, 1]], initial=[1, 0], horizon=6)
+
+
 BUILD: dict[str, Callable[[], TabularMDP]] = {
+    "late": late,
     "garnet": lambda: garnet(4, 3, 2, 4, np.random.default_rng(2), lattice=2),
     "chain": lambda: chain(4, 5, slip=0.2),
     "bandit": lambda: bandit([0.2, 0.5, 0.9], 3),
