@@ -148,6 +148,9 @@ def _final(task: VarianceTask, radius: float) -> tuple[GradientMoments, FloatArr
         return task.moments(radius), np.zeros(2)
     directions, given = estimator.moments_given_directions(mdp, policy, theta, np.random.default_rng(task.seed))
     gradient, scale = policy_gradient(mdp, policy, theta), estimator.scale(policy)
+    influence = rescaled_influence(gradient, directions, given, scale, estimator.n_directions)
+    if not _samples_as_told(estimator):
+        return task.moments(radius), influence
     moments = average_over_directions(
         gradient=gradient,
         directions=directions,
@@ -156,7 +159,7 @@ def _final(task: VarianceTask, radius: float) -> tuple[GradientMoments, FloatArr
         n_directions=estimator.n_directions,
         enumerated=False,
     )
-    return moments, rescaled_influence(gradient, directions, given, scale, estimator.n_directions)
+    return moments, influence
 
 
 def work(task: VarianceTask) -> float:
@@ -194,6 +197,7 @@ def _row(task: VarianceTask, radius: float, moments: GradientMoments) -> dict[st
     parts = {name: float(value) for name, value in _parts(moments).items()}
     gradient, mean = moments.gradient, moments.mean
     length_sq = float(gradient @ gradient)
+    averaged, searched = task.n_directions
     return {
         "name": name_of(task.method),
         "title": method.title,
@@ -203,8 +207,8 @@ def _row(task: VarianceTask, radius: float, moments: GradientMoments) -> dict[st
         "rescaled_mse": parts["rescaled_mse"] / length_sq,
         "cosine": float(mean @ gradient) / np.sqrt(length_sq * float(mean @ mean)),
         "alignment": float(moments.alignment),
-        "directions": task.n_directions[0],
-        "directions_searched": task.n_directions[1],
+        "directions": averaged,
+        "directions_searched": searched,
         "trajectories": float(estimator.n_trajectories),
         "votes": _votes(task, estimator),
     }

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ import pandas as pd
 import pytest
 
 import experiments.studies.variance_task as variance_task
-from estimators import ZerothOrder
+from estimators import Sphere, ZerothOrder
 from estimators.moments import GradientMoments
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
+from experiments.catalogue.method import Method
 from experiments.running.execution import Execution
 from experiments.studies.inversion_bias import INTERIOR, bias_constant, inversion_bias
 from experiments.studies.variance import (
@@ -162,6 +164,27 @@ def test_long_laws_are_searched_over_fewer_directions_and_rows_have_all(
 def test_which_laws_are_long(method: str, instance: str, expected: tuple[int, int]) -> None:
     theta = tuple(find("instance", instance).start.tolist())
     assert VarianceTask(method, instance, theta, 100, 20, SEED).n_directions == expected
+
+
+class Marked(ZerothOrder):
+    """A user's estimator with moments of its own, written before they took a number of directions."""
+
+    def moments(  # type: ignore[override]
+        self, mdp: TabularMDP, policy: Any, theta: Any, rng: np.random.Generator | None = None
+    ) -> GradientMoments:
+        given = super().moments(mdp, policy, theta, rng)
+        return replace(given, clip_rate=np.full_like(given.clip_rate, 0.25))
+
+
+def test_a_row_has_the_moments_of_a_class_of_the_users() -> None:
+    """Directions of the sphere are sampled. The row at the best radius must not fall back on the class above."""
+    rows = []
+    for kind in (Marked, ZerothOrder):
+        method = Method("mine", "Mine", lambda dim, oracle, radius, kind=kind: kind(Sphere(), oracle, radius))  # noqa: ARG005
+        task = VarianceTask(method, SMALL, tuple(SMALL.start), N_PAIRS, N_QUERIES, SEED)
+        rows.append(variance_task.at_best_radius(task)[0])
+    assert [row.pop("clip_rate") == 0.25 for row in rows] == [True, False]
+    assert rows[0] == pytest.approx(rows[1], nan_ok=True)
 
 
 def test_score_functions_are_unbiased_and_have_no_radius(compared: pd.DataFrame) -> None:
