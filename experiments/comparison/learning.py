@@ -11,7 +11,7 @@ import pandas as pd
 from experiments.catalogue.claims import name_of
 from experiments.comparison.learning_cells import Entry, LearningCell, learning_cell, learning_work, run_learning
 from experiments.comparison.tuning import chosen_setting, n_kept, tune
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from theory import InputError
 from theory.errors import require_integer
@@ -52,7 +52,7 @@ def learn(entries: Sequence[Entry], n_seeds: int, execution: Execution | None = 
     InputError
         If there are fewer than two seeds, or no entries.
     """
-    return _learn([(entry,) for entry in entries], n_seeds, execution or Execution(), paired=True)
+    return _learn([(entry,) for entry in entries], n_seeds, chosen_execution(execution), paired=True)
 
 
 def learn_best_splits(groups: Sequence[Sequence[Entry]], n_seeds: int, execution: Execution | None = None) -> Learning:
@@ -71,7 +71,7 @@ def learn_best_splits(groups: Sequence[Sequence[Entry]], n_seeds: int, execution
     InputError
         If there are fewer than two seeds, no groups, or an empty one.
     """
-    return _learn(groups, n_seeds, execution or Execution(), paired=False)
+    return _learn(groups, n_seeds, chosen_execution(execution), paired=False)
 
 
 def _learn(groups: Sequence[Sequence[Entry]], n_seeds: int, how: Execution, *, paired: bool) -> Learning:

@@ -16,7 +16,7 @@ from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.mixing import promised_by
 from experiments.rates.smoothness import estimate_all
 from experiments.rates.windows import FLOOR_VOTES, Fixed, Window, WindowTask, find_window
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from theory.errors import InputError
 from theory.rates import STATED_RATE, Axis
@@ -99,7 +99,7 @@ def claims_on(
     InputError
         If an instance has no exact law of its returns.
     """
-    how = execution or Execution()
+    how = chosen_execution(execution)
     for instance in instances:
         # Without a lattice of returns there is no law, and this says so.
         _ = find("instance", instance).mdp.largest_return_steps

@@ -16,7 +16,7 @@ from experiments.rates.curve_prediction import CurvePrediction, predict_curves
 from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
 from experiments.rates.tasks import require_different
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.equivalence import p_values, ratio_of
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
@@ -84,7 +84,7 @@ def run_curves(
     InputError
         If two claims have one name.
     """
-    how, every = execution or Execution(), [*claims, *controls]
+    how, every = chosen_execution(execution), [*claims, *controls]
     names = [claim.name for claim in every]
     require_different(names)
     found = dict(zip(names, predict_curves(every, how), strict=True))

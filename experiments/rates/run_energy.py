@@ -15,7 +15,7 @@ from experiments.rates.cells import BLOCK, Cell, run_cells
 from experiments.rates.energy_claim import EnergyClaim, EnergyRatio, energy_ratio
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
 from experiments.rates.tasks import require_different
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.equivalence import p_values
 from theory.arrays import FloatArray
 
@@ -74,7 +74,7 @@ def run_energy(
     """
     require_different([claim.name for claim in (*claims, *controls)])
     every = {claim.name: claim for claim in (*claims, *controls)}
-    runs = _Runs(every, execution or Execution())
+    runs = _Runs(every, chosen_execution(execution))
     # Controls run together with the first look, so that all workers are busy.
     runs.measure(list(every), 0, 1)
     outcomes = _judged(claims, runs)

@@ -20,7 +20,7 @@ from experiments.rates.run_claims import run_claims
 from experiments.rates.run_energy import run_energy
 from experiments.rates.run_floors import run_floors
 from experiments.rates.sampled_claim import SampledClaim
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.verdicts import Outcome
 
 EXCEEDED = "EXCEEDED"
@@ -93,7 +93,7 @@ def run_faults(faulty: Sequence[FaultyClaim], execution: Execution | None = None
     sampled, exact = _of(SampledClaim, faulty), _of(ExactClaim, faulty)
     if claims or checks or sampled or exact:
         results = run_claims(
-            [], checks, sampled=sampled, controls=claims, exact_controls=exact, execution=execution or Execution()
+            [], checks, sampled=sampled, controls=claims, exact_controls=exact, execution=chosen_execution(execution)
         )
         found |= {str(row["claim"]): _slope(row) for row in results.verdicts.to_dict(orient="records")}
         if checks:

@@ -16,7 +16,7 @@ from experiments.catalogue.instance import Instance, content_of
 from experiments.catalogue.lookup import find
 from experiments.running.backends import workers
 from experiments.running.cache_keys import environment_digest, key_of, packed
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.failures import Failure, TaskError, TasksFailedError
 from experiments.running.finished_work import Fetched, Sealed, fetch, memory_in, seal
 from theory.errors import InputError
@@ -89,7 +89,7 @@ def run_tasks(
     TasksFailedError
         If tasks raise anything else. All others are finished first, and kept if there is a cache.
     """
-    how = execution or Execution()
+    how = chosen_execution(execution)
     call = _carry_out if how.cache is None else memory_in(how.cache, _carry_out)
     # The longest tasks start first, so that no long task is left at the end.
     order = sorted(range(len(tasks)), key=lambda i: -work(tasks[i]))

@@ -14,7 +14,7 @@ from estimators import PreferenceFeedback, ascend
 from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.intervals import mean_interval
 from experiments.studies.reward_errors import joint_training, worst_first
@@ -70,7 +70,7 @@ def compare_shift(
         errors over those of a model in which all rewards are equal. ``shift`` is the ratio of the second to the first
         of these. ``share`` is that of the possible gain.
     """
-    how = execution or Execution()
+    how = chosen_execution(execution)
     cells = [ShiftCell(instance, start, n_replicates, how.seed) for instance, start in product(instances, STARTS)]
     return pd.concat(run_tasks(run_shift, cells, lambda cell: cell.n_replicates, how), ignore_index=True)
 

@@ -16,7 +16,7 @@ from estimators.preference_data import collect
 from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.studies.policy_training import train_policies
 from theory import TabularMDP, TabularSoftmax, VoteModel, additive_moments, optimal_value, policy_value
@@ -90,7 +90,7 @@ def overfitting_paths(
         One row per point: `KEYS`, ``seed``, ``iteration``, ``true_gain`` and ``learned_gain``, both as shares of the
         possible true gain. Rows with ``ridge`` and ``kl`` nan are of ZPG with the same votes, which learns no reward.
     """
-    how = execution or Execution()
+    how = chosen_execution(execution)
     settings = product(instances, SOURCES, pairs, queries)
     cells = [OverfittingCell(one, *source, n, m, n_seeds, how.seed) for one, source, n, m in settings]
     return pd.concat(run_tasks(run_overfitting, cells, lambda cell: cell.n_pairs, how), ignore_index=True)

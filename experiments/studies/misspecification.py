@@ -16,7 +16,7 @@ from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.links import matched_link
 from experiments.catalogue.lookup import find
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.studies.policy_training import train_policies
 from experiments.studies.replicates import mean_over_replicates
@@ -91,7 +91,7 @@ def compare_misspecification(
         ``method``, ``rewards`` (the class; empty for methods without rewards), ``instance``, ``share`` (of the gain of
         exact ascent with the true rewards) and ``loss`` (share with the right link and every reward, minus this share).
     """
-    how = execution or Execution()
+    how = chosen_execution(execution)
     cells = [
         MisspecificationCell(random_instance(number), pairs, votes, number, how.seed)
         for pairs, votes in budgets

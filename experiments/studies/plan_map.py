@@ -13,7 +13,7 @@ from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.planning.models import ExactSource, best_plan, grid
 from experiments.planning.settings import Limits, Prices
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from theory import Logistic
 
@@ -74,7 +74,7 @@ def plan_map(
         One row per scale and cost: ``scale, cost_vote`` and the settings of the plan; ``early`` says whether its panel
         stops at the first disagreement.
     """
-    how = execution or Execution()
+    how = chosen_execution(execution)
     tasks = [MapRow(instance, scale, tuple(costs), budget, how.seed) for scale in scales]
     return pd.DataFrame([row for rows in run_tasks(_plans, tasks, lambda task: 1 / task.scale, how) for row in rows])
 

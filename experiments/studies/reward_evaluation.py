@@ -16,7 +16,7 @@ from estimators.rollouts import sample_returns
 from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.intervals import mean_interval
 from experiments.studies.policy_training import train_policies
@@ -80,7 +80,7 @@ def evaluate_rewards(
         the `reward_error` on the trajectories of these policies. ``value`` of the trained policy is exact, and
         ``share`` is that of the possible gain.
     """
-    how = execution or Execution()
+    how = chosen_execution(execution)
     settings = product(instances, BEHAVIOURS, range(n_replicates))
     cells = [EvaluationCell(instance, behaviour, k, how.seed) for instance, behaviour, k in settings]
     return pd.concat(run_tasks(run_evaluation, cells, lambda cell: 1.0, how), ignore_index=True)  # noqa: ARG005

@@ -171,7 +171,7 @@ def _tasks(
     radii: tuple[float, ...] = (),
 ) -> list[VarianceTask]:
     chosen, where = find("instance", instance), finite_array("theta", theta)
-    dim, seed = chosen.policy.dim, (execution or Execution()).seed
+    dim, seed = chosen.policy.dim, chosen_execution(execution).seed
     require_integer("n_pairs", n_pairs, 1)
     require_count("n_queries", n_queries)
     if methods is not None:

@@ -21,7 +21,7 @@ from estimators.second_moments import step_moments
 from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
-from experiments.running.execution import Execution
+from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.intervals import mean_interval
 from theory import VoteModel, optimal_value, policy_value
@@ -97,7 +97,7 @@ def zspo_batches(
         One row per instance, size, way (``mean step`` or ``runs``) and iteration: ``value``, with 95% limits ``low``
         and ``high`` for runs; ``start`` and ``optimum`` of the instance, and whether the row is the ``last``.
     """
-    how = execution or Execution()
+    how = chosen_execution(execution)
     tasks = [
         _Curve(course, size, way, replicates, how.seed)
         for course, size, way in product(courses, sizes, (MEAN_STEP, RUNS))
