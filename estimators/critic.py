@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from estimators.visits import still_to_come
 from theory.arrays import FloatArray, IntArray
 from theory.errors import require_number, require_positive
 
@@ -68,11 +69,10 @@ class LearnedCritic:
 
         The arguments are those of `advantages`.
         """
-        to_go = np.cumsum(rewards[::-1], axis=0)[::-1]
         size, n_states = values.size, values.shape[-1]
         # Cells (run, step, state) in the order of `values`.
         first = np.moveaxis(np.arange(size // n_states).reshape(values.shape[:-1]), -1, 0)[..., None] * n_states
         cell = (first + states).ravel()
         counts = np.bincount(cell, minlength=size).reshape(values.shape)
-        sums = np.bincount(cell, to_go.ravel(), size).reshape(values.shape)
+        sums = np.bincount(cell, still_to_come(rewards).ravel(), size).reshape(values.shape)
         return np.asarray((self.memory * values + sums) / (self.memory + counts))

@@ -17,7 +17,7 @@ from theory.arrays import FloatArray
 from theory.batching import fits_batch
 from theory.errors import InputError, require_kind
 from theory.kl_control import check_beta
-from theory.likelihood import SMALLEST_PROBABILITY, cross_entropy
+from theory.likelihood import cross_entropy, log_probabilities
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.validation import count_array
@@ -97,7 +97,7 @@ class Dpo:
                 raise InputError(
                     f"{name} must broadcast against the batch {start.shape[:-1]} of theta, got shape {setting.shape}"
                 )
-        reference = _log(policy.probabilities(start))
+        reference = log_probabilities(policy.probabilities(start))
         n_stages = policy.horizon or 1
         kept = PreferenceBuffer()
 
@@ -160,15 +160,10 @@ class Dpo:
             log pi_ref.
         """
         probabilities = policy.probabilities(theta)
-        ratio = _log(probabilities) - log_reference
+        ratio = log_probabilities(probabilities) - log_reference
         beta = np.asarray(self.beta)
         implied = beta[..., None] * (data.visits @ ratio.reshape(*theta.shape[:-1], -1, 1))[..., 0]
         loss, slope = cross_entropy(self.feedback.votes.link, implied, data.shares)
         pulled = (slope[..., None, :] @ data.visits)[..., 0, :] / data.shares.shape[-1]
         weights = (beta[..., None] * pulled).reshape(probabilities.shape)
         return loss.mean(axis=-1), policy.score_product(theta, probabilities, weights)
-
-
-def _log(probabilities: FloatArray) -> FloatArray:
-    # Small probabilities may round to 0.
-    return np.asarray(np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)))

@@ -13,11 +13,11 @@ from estimators.preference_data import PreferenceBuffer, collect
 from estimators.reward_model import RewardModel
 from estimators.rollouts import sample_trajectories
 from estimators.streams import Streams
-from estimators.visits import visit_sums
+from estimators.visits import still_to_come, visit_sums
 from theory.arrays import FloatArray, stage
 from theory.batching import columns, fits_batch, rows
 from theory.errors import InputError, require_integer, require_kind, require_number
-from theory.likelihood import SMALLEST_PROBABILITY
+from theory.likelihood import log_probabilities
 from theory.mdp import TabularMDP
 from theory.policies import Policy
 from theory.validation import finite_array
@@ -126,6 +126,7 @@ class PpoUpdate:
 
     def __init__(self, ppo: Ppo, mdp: TabularMDP, policy: Policy, start: FloatArray) -> None:
         self.ppo, self.mdp, self.policy, self.start = ppo, mdp, policy, start
+        self._reference = log_probabilities(policy.probabilities(start))
         self.rewards = np.zeros((*start.shape[:-1], *mdp.expected_reward.shape))
         self.values = np.zeros((*start.shape[:-1], mdp.horizon, mdp.n_states))
         self.buffer = PreferenceBuffer()
@@ -168,10 +169,9 @@ class PpoUpdate:
         if not kl.any():
             return self.rewards
         # The derivative of the price itself has mean 0, so it may be fixed while the policy moves.
-        return self.rewards - kl[..., None, None, None] * (self._log(theta) - self._log(self.start))
-
-    def _log(self, theta: FloatArray) -> FloatArray:
-        return np.asarray(np.log(np.maximum(self.policy.probabilities(theta), SMALLEST_PROBABILITY)))
+        return self.rewards - kl[..., None, None, None] * (
+            log_probabilities(self.policy.probabilities(theta)) - self._reference
+        )
 
     def _exact_advantages(self, theta: FloatArray, paid: FloatArray) -> tuple[FloatArray, FloatArray]:
         batch = theta.shape[:-1]
@@ -194,7 +194,7 @@ class PpoUpdate:
         stages = (np.arange(mdp.horizon) % flat.shape[1]).reshape(-1, *(1,) * theta.ndim)
         learned = flat[run, stages, sampled.states, sampled.actions]
         if critic is None:
-            to_go = np.cumsum(learned[::-1], axis=0)[::-1]
+            to_go = still_to_come(learned)
             advantage = (to_go - to_go.mean(axis=-1, keepdims=True)) / n
         else:
             advantage = critic.advantages(self.values, sampled.states, learned) / n

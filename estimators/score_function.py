@@ -12,7 +12,7 @@ from numpy.random import Generator
 from estimators.moments import GradientMoments
 from estimators.rollouts import Trajectories, sample_trajectories
 from estimators.streams import Streams
-from estimators.visits import visit_sums
+from estimators.visits import still_to_come, visit_sums
 from theory.arrays import FloatArray
 from theory.errors import InputError
 from theory.mdp import TabularMDP
@@ -190,7 +190,7 @@ class Gpomdp(_ScoreFunction):
     def _credit(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, sampled: Trajectories) -> FloatArray:
         constants = np.moveaxis(self._constants(mdp, policy, theta), -1, 0)[..., None]
         # The score of a step is multiplied by the rewards from that step on.
-        return np.cumsum((sampled.rewards - constants)[::-1], axis=0)[::-1]
+        return still_to_come(sampled.rewards - constants)
 
     def _second_moment(self, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> float:
         return gpomdp_moments(mdp, policy, theta, self._constants(mdp, policy, theta))[1]

@@ -12,6 +12,11 @@ from theory.arrays import FloatArray, IntArray
 from theory.mdp import TabularMDP
 
 
+def still_to_come(rewards: FloatArray) -> FloatArray:
+    """Sum of the rewards from each step on, (H, ...)."""
+    return np.cumsum(rewards[::-1], axis=0)[::-1]
+
+
 def visit_sums(mdp: TabularMDP, sampled: Trajectories, n_stages: int, weights: ArrayLike = 1.0) -> FloatArray:
     """Weighted visits, added up over all trajectories of each run.
 

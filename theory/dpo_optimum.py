@@ -19,7 +19,7 @@ from theory.arrays import FloatArray
 from theory.dpo_loss import DpoLoss, population_loss
 from theory.errors import InputError
 from theory.kl_control import check_reference, kl_regularised_value, soft_optimum
-from theory.likelihood import SMALLEST_PROBABILITY
+from theory.likelihood import log_probabilities
 from theory.links import Link
 from theory.mdp import TabularMDP
 
@@ -110,7 +110,7 @@ def default_starts(mdp: TabularMDP, reference: ArrayLike, beta: float) -> list[F
     """Logits of the reference, of the soft optimum, of that for 2 beta, and of the soft optimum's mirror image."""
     base = np.log(check_reference(mdp, reference))
     soft = soft_optimum(mdp, reference, np.array([beta, 2 * beta])).probabilities
-    best, timid = np.log(np.maximum(soft, SMALLEST_PROBABILITY))
+    best, timid = log_probabilities(soft)
     return [(logits + np.zeros_like(best)).ravel() for logits in (base, best, timid, 2 * base - best)]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
 from theory.errors import InputError, require_kind
-from theory.likelihood import SMALLEST_PROBABILITY
+from theory.likelihood import log_probabilities
 from theory.mdp import MDP_EXAMPLE, TabularMDP
 from theory.validation import check_rows, finite_array, positive_array
 from theory.values import action_value_columns
@@ -101,7 +101,7 @@ def kl_regularised_value(
     table = _check_policy("probabilities", mdp, probabilities)
     batch = np.broadcast_shapes(table.shape[:-3], weight.shape)
     # 0 log 0 = 0.
-    ratio = np.log(np.maximum(table, SMALLEST_PROBABILITY)) - np.log(base)
+    ratio = log_probabilities(table) - np.log(base)
     paid = mdp.expected_reward - weight[..., None, None, None] * ratio
     pi, net = (columns(np.broadcast_to(array, (*batch, *array.shape[-3:])), 3) for array in (table, paid))
     value: NDArray[Any] = mdp.initial @ action_value_columns(mdp, pi, net)[1]

@@ -12,6 +12,11 @@ from theory.links import Link, upper_tail
 SMALLEST_PROBABILITY = 1e-300
 
 
+def log_probabilities(probabilities: FloatArray) -> FloatArray:
+    """Logarithms of probabilities, of which small ones may have rounded to 0; never below that of the smallest."""
+    return np.asarray(np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)))
+
+
 def cross_entropy(link: Link, differences: ArrayLike, shares: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Mean negative log-likelihood of a vote, and its slope in the difference of returns.
 

@@ -17,7 +17,7 @@ from theory import Link, Policy, TabularMDP, TabularSoftmax, VoteModel, additive
 from theory.arrays import FloatArray
 from theory.batching import columns
 from theory.kl_control import soft_optimum
-from theory.likelihood import SMALLEST_PROBABILITY
+from theory.likelihood import log_probabilities
 from theory.values import action_value_columns, flow_columns
 
 LOG_ODDS = tuple(np.linspace(0, 4, 9).tolist())
@@ -184,7 +184,7 @@ def optimal_policy(mdp: TabularMDP) -> tuple[TabularSoftmax, FloatArray]:
     even = np.full((1, mdp.n_states, mdp.n_actions), 1 / mdp.n_actions)
     best = soft_optimum(mdp, even, GREEDY).probabilities
     policy = TabularSoftmax(mdp.n_states, mdp.n_actions, mdp.horizon)
-    return policy, np.log(np.maximum(best, SMALLEST_PROBABILITY)).ravel()
+    return policy, log_probabilities(best).ravel()
 
 
 def worst_first(mdp: TabularMDP) -> FloatArray:
