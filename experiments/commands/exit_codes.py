@@ -31,6 +31,9 @@ CRASHED = 3
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141  # as a shell reports a program that the signal for it ended
 
+# What libraries of linear algebra read when they are loaded.
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
 IN_WORDS = "Exit code: 0 as expected, 1 a verdict is otherwise or a part of yours failed, 2 bad usage, 3 crash."
 
 # What joblib's own workers, dask and ray raise when a worker process is gone.
@@ -57,6 +60,8 @@ def run(application: typer.Typer) -> None:
     A mistake of the user's is one line on standard error and 2. A crash is one line, which names the file that holds
     the details, and 3. Where nobody reads the output any more nothing is said.
     """
+    # Before numpy is loaded: what is worked out outside of the tasks has the same bytes everywhere too.
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     with watched_streams():
         code = _exit_code(application)
     sys.exit(code)

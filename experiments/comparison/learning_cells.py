@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from numpy.random import SeedSequence
-from threadpoolctl import threadpool_limits
 
 from estimators import Ascent, PreferenceFeedback, ascend
 from experiments.catalogue.claims import name_of
@@ -125,17 +124,15 @@ def run_learning(cell: LearningCell) -> pd.DataFrame:
     start = np.broadcast_to(instance.start, (len(cell.indices), cell.n_seeds, instance.policy.dim))
     learner = method.build(instance.policy.dim, oracle(entry), knob)
     last = entry.budget.n_iterations
-    # Sums inside a matrix product depend on the number of threads; one makes the bytes the same everywhere.
-    with threadpool_limits(limits=1):
-        try:
-            parts = (instance.mdp, instance.policy, learner, start, last, step, rng)
-            runs = ascend(*parts, recorded=1 + _seen(last)[:-1])
-        except FloatingPointError as error:
-            raise InputError(
-                f"{name_of(entry.method)} on {name_of(entry.instance)} with {_words(entry.link)}: {error}; "
-                "or leave this method out, or assume another link"
-            ) from error
-        values = np.concatenate([runs.values, policy_value(instance.mdp, instance.policy, runs.theta)[..., None]], -1)
+    try:
+        parts = (instance.mdp, instance.policy, learner, start, last, step, rng)
+        runs = ascend(*parts, recorded=1 + _seen(last)[:-1])
+    except FloatingPointError as error:
+        raise InputError(
+            f"{name_of(entry.method)} on {name_of(entry.instance)} with {_words(entry.link)}: {error}; "
+            "or leave this method out, or assume another link"
+        ) from error
+    values = np.concatenate([runs.values, policy_value(instance.mdp, instance.policy, runs.theta)[..., None]], -1)
     return _curves(cell, runs, values)
 
 

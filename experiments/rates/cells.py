@@ -10,7 +10,6 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 from numpy.random import SeedSequence
-from threadpoolctl import threadpool_limits
 
 from estimators import Ascent, PreferenceFeedback, StackedFeedback, ascend
 from experiments.catalogue.certificates import CertificateCheck
@@ -76,11 +75,9 @@ def run_cell(cell: Cell) -> pd.DataFrame:
     """
     rng = np.random.default_rng(SeedSequence(cell.entropy, spawn_key=cell.spawn_key))
     rows: list[pd.DataFrame] = []
-    # The rounding of matrix products depends on the number of threads. With one thread the bytes are always the same.
-    with threadpool_limits(limits=1):
-        instance, method = find("instance", cell.instance), find("method", cell.method)
-        for points in _batches(cell.points, together=method.stacks):
-            rows += _run_batch(cell, instance, method, points, rng)
+    instance, method = find("instance", cell.instance), find("method", cell.method)
+    for points in _batches(cell.points, together=method.stacks):
+        rows += _run_batch(cell, instance, method, points, rng)
     frame = pd.concat(rows, ignore_index=True)
     return frame.sort_values(["point", "replicate"], ignore_index=True)
 

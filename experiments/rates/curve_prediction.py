@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from estimators.stationary_law import StationaryLaw
 from experiments.catalogue.instance import Instance
@@ -66,15 +65,14 @@ def predict_curves(
 
 
 def _predict(task: _Prediction) -> CurvePrediction:
-    with threadpool_limits(limits=1):
-        try:
-            law = law_of(task.claim.setting, task.seed)
-            reason = why_not(law)
-        except (InputError, FloatingPointError) as error:
-            return CurvePrediction(reason=str(error))
-        if reason:
-            return CurvePrediction(mixing=law.mixing_iterations, reason=reason)
-        return _curve(law, task.claim.distance, task.checkpoints)
+    try:
+        law = law_of(task.claim.setting, task.seed)
+        reason = why_not(law)
+    except (InputError, FloatingPointError) as error:
+        return CurvePrediction(reason=str(error))
+    if reason:
+        return CurvePrediction(mixing=law.mixing_iterations, reason=reason)
+    return _curve(law, task.claim.distance, task.checkpoints)
 
 
 def _curve(law: StationaryLaw, distance: float, checkpoints: Sequence[float]) -> CurvePrediction:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
-from threadpoolctl import threadpool_limits
 
 from estimators.feedback import preferences
 from estimators.stationary_law import StationaryLaw, stationary_law
@@ -100,8 +99,7 @@ def why_not(law: StationaryLaw) -> str:
 
 
 def _predict(task: _Prediction) -> FloorPrediction:
-    with threadpool_limits(limits=1):
-        return predict_floor(*_setting(task.claim, task.seed))
+    return predict_floor(*_setting(task.claim, task.seed))
 
 
 def predict_floor(where: Instance, method: Method, optimum: ArrayLike, point: Point, rng: Generator) -> FloorPrediction:

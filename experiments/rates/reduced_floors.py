@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from estimators.linear_control import ascend_with_control
 from experiments.catalogue.instance import Instance
@@ -62,9 +61,8 @@ def _run(task: _Reduced) -> SkewedEstimate:
     burn_in, _ = task.found.iterations
     averaged = max(LEAST_AVERAGED, AVERAGED * int(task.found.mixing))
     rng = np.random.default_rng([task.seed, 6, zlib.crc32(task.claim.name.encode())])
-    with threadpool_limits(limits=1):
-        law = law_of(task.claim, task.seed)
-        start = np.tile(law.theta, (N_REPLICATES, 1))
-        made = ascend_with_control(law, start, burn_in + averaged, rng)
+    law = law_of(task.claim, task.seed)
+    start = np.tile(law.theta, (N_REPLICATES, 1))
+    made = ascend_with_control(law, start, burn_in + averaged, rng)
     left = (made.run.gradient_norm_sq - made.control)[:, burn_in:].mean(axis=1)
     return ratio_of(left, task.found.floor, task.found.error)

@@ -10,7 +10,6 @@ from typing import ClassVar, Literal
 import numpy as np
 import pandas as pd
 from numpy.random import Generator, SeedSequence
-from threadpoolctl import threadpool_limits
 
 from estimators import Blocks, Streams, ZerothOrder
 from estimators.feedback import preferences
@@ -140,8 +139,7 @@ def sampled_cells(claim: SampledClaim, seed: int, first: int, last: int) -> list
 def run_sampled_cell(cell: SampledCell) -> pd.DataFrame:
     """Run a cell: one row a replicate, with columns ``claim, point, replicate, variance``."""
     rng = np.random.default_rng(SeedSequence(cell.entropy, spawn_key=cell.spawn_key))
-    with threadpool_limits(limits=1):
-        sampled = sampled_variance(cell.setting, (len(cell.replicates), cell.n_estimates), rng)
+    sampled = sampled_variance(cell.setting, (len(cell.replicates), cell.n_estimates), rng)
     frame = {"claim": cell.claim, "point": cell.point, "replicate": cell.replicates, "variance": sampled.mean(axis=-1)}
     return pd.DataFrame(frame)
 

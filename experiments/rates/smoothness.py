@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
@@ -68,5 +67,4 @@ def _work(task: _Estimate) -> float:
 
 
 def _estimate(task: _Estimate) -> float:
-    with threadpool_limits(limits=1):
-        return estimate_smoothness(find("instance", task.instance), np.random.default_rng([task.seed, 1]))
+    return estimate_smoothness(find("instance", task.instance), np.random.default_rng([task.seed, 1]))

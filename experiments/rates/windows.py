@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from estimators import ExactGradient, ascend
 from experiments.catalogue.claims import Claim, Point, Setup, name_of
@@ -130,12 +129,11 @@ class Window:
 
 def find_window(task: WindowTask) -> Window:
     """The window of a claim, by the rule of its axis."""
-    with threadpool_limits(limits=1):
-        if task.axis == "T":
-            return _transient(task)
-        if task.axis == "eps":
-            return _balanced(task)
-        return _tail(task)
+    if task.axis == "T":
+        return _transient(task)
+    if task.axis == "eps":
+        return _balanced(task)
+    return _tail(task)
 
 
 def _transient(task: WindowTask) -> Window:

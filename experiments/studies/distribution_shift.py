@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from estimators import PreferenceFeedback
 from experiments.catalogue.informative_link import informative_link
@@ -83,17 +82,16 @@ def run_shift(cell: ShiftCell) -> pd.DataFrame:
     instance = replace(given, link=informative_link(given), start=start)
     key = [cell.entropy, 13, list(STARTS).index(cell.start)]
     seed = int(np.random.SeedSequence(key).generate_state(1)[0])
-    with threadpool_limits(limits=1):
-        joint = joint_training(
-            instance,
-            n_queries=(N_QUERIES,),
-            n_pairs=N_PAIRS,
-            n_iterations=N_ITERATIONS,
-            step_size=PPO_STEP,
-            n_replicates=cell.n_replicates,
-            seed=seed,
-        )
-        perturbed = _perturbing(instance, cell.n_replicates, np.random.default_rng(key))
+    joint = joint_training(
+        instance,
+        n_queries=(N_QUERIES,),
+        n_pairs=N_PAIRS,
+        n_iterations=N_ITERATIONS,
+        step_size=PPO_STEP,
+        n_replicates=cell.n_replicates,
+        seed=seed,
+    )
+    perturbed = _perturbing(instance, cell.n_replicates, np.random.default_rng(key))
     last = joint[joint["iteration"] == N_ITERATIONS]
     names = last["pairs_from"].map({"start": "ppo-offline", "current": "ppo-online"})
     last = last.assign(

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from estimators import Ppo, PreferenceData, PreferenceFeedback, RewardModel, Streams
 from estimators.preference_data import collect
@@ -111,10 +110,9 @@ def run_overfitting(cell: OverfittingCell) -> pd.DataFrame:
         "seed": np.tile(np.arange(cell.n_seeds), len(kls)),
     }
     run = _train_once if cell.training == ONCE else _train_jointly
-    with threadpool_limits(limits=1):
-        paths, learned = run(instance, cell, drawing)
-        promised, found = _gains(instance, paths, learned), _gains(instance, paths, instance.mdp.expected_reward)
-        perturbed = [_perturbing(instance, cell, perturbing)] if cell.training == ONCE else []
+    paths, learned = run(instance, cell, drawing)
+    promised, found = _gains(instance, paths, learned), _gains(instance, paths, instance.mdp.expected_reward)
+    perturbed = [_perturbing(instance, cell, perturbing)] if cell.training == ONCE else []
     frames = [
         pd.DataFrame(known | {"iteration": t, "true_gain": true, "learned_gain": told})
         for t, true, told in zip(POINTS, found, promised, strict=True)

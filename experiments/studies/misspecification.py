@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from estimators import PreferenceData, PreferenceFeedback, RewardModel, Streams
 from estimators.preference_data import collect
@@ -115,18 +114,17 @@ def run_misspecification(cell: MisspecificationCell) -> pd.DataFrame:
         for name, link in links.items()
     }
     keys, learned, frames = [], [], []
-    with threadpool_limits(limits=1):
-        for name, data in zip(RATERS, _data(instance, list(asked.values()), rng), strict=True):
-            for kind in CLASSES:
-                fitted = RewardModel(assumed, features=class_features(kind, mdp)).fit(data)
-                keys.append({"raters": name, "method": "ppo", "rewards": kind})
-                learned.append(fitted.reshape(mdp.expected_reward.shape))
-            for method, child in zip(METHODS, rng.spawn(len(METHODS)), strict=True):
-                value = _perturbing(instance, method, asked[name], child)
-                frames.append({"raters": name, "method": method, "rewards": "", "value": value})
-        trained = train_policies(
-            instance, np.array([mdp.expected_reward, *learned]), n_iterations=N_ITERATIONS, step_size=STEP_SIZE
-        )[-1]
+    for name, data in zip(RATERS, _data(instance, list(asked.values()), rng), strict=True):
+        for kind in CLASSES:
+            fitted = RewardModel(assumed, features=class_features(kind, mdp)).fit(data)
+            keys.append({"raters": name, "method": "ppo", "rewards": kind})
+            learned.append(fitted.reshape(mdp.expected_reward.shape))
+        for method, child in zip(METHODS, rng.spawn(len(METHODS)), strict=True):
+            value = _perturbing(instance, method, asked[name], child)
+            frames.append({"raters": name, "method": method, "rewards": "", "value": value})
+    trained = train_policies(
+        instance, np.array([mdp.expected_reward, *learned]), n_iterations=N_ITERATIONS, step_size=STEP_SIZE
+    )[-1]
     best, *values = policy_value(mdp, instance.policy, trained)
     frames += [key | {"value": value} for key, value in zip(keys, values, strict=True)]
     frame = pd.DataFrame(frames)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
@@ -84,9 +83,8 @@ def _plans(task: MapRow) -> list[dict[str, object]]:
     on = replace(found, link=Logistic(task.scale * found.mdp.horizon))
     limits = Limits()
     source = ExactSource(on, limits, task.seed)
-    with threadpool_limits(limits=1):
-        candidates = grid(source, limits)
-        plans = [best_plan(source, candidates, task.budget, Prices(1.0, cost), limits) for cost in task.costs]
+    candidates = grid(source, limits)
+    plans = [best_plan(source, candidates, task.budget, Prices(1.0, cost), limits) for cost in task.costs]
     return [
         {
             "scale": task.scale,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from estimators.ascent import ascend
 from experiments.catalogue.instance import Instance
@@ -165,19 +164,18 @@ def _check(task: PlanCheck) -> list[dict[str, object]]:
     instance = find("instance", task.instance)
     source = ExactSource(instance, task.limits)
     rows = []
-    with threadpool_limits(limits=1):
-        candidates = grid(source, task.limits)
-        for number, budget in enumerate(task.budgets):
-            single = [each for each in candidates if each.panel.name == "M = 1"]
-            plans = {
-                PLAN: best_plan(source, candidates, budget, task.prices, task.limits),
-                PAPER: paper_plan(source, instance.link, budget, task.prices, task.limits),
-                ONE_VOTE: best_plan(source, single, budget, task.prices, task.limits),
-            }
-            streams = np.random.default_rng([task.seed, 7, number]).spawn(len(plans))
-            for (kind, plan), rng in zip(plans.items(), streams, strict=True):
-                if plan is not None:
-                    rows.append(_run(task, source, budget, kind, plan, rng))
+    candidates = grid(source, task.limits)
+    for number, budget in enumerate(task.budgets):
+        single = [each for each in candidates if each.panel.name == "M = 1"]
+        plans = {
+            PLAN: best_plan(source, candidates, budget, task.prices, task.limits),
+            PAPER: paper_plan(source, instance.link, budget, task.prices, task.limits),
+            ONE_VOTE: best_plan(source, single, budget, task.prices, task.limits),
+        }
+        streams = np.random.default_rng([task.seed, 7, number]).spawn(len(plans))
+        for (kind, plan), rng in zip(plans.items(), streams, strict=True):
+            if plan is not None:
+                rows.append(_run(task, source, budget, kind, plan, rng))
     return rows
 
 

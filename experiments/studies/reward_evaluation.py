@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from estimators import PreferenceData, PreferenceFeedback, RewardModel, Streams
 from estimators.preference_data import collect
@@ -97,19 +96,18 @@ def run_evaluation(cell: EvaluationCell) -> pd.DataFrame:
     data = _collected(instance, theta, max(PAIRS), training)
     held_out = _collected(instance, theta, N_HELD_OUT, holding)
     rows, learned = [], []
-    with threadpool_limits(limits=1):
-        for (kind, ridge), pairs in product(product(CLASSES, RIDGES), PAIRS):
-            part = replace(data, visits=data.visits[:pairs], shares=data.shares[:pairs])
-            rewards = RewardModel(instance.link, ridge, class_features(kind, mdp)).fit(part)
-            rows.append({"n_pairs": pairs, "ridge": ridge, "rewards": kind} | _seen(instance, held_out, rewards))
-            learned.append(rewards.reshape(mdp.expected_reward.shape))
-        models = np.array(learned)
-        trained = train_policies(instance, models, step_size=10.0)[-1]
-        frame = pd.DataFrame(rows).assign(win_rate=_win_rates(instance, trained, judging))
-        frame["error_behaviour"] = reward_error(mdp, policy, theta, models)
-        frame["error_optimal"] = reward_error(mdp, *optimal_policy(mdp), models)
-        frame["error_trained"] = reward_error(mdp, policy, trained, models)
-        frame["value"] = policy_value(mdp, policy, trained)
+    for (kind, ridge), pairs in product(product(CLASSES, RIDGES), PAIRS):
+        part = replace(data, visits=data.visits[:pairs], shares=data.shares[:pairs])
+        rewards = RewardModel(instance.link, ridge, class_features(kind, mdp)).fit(part)
+        rows.append({"n_pairs": pairs, "ridge": ridge, "rewards": kind} | _seen(instance, held_out, rewards))
+        learned.append(rewards.reshape(mdp.expected_reward.shape))
+    models = np.array(learned)
+    trained = train_policies(instance, models, step_size=10.0)[-1]
+    frame = pd.DataFrame(rows).assign(win_rate=_win_rates(instance, trained, judging))
+    frame["error_behaviour"] = reward_error(mdp, policy, theta, models)
+    frame["error_optimal"] = reward_error(mdp, *optimal_policy(mdp), models)
+    frame["error_trained"] = reward_error(mdp, policy, trained, models)
+    frame["value"] = policy_value(mdp, policy, trained)
     start = float(policy_value(mdp, policy, instance.start))
     frame["share"] = (frame["value"] - start) / (optimal_value(mdp) - start)
     return frame.assign(instance=given.name, behaviour=cell.behaviour, replicate=cell.replicate)

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from estimators import LocalModel, ZerothOrder
 from estimators.feedback import preferences
@@ -124,12 +123,11 @@ def price(asking: Asking, votes: float = VOTES) -> Priced:
     """What a way to ask costs and how far it moves, exactly."""
     on = asking.on
     optimum = at_optimum(on).start
-    with threadpool_limits(limits=1):
-        estimator = asking.method.build(on.policy.dim, preferences(1, asking.n_queries, on.link), np.asarray(RADIUS))
-        assert isinstance(estimator, ZerothOrder)
-        # Rounded, since sums over laws of returns are 1 up to rounding.
-        per_pair = round(float(estimator.expected_votes(on.mdp, on.policy, optimum)), 9)
-        model = LocalModel.near(on.mdp, on.policy, estimator, optimum)
+    estimator = asking.method.build(on.policy.dim, preferences(1, asking.n_queries, on.link), np.asarray(RADIUS))
+    assert isinstance(estimator, ZerothOrder)
+    # Rounded, since sums over laws of returns are 1 up to rounding.
+    per_pair = round(float(estimator.expected_votes(on.mdp, on.policy, optimum)), 9)
+    model = LocalModel.near(on.mdp, on.policy, estimator, optimum)
     return Priced(asking, per_pair, round(votes / per_pair), float(np.trace(model.linear.jacobian)))
 
 

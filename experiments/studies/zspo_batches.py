@@ -13,7 +13,6 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from numpy.random import SeedSequence
-from threadpoolctl import threadpool_limits
 
 from estimators import PreferenceFeedback, Sphere, ZerothOrder, ascend
 from estimators.pair_feedback import Sampler
@@ -111,8 +110,7 @@ def _work(task: _Curve) -> float:
 
 def _curve(task: _Curve) -> pd.DataFrame:
     on, last = find("instance", task.instance), task.course.n_iterations
-    with threadpool_limits(limits=1):
-        found = _by_mean_step(task, on)[None] if task.way == MEAN_STEP else _by_runs(task, on)
+    found = _by_mean_step(task, on)[None] if task.way == MEAN_STEP else _by_runs(task, on)
     shown = np.unique(np.rint(np.linspace(0, last, N_POINTS)).astype(int))
     values = found[:, shown]
     limits = mean_interval(values) if task.way == RUNS else None

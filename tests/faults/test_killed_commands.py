@@ -25,7 +25,13 @@ CLAIMS = [
 COMMANDS = {
     "rates": ("rates", "--claims", "mine:CLAIMS"),
     "compare": ("compare", "--instance", "bandit", "--methods", "zpg,zspo,exact", "--budget", "3000", "--seeds", "40"),
-    "variance": ("variance", "--instance", "circular", "--methods", "zpg,zbcpg-1,zbcpg-3,zbcpg-d,reinforce,gpomdp"),
+    "variance": (
+        "variance",
+        "--instance",
+        "garnet",
+        "--methods",
+        "zpg,zbcpg-1,zbcpg-3,zbcpg-d,zpg-common,reinforce,gpomdp",
+    ),
     "faults": ("faults",),
     "figures": ("figures", "--only", "zspo-batches"),
 }
