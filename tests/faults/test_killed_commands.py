@@ -32,7 +32,6 @@ COMMANDS = {
         "--methods",
         "zpg,zbcpg-1,zbcpg-3,zbcpg-d,zpg-common,reinforce,gpomdp",
     ),
-    "faults": ("faults",),
     "figures": ("figures", "--only", "zspo-batches"),
 }
 PATIENCE = 600
