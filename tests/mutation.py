@@ -1,103 +1,270 @@
-"""Mutation score of one module: small faults are put into it one by one, and the tests should see each.
+"""Mutation score: small faults are put into the exact and the statistical code one by one, and tests should see each.
 
-    python tests/mutation.py theory/inversions.py tests/theory/test_inversions.py [more tests] [--most 60] [--seed 0]
+    python tests/mutation.py [theory estimators experiments/statistics] [--most 200] [--seed 0] [--out FILE.json]
 
-Works on a copy of the project in a temporary folder. It is no part of the tests themselves.
+A sample of all mutants is drawn alike from all modules that are named. Each runs in a fork of a process where numpy,
+scipy and pytest are loaded already, on a copy of the project in a temporary folder: first the test files that call the
+function most often, then, if they pass, all tests of its package. Mutants listed in equivalent_mutants.txt do not
+count. It is no part of the tests themselves.
 """
 
 from __future__ import annotations
 
-import argparse
-import ast
-import copy
 import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import argparse
+import importlib
+import json
+import pickle
+import resource
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from mutants import Mutant, equivalents, mutant, points
+from scipy.special import betaincinv
 
 ROOT = Path(__file__).parents[1]
-# Operators, and names of functions, each with what is put in its place.
-OPERATORS: dict[type, type] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.And: ast.Or, ast.Or: ast.And, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
-NAMES = {"maximum": "minimum", "minimum": "maximum", "max": "min", "min": "max", "all": "any", "any": "all"}
-# Seconds after which tests of a mutant count as failed: some mutants never end.
-PATIENCE = 120
+EQUIVALENTS = Path(__file__).with_name("equivalent_mutants.txt")
+PROJECT = ("theory", "estimators", "experiments", "paper_figures", "tests")
+# What is tested, and by which tests all of it: a mutant lives when all of these pass.
+TESTS = {
+    "theory": ("tests/theory", "tests/invariants", "tests/test_architecture.py"),
+    "estimators": ("tests/estimators", "tests/invariants", "tests/test_architecture.py"),
+    "experiments/statistics": ("tests/experiments/statistics", "tests/test_architecture.py"),
+}
+# Test files that are tried before all of them.
+NEAREST = 3
+# Some mutants never end, or fill the memory: seconds, as a multiple of what the tests take without a fault, and bytes.
+PATIENCE, AT_LEAST, MEMORY = 6.0, 20.0, 6 * 2**30
 
 
-def mutants(source: str) -> Iterator[tuple[str, str]]:
-    """Every mutant of a module, with a line about it. Docstrings and messages are left alone."""
-    tree = ast.parse(source)
-    for number, node in enumerate(ast.walk(tree)):
-        for change in _changes(node):
-            mutant = copy.deepcopy(tree)
-            twin = next(each for k, each in enumerate(ast.walk(mutant)) if k == number)
-            before = ast.unparse(twin)
-            change(twin)
-            yield f"line {getattr(node, 'lineno', 0)}: {before} -> {ast.unparse(twin)}", ast.unparse(mutant)
+@dataclass
+class Baseline:
+    """What the tests of a package do without a fault, by test file: seconds, and calls of functions of the project."""
+
+    seconds: Counter[str] = field(default_factory=Counter)
+    calls: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    modules: list[str] = field(default_factory=list)
+    failed: str = ""
 
 
-def _changes(node: ast.AST) -> Iterator[Callable[[Any], object]]:
-    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in OPERATORS:
-        yield lambda twin: setattr(twin, "op", OPERATORS[type(twin.op)]())
-    elif isinstance(node, ast.Compare) and type(node.ops[0]) in OPERATORS:
-        yield lambda twin: twin.ops.__setitem__(0, OPERATORS[type(twin.ops[0])]())
-    elif isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
-        yield lambda twin: setattr(twin, "value", not twin.value if isinstance(twin.value, bool) else twin.value + 1)
-    elif isinstance(node, ast.Attribute) and node.attr in NAMES:
-        yield lambda twin: setattr(twin, "attr", NAMES[twin.attr])
-    elif isinstance(node, ast.Name) and node.id in NAMES:
-        yield lambda twin: setattr(twin, "id", NAMES[twin.id])
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield lambda twin: setattr(twin, "op", ast.UAdd())
+class Watch:
+    """Plugin of pytest: the first failure, and how long each file takes, with which functions it calls."""
+
+    def __init__(self, folder: Path, trace: bool) -> None:
+        self.folder, self.trace, self.seen = f"{folder}/", trace, Baseline()
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed and not self.seen.failed:
+            self.seen.failed = f"collection of {report.nodeid}"
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.seen.seconds[report.nodeid.partition("::")[0]] += report.duration
+        if report.failed and not self.seen.failed:
+            self.seen.failed = report.nodeid
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: Any) -> Any:
+        if not self.trace:
+            return (yield)
+        called: set[tuple[str, str]] = set()
+
+        def note(frame: Any, *_: object) -> None:
+            if frame.f_code.co_filename.startswith(self.folder):
+                called.add((frame.f_code.co_filename.removeprefix(self.folder), frame.f_code.co_qualname))
+
+        sys.settrace(note)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            self.seen.calls.setdefault(item.nodeid.partition("::")[0], Counter()).update(called)
 
 
-def is_seen(folder: Path, tests: list[str]) -> bool:
-    """Whether tests fail in a copy of the project."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    environment = os.environ | {"PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+def in_fork(work: Callable[[], Any], seconds: float) -> Any:
+    """Do something in a fork and return what it returned; None when it ended otherwise or took too long."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.setsid()
+        os.close(reading)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        code = 1
+        try:
+            with os.fdopen(writing, "wb") as pipe:
+                pickle.dump(work(), pipe)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(writing)
+    os.set_blocking(reading, False)
+    end, parts = time.monotonic() + seconds, []
+    while time.monotonic() < end:
+        done = os.waitpid(child, os.WNOHANG)[0]
+        try:
+            while part := os.read(reading, 1 << 16):
+                parts.append(part)
+        except BlockingIOError:
+            pass
+        if done:
+            break
+        time.sleep(0.01)
+    else:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        parts = []
+    os.close(reading)
+    return pickle.loads(b"".join(parts)) if parts else None
+
+
+def run_tests(folder: Path, tests: tuple[str, ...], trace: bool = False) -> Baseline:
+    """Run tests in this process, up to the first failure."""
+    from hypothesis import Phase, settings
+
+    # The same examples each time, and no time for making a failing one small.
+    settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None)
+    settings.load_profile("mutation")
+    watch = Watch(folder, trace)
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    code = pytest.main([*options, *tests], plugins=[watch])
+    if code != pytest.ExitCode.OK and not watch.seen.failed:
+        watch.seen.failed = f"pytest ended with {code!r}"
+    watch.seen.modules = [name for name in sys.modules if name.partition(".")[0] not in (*PROJECT, "__main__")]
+    return watch.seen
+
+
+def baseline(folder: Path, package: str) -> Baseline:
+    """Run the tests of a package without a fault, and load here what they load that is not of the project."""
+    tests = tuple(each for each in TESTS[package] if (folder / each).exists())
+    seen = in_fork(lambda: run_tests(folder, tests, trace=True), 3600.0)
+    if seen is None or seen.failed:
+        sys.exit(f"{package}: the tests must pass without a fault; {seen.failed if seen else 'they ended early'}")
+    for name in seen.modules:
+        if not name.startswith(("test_", "_pytest", "conftest")):
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                continue
+    return seen
+
+
+def nearest(seen: Baseline, fault: Mutant) -> tuple[str, ...]:
+    """Test files that call the function in most of their tests, those named like the module first."""
+    stem = Path(fault.module).stem
+    # A class has no calls of its own: those of its methods count.
+    shares = {
+        file: sum(
+            n for (module, name), n in calls.items()
+            if module == fault.module and (not fault.function or name.startswith(fault.function))
+        )
+        for file, calls in seen.calls.items()
+    }  # fmt: skip
+    named = {file: Path(file).stem.startswith(f"test_{stem}") for file in shares}
+    found = sorted(shares, key=lambda file: (not named[file], -shares[file]))
+    return tuple(file for file in found if named[file] or shares[file])[:NEAREST]
+
+
+def seen_by(folder: Path, package: str, seen: Baseline, fault: Mutant) -> str:
+    """Name the first test that fails with a fault, "" when all of them pass."""
+    path = folder / fault.module
+    plain = path.read_text()
+    path.write_text(fault.source)
+    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+        for tests in (nearest(seen, fault), tuple(each for each in TESTS[package] if (folder / each).exists())):
+            if not tests:
+                continue
+            usual = sum(n for file, n in seen.seconds.items() if file.startswith(tests))
+            result = in_fork(lambda tests=tests: run_tests(folder, tests), AT_LEAST + PATIENCE * usual)
+            if result is None:
+                return "did not end"
+            if result.failed:
+                return result.failed
+    finally:
+        path.write_text(plain)
+    return ""
+
+
+def sample(modules: list[str], most: int, seed: int) -> tuple[list[Mutant], int]:
+    """Draw mutants alike from all of the modules; and how many there are."""
+    sources = {module: (ROOT / module).read_text() for module in modules}
+    places = [(module, point) for module in modules for point in points(sources[module])]
+    order = np.random.default_rng(seed).permutation(len(places))[:most]
+    found = [mutant(places[k][0], sources[places[k][0]], places[k][1]) for k in order]
+    return [each for each in found if each is not None], len(places)
+
+
+def score(seen: int, n: int) -> str:
+    """Share with its 95% interval (Clopper and Pearson)."""
+    low = betaincinv(seen, n - seen + 1, 0.025) if seen else 0.0
+    high = betaincinv(seen + 1, n - seen, 0.975) if seen < n else 1.0
+    return f"{seen} of {n} seen, {seen / n:.1%} (95% interval {low:.1%} to {high:.1%})"
 
 
 def main() -> None:
-    """Print the score, and every mutant that no test saw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("module", help="path of the module in the project")
-    parser.add_argument("tests", nargs="+", help="test files that cover it")
-    parser.add_argument("--most", type=int, default=60, help="mutants that are tried; more are sampled")
+    """Print every mutant that no test saw, and the score."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="*", default=list(TESTS), help="packages or single modules")
+    parser.add_argument("--most", type=int, default=200, help="mutants that are tried; more are sampled")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="where the outcome of each is kept")
     asked = parser.parse_args()
-    source = (ROOT / asked.module).read_text()
-    found = list(mutants(source))
-    order = np.random.default_rng(asked.seed).permutation(len(found))[: asked.most]
-    chosen = [found[k] for k in sorted(order)]
+    modules = sorted(
+        str(path.relative_to(ROOT))
+        for each in asked.paths
+        for path in ([ROOT / each] if each.endswith(".py") else (ROOT / each).glob("*.py"))
+    )
+    chosen, n_places = sample(modules, asked.most, asked.seed)
+    known = equivalents(EQUIVALENTS)
+    outcomes: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        for name in ("theory", "estimators", "experiments", "paper_figures", "tests"):
+        folder = Path(place).resolve()
+        for name in PROJECT:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", folder)
-        if is_seen(folder, asked.tests):
-            sys.exit("the tests must pass without a fault, and they fail")
-        survivors = []
-        for words, mutant in chosen:
-            (folder / asked.module).write_text(mutant)
-            if not is_seen(folder, asked.tests):
-                survivors.append(words)
-                print("not seen:", words, flush=True)
-    seen = len(chosen) - len(survivors)
-    print(f"{asked.module}: {seen} of {len(chosen)} mutants seen ({len(found)} there are)")
+        os.chdir(folder)
+        os.environ["PYTHONPATH"] = str(folder)
+        sys.path.insert(0, str(folder))
+        packages = {module: str(Path(module).parent) for module in modules}
+        usual = {package: baseline(folder, package) for package in sorted(set(packages.values()))}
+        sys.dont_write_bytecode = True
+        for fault in chosen:
+            words = {key: value for key, value in asdict(fault).items() if key != "source"}
+            package = packages[fault.module]
+            by = (
+                f"equivalent: {known[fault.key]}"
+                if fault.key in known
+                else seen_by(folder, package, usual[package], fault)
+            )
+            outcomes.append(words | {"by": by})
+            if not by:
+                print(f"not seen: {fault.module} {fault.function}\n- {fault.before}\n+ {fault.after}\n", flush=True)
+            if asked.out:
+                asked.out.write_text(json.dumps({"seed": asked.seed, "outcomes": outcomes}, indent=1) + "\n")
+    counted = [each for each in outcomes if not each["by"].startswith("equivalent: ")]
+    for package in sorted(set(packages.values())):
+        part = [each for each in counted if packages[each["module"]] == package]
+        if part:
+            print(f"{package}: {score(sum(bool(each['by']) for each in part), len(part))}")
+    print(f"in all: {score(sum(bool(each['by']) for each in counted), len(counted))};"
+          f" {len(outcomes) - len(counted)} equivalent, seed {asked.seed}, drawn from {n_places}")  # fmt: skip
 
 
 if __name__ == "__main__":
