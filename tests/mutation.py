@@ -17,6 +17,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import argparse
 import importlib
 import json
+import math
 import pickle
 import resource
 import shutil
@@ -53,32 +54,36 @@ PATIENCE, AT_LEAST, MEMORY = 6.0, 20.0, 6 * 2**30
 
 @dataclass
 class Baseline:
-    """What the tests of a package do without a fault, by test file: seconds, and calls of functions of the project."""
+    """What the tests of a package do without a fault: seconds of each, and the functions of the project it calls."""
 
     seconds: Counter[str] = field(default_factory=Counter)
-    calls: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    calls: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     modules: list[str] = field(default_factory=list)
     failed: str = ""
 
 
 class Watch:
-    """Plugin of pytest: the first failure, and how long each file takes, with which functions it calls."""
+    """Plugin of pytest: the first failure, and how long each test takes, with which functions it calls."""
 
-    def __init__(self, folder: Path, trace: bool) -> None:
-        self.folder, self.trace, self.seen = f"{folder}/", trace, Baseline()
+    def __init__(self, folder: Path, order: dict[str, tuple[float, ...]] | None) -> None:
+        self.folder, self.order, self.seen = f"{folder}/", order, Baseline()
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        if self.order:
+            items.sort(key=lambda item: self.order.get(item.nodeid, (math.inf,)))
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed and not self.seen.failed:
             self.seen.failed = f"collection of {report.nodeid}"
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        self.seen.seconds[report.nodeid.partition("::")[0]] += report.duration
+        self.seen.seconds[report.nodeid] += report.duration
         if report.failed and not self.seen.failed:
             self.seen.failed = report.nodeid
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Any:
-        if not self.trace:
+        if self.order is not None:
             return (yield)
         called: set[tuple[str, str]] = set()
 
@@ -91,7 +96,7 @@ class Watch:
             return (yield)
         finally:
             sys.settrace(None)
-            self.seen.calls.setdefault(item.nodeid.partition("::")[0], Counter()).update(called)
+            self.seen.calls[item.nodeid] = called
 
 
 def in_fork(work: Callable[[], Any], seconds: float) -> Any:
@@ -134,14 +139,14 @@ def in_fork(work: Callable[[], Any], seconds: float) -> Any:
     return pickle.loads(b"".join(parts)) if parts else None
 
 
-def run_tests(folder: Path, tests: tuple[str, ...], trace: bool = False) -> Baseline:
-    """Run tests in this process, up to the first failure."""
+def run_tests(folder: Path, tests: tuple[str, ...], order: dict[str, tuple[float, ...]] | None = None) -> Baseline:
+    """Run tests in this process, up to the first failure; without an order, note what each of them calls."""
     from hypothesis import Phase, settings
 
     # The same examples each time, and no time for making a failing one small.
     settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None)
     settings.load_profile("mutation")
-    watch = Watch(folder, trace)
+    watch = Watch(folder, order)
     options = ["-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     code = pytest.main([*options, *tests], plugins=[watch])
     if code != pytest.ExitCode.OK and not watch.seen.failed:
@@ -153,7 +158,7 @@ def run_tests(folder: Path, tests: tuple[str, ...], trace: bool = False) -> Base
 def baseline(folder: Path, package: str) -> Baseline:
     """Run the tests of a package without a fault, and load here what they load that is not of the project."""
     tests = tuple(each for each in TESTS[package] if (folder / each).exists())
-    seen = in_fork(lambda: run_tests(folder, tests, trace=True), 3600.0)
+    seen = in_fork(lambda: run_tests(folder, tests), 3600.0)
     if seen is None or seen.failed:
         sys.exit(f"{package}: the tests must pass without a fault; {seen.failed if seen else 'they ended early'}")
     for name in seen.modules:
@@ -165,20 +170,26 @@ def baseline(folder: Path, package: str) -> Baseline:
     return seen
 
 
-def nearest(seen: Baseline, fault: Mutant) -> tuple[str, ...]:
-    """Test files that call the function in most of their tests, those named like the module first."""
+def nearest(seen: Baseline, fault: Mutant) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
+    """Test files that call the function in most tests, those named like the module first; and an order of all tests.
+
+    Within a file, tests that call the function come first, and short ones before long ones.
+    """
     stem = Path(fault.module).stem
     # A class has no calls of its own: those of its methods count.
-    shares = {
-        file: sum(
-            n for (module, name), n in calls.items()
-            if module == fault.module and (not fault.function or name.startswith(fault.function))
-        )
-        for file, calls in seen.calls.items()
-    }  # fmt: skip
-    named = {file: Path(file).stem.startswith(f"test_{stem}") for file in shares}
-    found = sorted(shares, key=lambda file: (not named[file], -shares[file]))
-    return tuple(file for file in found if named[file] or shares[file])[:NEAREST]
+    calling = {
+        test: any(module == fault.module and name.startswith(fault.function or "") for module, name in calls)
+        for test, calls in seen.calls.items()
+    }
+    shares = Counter(test.partition("::")[0] for test, calls in calling.items() if calls)
+    files = {test.partition("::")[0] for test in calling}
+    ranked = sorted(files, key=lambda file: (not Path(file).stem.startswith(f"test_{stem}"), -shares[file]))
+    found = tuple(file for file in ranked if shares[file] or Path(file).stem.startswith(f"test_{stem}"))[:NEAREST]
+    place = {file: k for k, file in enumerate(ranked)}
+    order = {
+        test: (place[test.partition("::")[0]], float(not calls), seen.seconds[test]) for test, calls in calling.items()
+    }
+    return found, order
 
 
 def seen_by(folder: Path, package: str, seen: Baseline, fault: Mutant) -> str:
@@ -188,11 +199,12 @@ def seen_by(folder: Path, package: str, seen: Baseline, fault: Mutant) -> str:
     path.write_text(fault.source)
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
     try:
-        for tests in (nearest(seen, fault), tuple(each for each in TESTS[package] if (folder / each).exists())):
+        near, order = nearest(seen, fault)
+        for tests in (near, tuple(each for each in TESTS[package] if (folder / each).exists())):
             if not tests:
                 continue
-            usual = sum(n for file, n in seen.seconds.items() if file.startswith(tests))
-            result = in_fork(lambda tests=tests: run_tests(folder, tests), AT_LEAST + PATIENCE * usual)
+            usual = sum(n for test, n in seen.seconds.items() if test.startswith(tests))
+            result = in_fork(lambda tests=tests: run_tests(folder, tests, order), AT_LEAST + PATIENCE * usual)
             if result is None:
                 return "did not end"
             if result.failed:
@@ -233,7 +245,7 @@ def main() -> None:
     )
     chosen, n_places = sample(modules, asked.most, asked.seed)
     known = equivalents(EQUIVALENTS)
-    outcomes: list[dict[str, str]] = []
+    outcomes: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place).resolve()
         for name in PROJECT:
@@ -248,12 +260,13 @@ def main() -> None:
         for fault in chosen:
             words = {key: value for key, value in asdict(fault).items() if key != "source"}
             package = packages[fault.module]
+            begun = time.monotonic()
             by = (
                 f"equivalent: {known[fault.key]}"
                 if fault.key in known
                 else seen_by(folder, package, usual[package], fault)
             )
-            outcomes.append(words | {"by": by})
+            outcomes.append(words | {"by": by, "seconds": round(time.monotonic() - begun, 2)})
             if not by:
                 print(f"not seen: {fault.module} {fault.function}\n- {fault.before}\n+ {fault.after}\n", flush=True)
             if asked.out:
