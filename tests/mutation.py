@@ -60,6 +60,7 @@ class Baseline:
     calls: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     modules: list[str] = field(default_factory=list)
     failed: str = ""
+    why: str = ""
 
 
 class Watch:
@@ -80,6 +81,7 @@ class Watch:
         self.seen.seconds[report.nodeid] += report.duration
         if report.failed and not self.seen.failed:
             self.seen.failed = report.nodeid
+            self.seen.why = str(report.longrepr)[-2000:]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Any:
@@ -192,6 +194,12 @@ def nearest(seen: Baseline, fault: Mutant) -> tuple[tuple[str, ...], dict[str, t
     return found, order
 
 
+def alone(folder: Path, test: str, order: dict[str, tuple[float, ...]]) -> bool:
+    """Whether a test that is not near the fault fails by itself too, and not once by chance."""
+    result = in_fork(lambda: run_tests(folder, (test.removeprefix("collection of "),), order), AT_LEAST * PATIENCE)
+    return result is None or bool(result.failed)
+
+
 def seen_by(folder: Path, package: str, seen: Baseline, fault: Mutant) -> str:
     """Name the first test that fails with a fault, "" when all of them pass."""
     path = folder / fault.module
@@ -207,8 +215,10 @@ def seen_by(folder: Path, package: str, seen: Baseline, fault: Mutant) -> str:
             result = in_fork(lambda tests=tests: run_tests(folder, tests, order), AT_LEAST + PATIENCE * usual)
             if result is None:
                 return "did not end"
-            if result.failed:
+            if result.failed and (tests == near or alone(folder, result.failed, order)):
                 return result.failed
+            if result.failed:
+                print(f"failed once and not again: {result.failed}: {result.why}", file=sys.stderr)
     finally:
         path.write_text(plain)
     return ""
