@@ -99,7 +99,10 @@ def test_many_points_are_worked_out_in_parts_and_agree() -> None:
 @pytest.mark.parametrize(
     ("estimator", "words"),
     [
-        (ZerothOrder(Blocks(1), VOTES, [0.1, 0.2]), r"radius must be one number for a stationary law, got shape \(2,\)"),
+        (
+            ZerothOrder(Blocks(1), VOTES, [0.1, 0.2]),
+            r"radius must be one number for a stationary law, got shape \(2,\)",
+        ),
         (ZerothOrder(Blocks(1), replace(VOTES, n_pairs=np.array([4, 8])), 0.1), "n_pairs must be one number"),
         (ZerothOrder(Sphere(), VOTES, 0.1), "rng must be given to average over Sphere"),
         (VOTES, "estimator must be a ZerothOrder, .* got PreferenceFeedback"),
