@@ -46,7 +46,12 @@ class Point:
 
 
 def points(source: str) -> list[Point]:
-    """Every place of a module for a fault. Texts, messages, annotations and what is raised are left alone."""
+    """Every place of a module for a fault.
+
+    Texts, messages, annotations and what is raised are left alone. So is what only guards the program against itself
+    or makes it faster (`strict` of zip, `maxsize` of a cache), and the free axis of a reshape, which any negative
+    number stands for.
+    """
     tree = ast.parse(source)
     numbers = {node: number for number, node in enumerate(ast.walk(tree))}
     return [
@@ -65,8 +70,15 @@ def _nodes(node: ast.AST, function: str) -> Iterator[tuple[ast.AST, str]]:
     for name, value in ast.iter_fields(node):
         if name not in ("annotation", "returns"):
             for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST):
+                if isinstance(child, ast.AST) and not _is_left_alone(node, child):
                     yield from _nodes(child, function)
+
+
+def _is_left_alone(node: ast.AST, child: ast.AST) -> bool:
+    if isinstance(child, ast.keyword):
+        return child.arg in ("strict", "maxsize")
+    reshapes = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape"
+    return reshapes and isinstance(child, ast.UnaryOp) and ast.unparse(child) == "-1"
 
 
 def mutant(module: str, source: str, point: Point) -> Mutant | None:

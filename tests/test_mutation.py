@@ -19,12 +19,14 @@ class Pair:
             return -max(x, y) ** 2
         if not z or 3 < x < 4:
             raise InputError(f"x must be {5 + 6}, got {x}")
+        z = [u + v for u, v in zip(x.reshape(-1, 7), y, strict=True)]
         return x - y / 3 if flag is True else x
 '''
 FAULTS = (
     "x < 0", "x <= 1", "x <= -1", "x <= 0 or y", "y != 1", "min(x, y)", "+max(x, y)", "max(x, y) * 2", "x + y / 3",
     "y * 3", "y / 4", "y / 2", "3 <= x < 4", "3 < x <= 4", "if z or", "y=1.5", "y=-0.5", "frozen=False", "pass",
     "flag is not True", "flag is False", "require_integer('x', x, 8)",
+    "reshape(-1, 8)", "u - v",
 )  # fmt: skip
 
 
@@ -40,7 +42,7 @@ def test_every_mutant_is_another_program_of_one_other_line() -> None:
     assert plain not in texts
     for each in found():
         assert plain.replace(each.before, each.after, 1) == each.source
-        for kept in ("Say x + y.", "{5 + 6}", "Literal[1]"):
+        for kept in ("Say x + y.", "{5 + 6}", "Literal[1]", "(-1, ", "strict=True"):
             assert kept in each.source or each.after == "pass"
 
 

@@ -17,12 +17,14 @@ ARRAYS = ("Array", "csr_array", "Kernel", "TabularMDP")
 
 
 def records() -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for path in sorted(file for package in PACKAGES for file in (ROOT / package).glob("*.py")):
         module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-        for name, kind in vars(module).items():
-            if isinstance(kind, type) and dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__:
-                found[name] = kind
+        found |= {
+            name: kind
+            for name, kind in vars(module).items()
+            if isinstance(kind, type) and dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__
+        }
     return found
 
 
