@@ -269,3 +269,16 @@ def test_rows_that_are_off_by_rounding_sum_to_one_exactly_as_samplers_need() -> 
     assert np.abs(mdp.probabilities.sum(axis=-1) - 1).max() < 1e-15
     assert abs(mdp.initial.sum() - 1) < 1e-15
     np.testing.assert_allclose(mdp.initial, row / row.sum(), rtol=1e-15)
+
+
+def test_only_the_support_is_kept_and_the_fullest_row_sets_its_size() -> None:
+    law = np.zeros((4, 2, 4))
+    law[..., 3] = 1.0
+    assert TabularMDP(law, np.zeros((4, 2)), np.eye(4)[0], 2).probabilities.shape == (1, 4, 2, 1)
+    law[2, 1] = [0.5, 0.0, 0.5, 0.0]
+    wider = TabularMDP(law, np.arange(32.0).reshape(4, 2, 4) / 31, np.eye(4)[0], 2)
+    assert wider.probabilities.shape == (1, 4, 2, 2)
+    assert wider.next_states[0, 2, 1].tolist() == [0, 2]
+    assert wider.next_states[0, 0, 0].tolist() == [3, 0]
+    assert wider.rewards[0, 2, 1].tolist() == [20 / 31, 22 / 31]
+    assert wider.rewards[0, 0, 0].tolist() == [3 / 31, 0]

@@ -21,10 +21,12 @@ from theory import (
     Probit,
     TabularMDP,
     UntilDisagreement,
+    VoteModel,
     bandit,
     chain,
 )
 from theory.agreement_series import probit_series
+from theory.vote_tables import return_table
 
 HORIZON = 4
 # Raters of every shipped link that are never sure on [-4, 4].
@@ -143,3 +145,17 @@ def test_the_linear_link_needs_one_vote() -> None:
     assert_allclose(whole.mean, one.mean, atol=1e-12)
     assert_allclose(whole.variance, one.variance, atol=1e-12)
     assert (one.votes == 1).all()
+
+
+def test_numbers_of_votes_differ_from_pair_to_pair_and_a_panel_asks_as_many_of_each() -> None:
+    table = UntilDisagreement(LINK["logistic"], 4).table(mdp())
+    assert not table.same_votes
+    # 1, 2, 3 agreeing votes and one that disagrees, or 4 at the cap.
+    assert table.asked.tolist() == [2, 3, 4, 4] * 2
+    for n_queries in (1, 3, math.inf):
+        panel = VoteModel(LINK["logistic"], n_queries).table(mdp())
+        assert panel.same_votes
+        assert set(panel.asked) == set(panel.votes) == {n_queries}
+    shown = return_table(mdp())
+    assert shown.same_votes
+    assert not shown.votes.any()
