@@ -199,3 +199,21 @@ def test_wrong_arguments_are_refused(change: dict[str, Any], words: str) -> None
     }
     with pytest.raises(InputError, match=words):
         leading_mixing(**(given | change))
+
+
+def test_what_cannot_be_a_local_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    estimator = ZerothOrder(Blocks(1), preferences(1000, 5, Logistic(2.5)), 0.3)
+    near = OPTIMUM + 0.05
+    assert np.abs(LocalModel.near(MDP, POLICY, estimator, near).theta - near).max() > 0.01
+    for shape in ((), (4,), (1, 5)):
+        with pytest.raises(InputError, match=r"theta must have shape \(5,\), one point to start from, got "):
+            LocalModel.near(MDP, POLICY, estimator, np.zeros(shape))
+    # Rounding leaves something of most of these Hessians.
+    for mean in (0.0, 0.3, 0.5, 1.0):
+        with pytest.raises(InputError, match=r"near a curved optimum of V, got one where V is flat: \[1.0\]"):
+            LocalModel.near(bandit([mean] * 3), CircularPolicy(1, 3, 1.0), estimator, [1.0])
+    nearly = bandit([0.5, 0.5 + 1e-9, 0.5])
+    assert LocalModel.near(nearly, CircularPolicy(1, 3, 1.0), estimator, [2.2]).theta[0] == pytest.approx(2.09, abs=0.1)
+    monkeypatch.setattr("estimators.local_model.LONGEST_SEARCH", 1)
+    with pytest.raises(InputError, match=r"theta must lie near a root of the drift E g, found none near \[0.21"):
+        LocalModel.near(MDP, POLICY, estimator, near)
