@@ -282,3 +282,30 @@ def test_only_the_support_is_kept_and_the_fullest_row_sets_its_size() -> None:
     assert wider.next_states[0, 0, 0].tolist() == [3, 0]
     assert wider.rewards[0, 2, 1].tolist() == [20 / 31, 22 / 31]
     assert wider.rewards[0, 0, 0].tolist() == [3 / 31, 0]
+
+
+def test_what_an_mdp_says_of_itself():
+    assert repr(dense()) == "TabularMDP(n_states=2, n_actions=3, horizon=4)"
+    timed = dense(rewards=np.zeros((4, 2, 3)))
+    assert repr(timed) == "TabularMDP(n_states=2, n_actions=3, horizon=4, time-dependent)"
+    assert (timed.stationary, dense().stationary) == (False, True)
+
+
+def test_returns_are_rounded_to_the_lattice_only_if_there_is_one():
+    mdp = dense(rewards=np.full((2, 3), 0.25))
+    assert mdp.on_lattice([0.1 + 0.2, 0.25 + 1e-12, 1.0]).tolist() == [0.25, 0.25, 1.0]
+    loose = dense(rewards=np.full((2, 3), math.sqrt(0.5)))
+    assert loose.on_lattice([0.1, 0.2]).tolist() == [0.1, 0.2]
+
+
+def test_the_largest_return_needs_possible_outcomes_and_states_in_reach():
+    """State 1 pays most and cannot be reached at first; state 2 never; an outcome without probability pays 1."""
+    mdp = TabularMDP.from_outcomes(
+        [[[1.0, 0.0]], [[0.5, 0.5]], [[1.0, 0.0]]],
+        [[[1, 0]], [[1, 0]], [[2, 0]]],
+        [[[0.25, 1.0]], [[0.5, 0.0]], [[1.0, 1.0]]],
+        [1.0, 0.0, 0.0],
+        3,
+    )
+    assert mdp.reward_lattice == 4
+    assert mdp.largest_return_steps == (0, 1, 3, 5)
