@@ -4,8 +4,8 @@
 
 A sample of all mutants is drawn alike from all modules that are named. Each runs in a fork of a process where numpy,
 scipy and pytest are loaded already, on a copy of the project in a temporary folder: first the test files that call the
-function most often, then, if they pass, all tests of its package. Mutants listed in equivalent_mutants.txt do not
-count. It is no part of the tests themselves.
+function most often, then, if they pass, all files of its package's tests that call anything of the module. Mutants
+listed in equivalent_mutants.txt do not count. It is no part of the tests themselves.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from scipy.special import betaincinv
 ROOT = Path(__file__).parents[1]
 EQUIVALENTS = Path(__file__).with_name("equivalent_mutants.txt")
 PROJECT = ("theory", "estimators", "experiments", "paper_figures", "tests")
-# What is tested, and by which tests all of it: a mutant lives when all of these pass.
+# What is tested, and by which tests: a mutant lives when all of these pass that call anything of its module.
 TESTS = {
-    "theory": ("tests/theory", "tests/invariants", "tests/test_architecture.py"),
-    "estimators": ("tests/estimators", "tests/invariants", "tests/test_architecture.py"),
-    "experiments/statistics": ("tests/experiments/statistics", "tests/test_architecture.py"),
+    "theory": ("tests/theory", "tests/invariants"),
+    "estimators": ("tests/estimators", "tests/invariants"),
+    "experiments/statistics": ("tests/experiments/statistics", "tests/invariants"),
 }
-# Test files that are tried before all of them.
-NEAREST = 3
+# Test files that are tried before all of them, and one that looks at classes without a call.
+NEAREST, OF_CLASSES = 3, "tests/invariants/test_records.py"
 # Some mutants never end, or fill the memory: seconds, as a multiple of what the tests take without a fault, and bytes.
 PATIENCE, AT_LEAST, MEMORY = 6.0, 20.0, 6 * 2**30
 
@@ -61,6 +61,11 @@ class Baseline:
     modules: list[str] = field(default_factory=list)
     failed: str = ""
     why: str = ""
+
+    @property
+    def files(self) -> set[str]:
+        """All test files."""
+        return {test.partition("::")[0] for test in self.calls}
 
 
 class Watch:
@@ -172,26 +177,32 @@ def baseline(folder: Path, package: str) -> Baseline:
     return seen
 
 
-def nearest(seen: Baseline, fault: Mutant) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
-    """Test files that call the function in most tests, those named like the module first; and an order of all tests.
+def plan(seen: Baseline, fault: Mutant) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, tuple[float, ...]]]:
+    """Test files to try first, the others that call anything of the module, and an order of all tests.
 
-    Within a file, tests that call the function come first, and short ones before long ones.
+    First come those named like the module, then those that call the function in most tests. Within a file, tests that
+    call it come first, and short ones before long ones.
     """
-    stem = Path(fault.module).stem
     # A class has no calls of its own: those of its methods count.
     calling = {
         test: any(module == fault.module and name.startswith(fault.function or "") for module, name in calls)
         for test, calls in seen.calls.items()
     }
     shares = Counter(test.partition("::")[0] for test, calls in calling.items() if calls)
-    files = {test.partition("::")[0] for test in calling}
-    ranked = sorted(files, key=lambda file: (not Path(file).stem.startswith(f"test_{stem}"), -shares[file]))
-    found = tuple(file for file in ranked if shares[file] or Path(file).stem.startswith(f"test_{stem}"))[:NEAREST]
+    # A cached result is no call of the function, but whoever uses it calls something of the module.
+    users = {
+        test.partition("::")[0]
+        for test, calls in seen.calls.items()
+        if any(module == fault.module for module, _ in calls)
+    }
+    named = {file for file in seen.files if Path(file).stem.startswith(f"test_{Path(fault.module).stem}")}
+    ranked = sorted(users | named | {OF_CLASSES}, key=lambda file: (file not in named, -shares[file]))
     place = {file: k for k, file in enumerate(ranked)}
     order = {
-        test: (place[test.partition("::")[0]], float(not calls), seen.seconds[test]) for test, calls in calling.items()
+        test: (place.get(test.partition("::")[0], math.inf), float(not calls), seen.seconds[test])
+        for test, calls in calling.items()
     }
-    return found, order
+    return tuple(ranked[:NEAREST]), tuple(ranked[NEAREST:]), order
 
 
 def alone(folder: Path, test: str, order: dict[str, tuple[float, ...]]) -> bool:
@@ -200,15 +211,15 @@ def alone(folder: Path, test: str, order: dict[str, tuple[float, ...]]) -> bool:
     return result is None or bool(result.failed)
 
 
-def seen_by(folder: Path, package: str, seen: Baseline, fault: Mutant) -> str:
+def seen_by(folder: Path, seen: Baseline, fault: Mutant) -> str:
     """Name the first test that fails with a fault, "" when all of them pass."""
     path = folder / fault.module
     plain = path.read_text()
     path.write_text(fault.source)
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
     try:
-        near, order = nearest(seen, fault)
-        for tests in (near, tuple(each for each in TESTS[package] if (folder / each).exists())):
+        near, others, order = plan(seen, fault)
+        for tests in (near, others):
             if not tests:
                 continue
             usual = sum(n for test, n in seen.seconds.items() if test.startswith(tests))
@@ -271,11 +282,7 @@ def main() -> None:
             words = {key: value for key, value in asdict(fault).items() if key != "source"}
             package = packages[fault.module]
             begun = time.monotonic()
-            by = (
-                f"equivalent: {known[fault.key]}"
-                if fault.key in known
-                else seen_by(folder, package, usual[package], fault)
-            )
+            by = f"equivalent: {known[fault.key]}" if fault.key in known else seen_by(folder, usual[package], fault)
             outcomes.append(words | {"by": by, "seconds": round(time.monotonic() - begun, 2)})
             if not by:
                 print(f"not seen: {fault.module} {fault.function}\n- {fault.before}\n+ {fault.after}\n", flush=True)
