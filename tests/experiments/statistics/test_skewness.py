@@ -65,3 +65,8 @@ def test_skewness_of_three_values_is_worked_out_and_of_two_is_none():
     assert skewness(values) == pytest.approx(1.5 * (centred**3).sum() / 3**1.5)
     assert skewness([[0.0, 5.0], [1.0, 1.0]]).tolist() == [0.0, 0.0]
     assert skewness(np.ones((2, 4))).tolist() == [0.0, 0.0]
+    # The mean of three equal numbers may differ from them by rounding.
+    alike = np.full(3, 0.1)
+    assert alike.mean() != alike[0]
+    assert skewness(np.stack([alike, -alike, alike * [1, 1, 1 + 1e-12]])).tolist()[:2] == [0.0, 0.0]
+    assert skewness(1 + 1e-6 * values) == pytest.approx(skewness(values), rel=1e-6)
