@@ -48,8 +48,9 @@ TESTS = {
 }
 # Test files that are tried before all of them, and one that looks at classes without a call.
 NEAREST, OF_CLASSES = 3, "tests/invariants/test_records.py"
-# Some mutants never end, or fill the memory: seconds, as a multiple of what the tests take without a fault, and bytes.
-PATIENCE, AT_LEAST, MEMORY = 6.0, 20.0, 6 * 2**30
+# Some mutants never end, or fill the memory: seconds of the processor, as a multiple of what the tests take without a
+# fault, seconds on the wall, which depend on what else runs, and bytes.
+PATIENCE, AT_LEAST, LONGEST, MEMORY = 6.0, 20.0, 1800.0, 6 * 2**30
 
 
 @dataclass
@@ -107,13 +108,14 @@ class Watch:
 
 
 def in_fork(work: Callable[[], Any], seconds: float) -> Any:
-    """Do something in a fork and return what it returned; None when it ended otherwise or took too long."""
+    """Do something in a fork and return what it returned; None when it ended otherwise or took more processor time."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
         os.setsid()
         os.close(reading)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds)))
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         code = 1
@@ -127,7 +129,7 @@ def in_fork(work: Callable[[], Any], seconds: float) -> Any:
             os._exit(code)
     os.close(writing)
     os.set_blocking(reading, False)
-    end, parts = time.monotonic() + seconds, []
+    end, parts = time.monotonic() + LONGEST, []
     while time.monotonic() < end:
         done = os.waitpid(child, os.WNOHANG)[0]
         try:
@@ -165,7 +167,7 @@ def run_tests(folder: Path, tests: tuple[str, ...], order: dict[str, tuple[float
 def baseline(folder: Path, package: str) -> Baseline:
     """Run the tests of a package without a fault, and load here what they load that is not of the project."""
     tests = tuple(each for each in TESTS[package] if (folder / each).exists())
-    seen = in_fork(lambda: run_tests(folder, tests), 3600.0)
+    seen = in_fork(lambda: run_tests(folder, tests), LONGEST)
     if seen is None or seen.failed:
         sys.exit(f"{package}: the tests must pass without a fault; {seen.failed if seen else 'they ended early'}")
     for name in seen.modules:
