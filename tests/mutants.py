@@ -144,7 +144,8 @@ def _is_for_its_effect(node: Any) -> bool:
 def equivalents(path: Path) -> dict[tuple[str, str, str, str], str]:
     """Mutants that no test can tell from the module, by key, with the reason of each.
 
-    An entry is five lines: `module function`, `- before`, `+ after`, `= reason`, and an empty one.
+    An entry is five lines: `module function`, `- before`, `+ after`, `= reason`, and an empty one. `+ *` stands for
+    every fault of that line.
     """
     found = {}
     for entry in filter(None, path.read_text().strip().split("\n\n")):

@@ -284,7 +284,8 @@ def main() -> None:
             words = {key: value for key, value in asdict(fault).items() if key != "source"}
             package = packages[fault.module]
             begun = time.monotonic()
-            by = f"equivalent: {known[fault.key]}" if fault.key in known else seen_by(folder, usual[package], fault)
+            reason = known.get(fault.key) or known.get((*fault.key[:3], "*"))
+            by = f"equivalent: {reason}" if reason else seen_by(folder, usual[package], fault)
             outcomes.append(words | {"by": by, "seconds": round(time.monotonic() - begun, 2)})
             if not by:
                 print(f"not seen: {fault.module} {fault.function}\n- {fault.before}\n+ {fault.after}\n", flush=True)

@@ -61,4 +61,4 @@ def test_what_is_called_equivalent_is_still_a_mutant() -> None:
     for module, function, before, after in equivalents(ROOT / "tests" / "equivalent_mutants.txt"):
         source = (ROOT / module).read_text()
         made = (mutant(module, source, point) for point in points(source) if point.function == function)
-        assert any(each and (each.before, each.after) == (before, after) for each in made), (module, before, after)
+        assert any(each and each.before == before and after in (each.after, "*") for each in made), (module, before)

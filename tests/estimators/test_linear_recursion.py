@@ -196,3 +196,13 @@ def test_at_the_edge_of_stability_there_is_no_solution() -> None:
     assert not LinearRecursion(linear, edge + 1e-3).stable
     with pytest.raises(FloatingPointError, match="too close to the edge of stability"):
         LinearRecursion(linear, edge).solve(np.eye(1))
+
+
+def test_an_estimate_without_directions_has_none_of_their_parts() -> None:
+    linear = LinearNoise.without_directions(-CURVATURE, np.eye(DIM))
+    assert (linear.share, linear.n_groups) == (1.0, 1)
+    for part in (linear.weights, linear.lengths, linear.squares):
+        assert part.shape == (0,)
+    for part in (linear.directions, linear.pulls, linear.slopes):
+        assert part.shape == (0, DIM)
+    assert linear.standard_error(np.eye(DIM), np.eye(DIM), np.ones(DIM), 0.1) == 0

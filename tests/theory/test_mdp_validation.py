@@ -309,3 +309,20 @@ def test_the_largest_return_needs_possible_outcomes_and_states_in_reach():
     )
     assert mdp.reward_lattice == 4
     assert mdp.largest_return_steps == (0, 1, 3, 5)
+
+
+@pytest.mark.parametrize("wrong", [-1, 2, 7])
+@pytest.mark.parametrize("where", [(0, 0, 0), (1, 2, 1)])
+def test_one_stray_state_among_many_is_named(wrong, where):
+    nexts = np.zeros((2, 3, 2), dtype=int)
+    nexts[where] = wrong
+    with pytest.raises(InputError, match=rf"^next_states must be integers from 0 to 1, got {wrong} at \["):
+        outcomes(next_states=nexts)
+
+
+@pytest.mark.parametrize("wrong", [-1e-9, 1 + 1e-9, -7.0, 99.0])
+@pytest.mark.parametrize("where", [(0, 0, 0), (1, 2, 1)])
+def test_one_reward_outside_among_many_is_named(wrong, where):
+    with pytest.raises(InputError, match=r"^rewards must lie in \[0, 1\], got .* at \[" + ", ".join(map(str, where))):
+        outcomes(rewards=edited(HALVES, where, wrong))
+    assert outcomes(rewards=edited(edited(HALVES, (0, 0, 0), 0.0), (1, 2, 1), 1.0)).rewards.max() == 1
