@@ -42,9 +42,13 @@ EQUIVALENTS = Path(__file__).with_name("equivalent_mutants.txt")
 PROJECT = ("theory", "estimators", "experiments", "paper_figures", "tests")
 # What is tested, and by which tests: a mutant lives when all of these pass that call anything of its module.
 TESTS = {
-    "theory": ("tests/theory", "tests/invariants"),
-    "estimators": ("tests/estimators", "tests/invariants"),
-    "experiments/statistics": ("tests/experiments/statistics", "tests/invariants"),
+    "theory": ("tests/theory", "tests/invariants", "tests/faults/test_bad_input_library.py"),
+    "estimators": ("tests/estimators", "tests/invariants", "tests/faults/test_bad_input_library.py"),
+    "experiments/statistics": (
+        "tests/experiments/statistics",
+        "tests/invariants",
+        "tests/faults/test_bad_input_experiments.py",
+    ),
 }
 # Test files that are tried before all of them, and one that looks at classes without a call.
 NEAREST, OF_CLASSES = 3, "tests/invariants/test_records.py"
