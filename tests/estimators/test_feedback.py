@@ -167,3 +167,19 @@ def test_expected_votes_are_pairs_times_the_votes_of_a_pair(votes: Any) -> None:
     law = feedback.law(MDP, POLICY, FIRST, SECOND)
     np.testing.assert_allclose(found, pairs * (law @ votes.table(MDP).votes), rtol=1e-13)
     np.testing.assert_allclose(feedback.votes_under(MDP, law), found, rtol=1e-13)
+
+
+@pytest.mark.parametrize("n_directions", [1, 3])
+def test_expected_votes_of_an_estimate_are_averaged_over_directions(n_directions: int) -> None:
+    """Each row of a batch against its own directions, one by one."""
+    estimator = ZerothOrder(
+        Blocks(1), preferences(5, 3, LINK).until_disagreement(4), [0.3, 0.9, 0.3, 0.9], n_directions=n_directions
+    )
+    found = estimator.expected_votes(MDP, POLICY, FIRST)
+    assert found.shape == (4,)
+    directions = Blocks(1).support(3)
+    assert directions is not None
+    for k, theta in enumerate(FIRST):
+        radius = (0.3, 0.9)[k % 2]
+        each = [estimator.feedback.expected_votes(MDP, POLICY, theta + radius * v, theta) for v in directions]
+        assert found[k] == pytest.approx(n_directions * np.mean(each), rel=1e-12)

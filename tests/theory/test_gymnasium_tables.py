@@ -241,3 +241,12 @@ def test_only_rewards_outside_the_unit_interval_are_mapped(monkeypatch, rewards,
     np.testing.assert_allclose(paid, rewards, atol=1e-15)
     assert mdp.original_return(0) == 2 * limits[0]
     assert optimal_value(mdp) == pytest.approx((max(rewards) - 2 * limits[0]) / (limits[1] - limits[0]), rel=1e-14)
+
+
+def test_the_range_holds_0_also_where_nothing_pays_0(monkeypatch):
+    """One state without an end: no outcome pays 0, and none is added."""
+    for rewards, limits in (((0.5, 2.0), (0.0, 2.0)), ((-2.0, -0.5), (-2.0, 0.0)), ((0.5, 0.75), (0.0, 1.0))):
+        table = {0: {a: [(1.0, 0, reward, False)] for a, reward in enumerate(rewards)}}
+        mdp = told(monkeypatch, table, [1.0])
+        assert mdp.n_states == 1
+        assert mdp.reward_range == limits
