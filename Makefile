@@ -5,9 +5,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 # Tests run on all cores already: threads of linear algebra would only fight over them.
-test test-all: export OPENBLAS_NUM_THREADS := 1
+test test-all coverage: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: rates test test-all figures report variance bench check env clean
+.PHONY: rates test test-all figures report variance bench coverage mutation check env clean
 
 rates: $(READY)
 	$(BIN)/zpg rates $(ARGS)
@@ -29,6 +29,14 @@ variance: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -s $(ARGS)
+
+# Lines and branches of the four packages that the tests run; it fails below the share in pyproject.toml.
+coverage: $(READY)
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+# Share of small faults that the tests see; ARGS="theory --most 100 --seed 1", and so on.
+mutation: $(READY)
+	$(BIN)/python tests/mutation.py $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -60,7 +60,7 @@ class Feedback(Protocol):
         """Expected number of votes of that estimate, (...,): n_pairs times n_queries where every pair gets as many."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExactFeedback:
     """The exact difference of values, without trajectories or votes."""
 

@@ -40,10 +40,11 @@ def update_of(learner: Learner | GradientEstimator, mdp: TabularMDP, policy: Pol
     InputError
         If it is neither.
     """
-    if isinstance(learner, Learner):
-        return learner.begin(mdp, policy, start)
-    if isinstance(learner, type) or not hasattr(learner, "estimate"):
+    # A class passes as a runtime protocol, since it has the same methods.
+    if isinstance(learner, type) or not (isinstance(learner, Learner) or hasattr(learner, "estimate")):
         raise InputError(
             f"estimator must be a GradientEstimator or a Learner, got {learner!r}; write for example ExactGradient()"
         )
+    if isinstance(learner, Learner):
+        return learner.begin(mdp, policy, start)
     return lambda theta, step, streams: theta + step * learner.estimate(mdp, policy, theta, streams)

@@ -28,6 +28,8 @@ LONGEST_SEARCH = 10
 SIZES = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 61)])
 # A share of the largest eigenvalue that counts as none.
 ROUNDING = 1e-12
+# Entries of a Hessian below this, times H^2, are rounding: V is flat.
+FLAT = 1e-13
 # Second differences: their error is of order STEP^2 and of rounding / STEP^2, about 1e-6 and 1e-9.
 STEP = 1e-3
 
@@ -75,9 +77,10 @@ class LocalModel:
         root = start
         for _ in range(LONGEST_SEARCH):
             linear = moments.linearised(root)
-            relevant = RelevantDirections.of(policy_hessian(mdp, policy, root), linear)
+            hessian = policy_hessian(mdp, policy, root)
+            relevant = RelevantDirections.of(hessian, linear)
             basis = relevant.basis
-            if not basis.size:
+            if not basis.size or np.abs(hessian).max() < FLAT * mdp.horizon**2:
                 raise InputError(f"theta must lie near a curved optimum of V, got one where V is flat: {root.tolist()}")
             if is_root(basis.T @ moments.drift(root), basis.T @ linear.jacobian @ basis):
                 return cls(mdp, policy, moments, root, linear, relevant)

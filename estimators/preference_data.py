@@ -163,5 +163,6 @@ class PreferenceBuffer:
 
 def _with_room(like: PreferenceData, n_pairs: int) -> PreferenceData:
     *batch, _, n_features = like.visits.shape
-    visits = np.empty((*batch, n_pairs, n_features), like.visits.dtype)
+    # Not `empty`: whatever stands there may not be finite, which is refused.
+    visits = np.zeros((*batch, n_pairs, n_features), like.visits.dtype)
     return PreferenceData(visits, np.zeros((*batch, n_pairs)), like.n_queries)

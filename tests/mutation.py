@@ -1,103 +1,307 @@
-"""Mutation score of one module: small faults are put into it one by one, and the tests should see each.
+"""Mutation score: small faults are put into the exact and the statistical code one by one, and tests should see each.
 
-    python tests/mutation.py theory/inversions.py tests/theory/test_inversions.py [more tests] [--most 60] [--seed 0]
+    python tests/mutation.py [theory estimators experiments/statistics] [--most 200] [--seed 0] [--out FILE.json]
 
-Works on a copy of the project in a temporary folder. It is no part of the tests themselves.
+A sample of all mutants is drawn alike from all modules that are named. Each runs in a fork of a process where numpy,
+scipy and pytest are loaded already, on a copy of the project in a temporary folder: first the test files that call the
+function most often, then, if they pass, all files of its package's tests that call anything of the module. Mutants
+listed in equivalent_mutants.txt do not count. It is no part of the tests themselves.
 """
 
 from __future__ import annotations
 
-import argparse
-import ast
-import copy
 import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import argparse
+import importlib
+import json
+import math
+import pickle
+import resource
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from mutants import Mutant, equivalents, mutant, points
+from scipy.special import betaincinv
 
 ROOT = Path(__file__).parents[1]
-# Operators, and names of functions, each with what is put in its place.
-OPERATORS: dict[type, type] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.And: ast.Or, ast.Or: ast.And, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
-NAMES = {"maximum": "minimum", "minimum": "maximum", "max": "min", "min": "max", "all": "any", "any": "all"}
-# Seconds after which tests of a mutant count as failed: some mutants never end.
-PATIENCE = 120
+EQUIVALENTS = Path(__file__).with_name("equivalent_mutants.txt")
+PROJECT = ("theory", "estimators", "experiments", "paper_figures", "tests")
+# What is tested, and by which tests: a mutant lives when all of these pass that call anything of its module.
+TESTS = {
+    "theory": ("tests/theory", "tests/invariants", "tests/faults/test_bad_input_library.py"),
+    "estimators": ("tests/estimators", "tests/invariants", "tests/faults/test_bad_input_library.py"),
+    "experiments/statistics": (
+        "tests/experiments/statistics",
+        "tests/invariants",
+        "tests/faults/test_bad_input_experiments.py",
+    ),
+}
+# Test files that are tried before all of them, and one that looks at classes without a call.
+NEAREST, OF_CLASSES = 3, "tests/invariants/test_records.py"
+# Some mutants never end, or fill the memory: seconds of the processor, as a multiple of what the tests take without a
+# fault, seconds on the wall, which depend on what else runs, and bytes.
+PATIENCE, AT_LEAST, LONGEST, MEMORY = 6.0, 20.0, 1800.0, 6 * 2**30
 
 
-def mutants(source: str) -> Iterator[tuple[str, str]]:
-    """Every mutant of a module, with a line about it. Docstrings and messages are left alone."""
-    tree = ast.parse(source)
-    for number, node in enumerate(ast.walk(tree)):
-        for change in _changes(node):
-            mutant = copy.deepcopy(tree)
-            twin = next(each for k, each in enumerate(ast.walk(mutant)) if k == number)
-            before = ast.unparse(twin)
-            change(twin)
-            yield f"line {getattr(node, 'lineno', 0)}: {before} -> {ast.unparse(twin)}", ast.unparse(mutant)
+@dataclass
+class Baseline:
+    """What the tests of a package do without a fault: seconds of each, and the functions of the project it calls."""
+
+    seconds: Counter[str] = field(default_factory=Counter)
+    calls: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    modules: list[str] = field(default_factory=list)
+    failed: str = ""
+    why: str = ""
+
+    @property
+    def files(self) -> set[str]:
+        """All test files."""
+        return {test.partition("::")[0] for test in self.calls}
 
 
-def _changes(node: ast.AST) -> Iterator[Callable[[Any], object]]:
-    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in OPERATORS:
-        yield lambda twin: setattr(twin, "op", OPERATORS[type(twin.op)]())
-    elif isinstance(node, ast.Compare) and type(node.ops[0]) in OPERATORS:
-        yield lambda twin: twin.ops.__setitem__(0, OPERATORS[type(twin.ops[0])]())
-    elif isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
-        yield lambda twin: setattr(twin, "value", not twin.value if isinstance(twin.value, bool) else twin.value + 1)
-    elif isinstance(node, ast.Attribute) and node.attr in NAMES:
-        yield lambda twin: setattr(twin, "attr", NAMES[twin.attr])
-    elif isinstance(node, ast.Name) and node.id in NAMES:
-        yield lambda twin: setattr(twin, "id", NAMES[twin.id])
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield lambda twin: setattr(twin, "op", ast.UAdd())
+class Watch:
+    """Plugin of pytest: the first failure, and how long each test takes, with which functions it calls."""
+
+    def __init__(self, folder: Path, order: dict[str, tuple[float, ...]] | None) -> None:
+        self.folder, self.order, self.seen = f"{folder}/", order, Baseline()
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        if self.order:
+            items.sort(key=lambda item: self.order.get(item.nodeid, (math.inf,)))
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed and not self.seen.failed:
+            self.seen.failed = f"collection of {report.nodeid}"
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.seen.seconds[report.nodeid] += report.duration
+        if report.failed and not self.seen.failed:
+            self.seen.failed = report.nodeid
+            self.seen.why = str(report.longrepr)[-2000:]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: Any) -> Any:
+        if self.order is not None:
+            return (yield)
+        called: set[tuple[str, str]] = set()
+
+        def note(frame: Any, *_: object) -> None:
+            if frame.f_code.co_filename.startswith(self.folder):
+                called.add((frame.f_code.co_filename.removeprefix(self.folder), frame.f_code.co_qualname))
+
+        sys.settrace(note)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            self.seen.calls[item.nodeid] = called
 
 
-def is_seen(folder: Path, tests: list[str]) -> bool:
-    """Whether tests fail in a copy of the project."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    environment = os.environ | {"PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+def in_fork(work: Callable[[], Any], seconds: float) -> Any:
+    """Do something in a fork and return what it returned; None when it ended otherwise or took more processor time."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.setsid()
+        os.close(reading)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds)))
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        code = 1
+        try:
+            with os.fdopen(writing, "wb") as pipe:
+                pickle.dump(work(), pipe)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(writing)
+    os.set_blocking(reading, False)
+    end, parts = time.monotonic() + LONGEST, []
+    while time.monotonic() < end:
+        done = os.waitpid(child, os.WNOHANG)[0]
+        try:
+            while part := os.read(reading, 1 << 16):
+                parts.append(part)
+        except BlockingIOError:
+            pass
+        if done:
+            break
+        time.sleep(0.01)
+    else:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        parts = []
+    os.close(reading)
+    return pickle.loads(b"".join(parts)) if parts else None
+
+
+def run_tests(folder: Path, tests: tuple[str, ...], order: dict[str, tuple[float, ...]] | None = None) -> Baseline:
+    """Run tests in this process, up to the first failure; without an order, note what each of them calls."""
+    from hypothesis import Phase, settings
+
+    # The same examples each time, and no time for making a failing one small.
+    settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None)
+    settings.load_profile("mutation")
+    watch = Watch(folder, order)
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    code = pytest.main([*options, *tests], plugins=[watch])
+    if code != pytest.ExitCode.OK and not watch.seen.failed:
+        watch.seen.failed = f"pytest ended with {code!r}"
+    watch.seen.modules = [name for name in sys.modules if name.partition(".")[0] not in (*PROJECT, "__main__")]
+    return watch.seen
+
+
+def baseline(folder: Path, package: str) -> Baseline:
+    """Run the tests of a package without a fault, and load here what they load that is not of the project."""
+    tests = tuple(each for each in TESTS[package] if (folder / each).exists())
+    seen = in_fork(lambda: run_tests(folder, tests), LONGEST)
+    if seen is None or seen.failed:
+        sys.exit(f"{package}: the tests must pass without a fault; {seen.failed if seen else 'they ended early'}")
+    for name in seen.modules:
+        if not name.startswith(("test_", "_pytest", "conftest")):
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                continue
+    return seen
+
+
+def plan(seen: Baseline, fault: Mutant) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, tuple[float, ...]]]:
+    """Test files to try first, the others that call anything of the module, and an order of all tests.
+
+    First come those named like the module, then those that call the function in most tests. Within a file, tests that
+    call it come first, and short ones before long ones.
+    """
+    # A class has no calls of its own: those of its methods count.
+    calling = {
+        test: any(module == fault.module and name.startswith(fault.function or "") for module, name in calls)
+        for test, calls in seen.calls.items()
+    }
+    shares = Counter(test.partition("::")[0] for test, calls in calling.items() if calls)
+    # A cached result is no call of the function, but whoever uses it calls something of the module.
+    users = {
+        test.partition("::")[0]
+        for test, calls in seen.calls.items()
+        if any(module == fault.module for module, _ in calls)
+    }
+    named = {file for file in seen.files if Path(file).stem.startswith(f"test_{Path(fault.module).stem}")}
+    ranked = sorted(users | named | {OF_CLASSES}, key=lambda file: (file not in named, -shares[file]))
+    place = {file: k for k, file in enumerate(ranked)}
+    order = {
+        test: (place.get(test.partition("::")[0], math.inf), float(not calls), seen.seconds[test])
+        for test, calls in calling.items()
+    }
+    return tuple(ranked[:NEAREST]), tuple(ranked[NEAREST:]), order
+
+
+def alone(folder: Path, test: str, order: dict[str, tuple[float, ...]]) -> bool:
+    """Whether a test that is not near the fault fails by itself too, and not once by chance."""
+    result = in_fork(lambda: run_tests(folder, (test.removeprefix("collection of "),), order), AT_LEAST * PATIENCE)
+    return result is None or bool(result.failed)
+
+
+def seen_by(folder: Path, seen: Baseline, fault: Mutant) -> str:
+    """Name the first test that fails with a fault, "" when all of them pass."""
+    path = folder / fault.module
+    plain = path.read_text()
+    path.write_text(fault.source)
+    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+        near, others, order = plan(seen, fault)
+        for tests in (near, others):
+            if not tests:
+                continue
+            usual = sum(n for test, n in seen.seconds.items() if test.startswith(tests))
+            result = in_fork(lambda tests=tests: run_tests(folder, tests, order), AT_LEAST + PATIENCE * usual)
+            if result is None:
+                return "did not end"
+            if result.failed and (tests == near or alone(folder, result.failed, order)):
+                return result.failed
+            if result.failed:
+                print(f"failed once and not again: {result.failed}: {result.why}", file=sys.stderr)
+    finally:
+        path.write_text(plain)
+    return ""
+
+
+def sample(modules: list[str], most: int, seed: int) -> tuple[list[Mutant], int]:
+    """Draw mutants alike from all of the modules; and how many there are."""
+    sources = {module: (ROOT / module).read_text() for module in modules}
+    places = [(module, point) for module in modules for point in points(sources[module])]
+    order = np.random.default_rng(seed).permutation(len(places))[:most]
+    found = [mutant(places[k][0], sources[places[k][0]], places[k][1]) for k in order]
+    return [each for each in found if each is not None], len(places)
+
+
+def score(seen: int, n: int) -> str:
+    """Share with its 95% interval (Clopper and Pearson)."""
+    low = betaincinv(seen, n - seen + 1, 0.025) if seen else 0.0
+    high = betaincinv(seen + 1, n - seen, 0.975) if seen < n else 1.0
+    return f"{seen} of {n} seen, {seen / n:.1%} (95% interval {low:.1%} to {high:.1%})"
 
 
 def main() -> None:
-    """Print the score, and every mutant that no test saw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("module", help="path of the module in the project")
-    parser.add_argument("tests", nargs="+", help="test files that cover it")
-    parser.add_argument("--most", type=int, default=60, help="mutants that are tried; more are sampled")
+    """Print every mutant that no test saw, and the score."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="*", default=list(TESTS), help="packages or single modules")
+    parser.add_argument("--most", type=int, default=200, help="mutants that are tried; more are sampled")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="where the outcome of each is kept")
     asked = parser.parse_args()
-    source = (ROOT / asked.module).read_text()
-    found = list(mutants(source))
-    order = np.random.default_rng(asked.seed).permutation(len(found))[: asked.most]
-    chosen = [found[k] for k in sorted(order)]
+    modules = sorted(
+        str(path.relative_to(ROOT))
+        for each in asked.paths
+        for path in ([ROOT / each] if each.endswith(".py") else (ROOT / each).glob("*.py"))
+    )
+    chosen, n_places = sample(modules, asked.most, asked.seed)
+    known = equivalents(EQUIVALENTS)
+    outcomes: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        for name in ("theory", "estimators", "experiments", "paper_figures", "tests"):
+        folder = Path(place).resolve()
+        for name in PROJECT:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", folder)
-        if is_seen(folder, asked.tests):
-            sys.exit("the tests must pass without a fault, and they fail")
-        survivors = []
-        for words, mutant in chosen:
-            (folder / asked.module).write_text(mutant)
-            if not is_seen(folder, asked.tests):
-                survivors.append(words)
-                print("not seen:", words, flush=True)
-    seen = len(chosen) - len(survivors)
-    print(f"{asked.module}: {seen} of {len(chosen)} mutants seen ({len(found)} there are)")
+        os.chdir(folder)
+        os.environ["PYTHONPATH"] = str(folder)
+        sys.path.insert(0, str(folder))
+        packages = {module: str(Path(module).parent) for module in modules}
+        usual = {package: baseline(folder, package) for package in sorted(set(packages.values()))}
+        sys.dont_write_bytecode = True
+        for fault in chosen:
+            words = {key: value for key, value in asdict(fault).items() if key != "source"}
+            package = packages[fault.module]
+            begun = time.monotonic()
+            reason = known.get(fault.key) or known.get((*fault.key[:3], "*"))
+            by = f"equivalent: {reason}" if reason else seen_by(folder, usual[package], fault)
+            outcomes.append(words | {"by": by, "seconds": round(time.monotonic() - begun, 2)})
+            if not by:
+                print(f"not seen: {fault.module} {fault.function}\n- {fault.before}\n+ {fault.after}\n", flush=True)
+            if asked.out:
+                asked.out.write_text(json.dumps({"seed": asked.seed, "outcomes": outcomes}, indent=1) + "\n")
+    counted = [each for each in outcomes if not each["by"].startswith("equivalent: ")]
+    for package in sorted(set(packages.values())):
+        part = [each for each in counted if packages[each["module"]] == package]
+        if part:
+            print(f"{package}: {score(sum(bool(each['by']) for each in part), len(part))}")
+    print(f"in all: {score(sum(bool(each['by']) for each in counted), len(counted))};"
+          f" {len(outcomes) - len(counted)} equivalent, seed {asked.seed}, drawn from {n_places}")  # fmt: skip
 
 
 if __name__ == "__main__":

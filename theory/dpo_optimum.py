@@ -33,7 +33,7 @@ ESCAPES = 10
 SAME_LOSS = 1e-10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DpoOptimum:
     """Minimiser of the population loss, and the optimum to compare it with.
 

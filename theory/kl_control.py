@@ -17,7 +17,7 @@ from theory.validation import check_rows, finite_array, positive_array
 from theory.values import action_value_columns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SoftOptimum:
     """Best policy for the return minus beta times the KL divergence from the reference, over trajectories.
 

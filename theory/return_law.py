@@ -20,7 +20,7 @@ from theory.values import real_parameters
 WORKING_SET = 2**24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReturnDistribution:
     """Law of the return R(tau) under a batch of policies.
 

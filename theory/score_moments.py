@@ -20,7 +20,7 @@ from theory.mdp import TabularMDP
 from theory.policies import Policy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoreMoments:
     """Joint moments of the return R and the score S of one trajectory.
 

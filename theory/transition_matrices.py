@@ -38,7 +38,7 @@ def _lighter(sparse: csr_array) -> Kernel:
     return sparse
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RewardBranches:
     """The joint law p(s', r | s, a) of one stage, listed by distinct (r, s, a), rewards in ascending order.
 

@@ -136,7 +136,7 @@ def dense_rewards(rewards: FloatArray, shape: tuple[int, ...]) -> FloatArray:
 def reward_limits(reward_range: Any) -> tuple[float, float]:
     """Lowest and highest reward as floats, after checking them."""
     try:
-        low, high = finite_array("reward_range", reward_range).tolist()
+        low, high = map(float, finite_array("reward_range", reward_range).tolist())
     except (TypeError, ValueError):
         low = high = 0.0
     if not low < high:

@@ -130,11 +130,13 @@ def require_count(name: str, value: Any) -> None:
     InputError
         If it is anything else, or finite and above 2^62.
     """
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (number and value >= 1 and (math.isinf(value) or float(value).is_integer())):
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if isinstance(value, float | np.floating):
+        whole = math.isinf(value) or float(value).is_integer()
+    if not (whole and value >= 1):
         raise InputError(f"{name} must be a whole number of at least 1 or math.inf, got {value}")
     if LARGEST_COUNT < value < math.inf:
-        raise InputError(f"{name} must be at most {LARGEST_COUNT} or math.inf, got {value:g}; math.inf is exact")
+        raise InputError(f"{name} must be at most {LARGEST_COUNT} or math.inf, got {value}; math.inf is exact")
 
 
 @lru_cache(maxsize=64)

@@ -36,7 +36,7 @@ def shown_outside(
     outside : float, default 0.05
         Largest probability that any rate within its limits is named.
     """
-    columns = np.broadcast_arrays(count, n, low, high)
+    columns = np.broadcast_arrays(*map(np.atleast_1d, (count, n, low, high)))
     each = outside / max(1, columns[0].size)
     intervals = [clopper_pearson(int(k), int(size), each) for k, size in zip(columns[0], columns[1], strict=True)]
     found = np.array(intervals).reshape(-1, 2)

@@ -13,6 +13,8 @@ from theory.arrays import FloatArray
 
 # A distance in standard errors that stands for infinity; its cube is finite.
 FAR = 1e50
+# Deviations below this share of the values are rounding of their mean.
+ROUNDING = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,8 @@ def skewness(sample: ArrayLike) -> FloatArray:
         return np.zeros(values.shape[:-1])
     deviation = np.sqrt((centred**2).sum(axis=-1) / (n - 1))
     cumulant = (centred**3).sum(axis=-1) * (n / ((n - 1) * (n - 2)))
-    return np.asarray(cumulant / np.where(deviation > 0, deviation, np.inf) ** 3)
+    varies = deviation > ROUNDING * np.abs(values).max(axis=-1)
+    return np.asarray(cumulant / np.where(varies, deviation, np.inf) ** 3)
 
 
 def of_mean(sample: ArrayLike) -> SkewedEstimate:

@@ -79,3 +79,23 @@ def test_a_generator_is_asked_for_only_if_needed() -> None:
     for law, dim in ((Sphere(), 3), (Blocks(8), 16)):
         with pytest.raises(InputError, match="rng must be given"):
             direction_rule(law, dim)
+
+
+def test_drawn_directions_are_opposite_pairs_each_a_group_of_its_own() -> None:
+    """80 coordinates have too large a support for blocks of two."""
+    dim = 80
+    rule = direction_rule(Blocks(2), dim, np.random.default_rng(0))
+    assert Blocks(2).support(dim) is None or len(Blocks(2).support(dim)) > LARGEST_SUPPORT  # type: ignore[arg-type]
+    assert rule.n_groups == len(rule.directions) // 2 == max(512, 4 * dim)
+    groups = rule.directions.reshape(rule.n_groups, 2, dim)
+    np.testing.assert_array_equal(groups.sum(axis=1), 0)
+    np.testing.assert_allclose(rule.weights, 1 / len(rule.weights), rtol=1e-15)
+    np.testing.assert_allclose(dim * rule.directions.T @ rule.directions / len(rule.weights), np.eye(dim), atol=1e-11)
+
+
+def test_a_support_is_enumerated_up_to_the_largest_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("estimators.direction_rules.LARGEST_SUPPORT", 12)
+    rule = direction_rule(Blocks(2), 3)
+    assert (len(rule.directions), rule.n_groups, float(rule.weights.sum())) == (12, 1, pytest.approx(1))
+    with pytest.raises(InputError, match="rng must be given to average over Blocks"):
+        direction_rule(Blocks(1), 7)

@@ -118,6 +118,14 @@ def test_costs_and_errors() -> None:
         Dpo(PreferenceFeedback(np.asarray(math.inf), "law", VoteModel(Logistic(), 5)), 1.0)
 
 
+def test_settings_are_kept_as_arrays_of_floats() -> None:
+    dpo = Dpo(oracle(6, 5), [1, 2], n_steps=[3, math.inf])
+    for setting, expected in ((dpo.beta, [1, 2]), (dpo.n_steps, [3, math.inf])):
+        assert isinstance(setting, np.ndarray)
+        assert setting.dtype == np.float64
+        assert setting.tolist() == expected
+
+
 def test_runs_of_a_batch_may_stop_after_different_numbers_of_steps() -> None:
     """On the same data, a run among others ends where one does that has a batch to itself."""
     policy, counts, steps = TabularSoftmax(3, 2), np.array([1.0, 4.0, math.inf]), np.array([0.5, 2.0, 1.0])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,3 +74,34 @@ def test_wrong_arguments_are_refused() -> None:
         energy_defect(run, 0.1)
     with pytest.raises(InputError, match="step_size must be positive"):
         energy_defect(runs(ExactGradient(), 0.1, 1.0, 1), 0.0)
+
+
+RUN = Ascent(np.zeros((2, 3, 1)), np.ones((2, 3, 4)) * np.arange(4.0), np.ones((2, 3, 4)), *np.zeros(2))
+
+
+def test_averages_over_axes_are_ratios_of_sums() -> None:
+    steps = np.array([[0.5], [1.5]])
+    np.testing.assert_allclose(energy_defect(RUN, steps), [[-0.5] * 3, [0.5] * 3])
+    np.testing.assert_allclose(energy_defect(RUN, steps, axis=0), np.zeros(3))
+    np.testing.assert_allclose(energy_defect(RUN, steps, axis=(0, 1)), 0)
+    np.testing.assert_allclose(energy_defect(RUN, steps, axis=-1), [-0.5, 0.5])
+    flat = replace(RUN, values=np.zeros((2, 3, 4)))
+    assert np.isinf(energy_defect(flat, 1.0)).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((MDP, 0.1), "run must be a Ascent"),
+        ((replace(RUN, values=RUN.values[..., :1]), 0.1), "run must have at least 2 iterations .* got 1"),
+        ((RUN, 0.0), "step_size must be positive"),
+        ((RUN, [0.1, math.inf]), "step_size must be positive"),
+        ((RUN, [0.1, 0.2]), r"step_size must broadcast against the batch \(2, 3\) of the run, got shape \(2,\)"),
+        ((RUN, 0.1, 2), r"axis must be axes of the batch \(2, 3\), got 2"),
+        ((RUN, 0.1, "T"), r"axis must be axes of the batch \(2, 3\), got 'T'"),
+    ],
+)
+def test_arguments_are_refused_by_name(given: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        energy_defect(*given)
+    assert energy_defect(replace(RUN, values=RUN.values[..., :2]), 1.0).tolist() == [[2.0] * 3] * 2

@@ -191,3 +191,9 @@ def test_infinitely_many_trajectories_have_moments_and_no_draw(estimator: Reinfo
     assert float(estimator.moments(MDP, POLICY, np.zeros(POLICY.dim)).mse) == 0
     with pytest.raises(InputError, match="n_per_estimate must be finite to draw an estimate, got inf"):
         estimator.estimate(MDP, POLICY, np.zeros(POLICY.dim), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("learner", [ExactGradient, Ppo, 3, None])
+def test_what_is_no_learner_is_refused(learner: Any) -> None:
+    with pytest.raises(InputError, match=r"estimator must be a GradientEstimator or a Learner, got .*ExactGradient"):
+        update_of(learner, MDP, POLICY, np.zeros(POLICY.dim))

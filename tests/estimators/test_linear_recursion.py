@@ -181,3 +181,28 @@ def test_standard_error_is_that_of_independent_rules() -> None:
     found = np.array([floor(direction_rule(Sphere(), DIM, rng)) for _ in range(200)])
     assert found[:, 0].std(ddof=1) / np.sqrt((found[:, 1] ** 2).mean()) == pytest.approx(1, abs=0.25)
     assert floor(replace(direction_rule(Sphere(), DIM, rng), n_groups=1))[1] == 0
+
+
+def test_at_the_edge_of_stability_there_is_no_solution() -> None:
+    """One direction and one parameter: 1 - r = s (2 p - s (p^2 + q)), where q is the variance of the pull."""
+    rule = DirectionRule(np.array([[1.0], [1.0]]), np.array([0.5, 0.5]), 1)
+    linear = LinearNoise.along(rule, 1, np.zeros(2), np.ones(2), np.array([[-2.0], [0.0]]), np.zeros((2, 1)))
+    edge = 1.0  # (1 - s)^2 + s^2 = 1
+    for step in (0.999, 0.5):
+        recursion = LinearRecursion(linear, step)
+        assert recursion.stable
+        assert recursion.decay == pytest.approx((1 - step) ** 2 + step**2, rel=1e-9)
+        assert recursion.solve(np.eye(1))[0, 0] == pytest.approx(1 / (2 * step - 2 * step**2), rel=1e-7)
+    assert not LinearRecursion(linear, edge + 1e-3).stable
+    with pytest.raises(FloatingPointError, match="too close to the edge of stability"):
+        LinearRecursion(linear, edge).solve(np.eye(1))
+
+
+def test_an_estimate_without_directions_has_none_of_their_parts() -> None:
+    linear = LinearNoise.without_directions(-CURVATURE, np.eye(DIM))
+    assert (linear.share, linear.n_groups) == (1.0, 1)
+    for part in (linear.weights, linear.lengths, linear.squares):
+        assert part.shape == (0,)
+    for part in (linear.directions, linear.pulls, linear.slopes):
+        assert part.shape == (0, DIM)
+    assert linear.standard_error(np.eye(DIM), np.eye(DIM), np.ones(DIM), 0.1) == 0

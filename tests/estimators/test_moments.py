@@ -352,7 +352,8 @@ def test_radii_and_parameters_broadcast() -> None:
     together = ZerothOrder(Blocks(2), make, radii).moments(SPACE.mdp, SPACE.policy, thetas)
     for k in range(3):
         alone = ZerothOrder(Blocks(2), make, radii[k]).moments(SPACE.mdp, SPACE.policy, thetas[k])
-        for part in GradientMoments.__dataclass_fields__:
+        derived = ("bias_squared", "variance", "alignment", "rescaled_mse", "gradient")
+        for part in (*GradientMoments.__dataclass_fields__, *derived):
             np.testing.assert_allclose(getattr(together, part)[k], getattr(alone, part), rtol=1e-12, atol=1e-14)
 
 

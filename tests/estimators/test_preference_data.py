@@ -87,6 +87,49 @@ def test_a_buffer_is_the_batches_one_after_the_other() -> None:
     assert (buffer.n_pairs, buffer.data.n_queries) == (48, 5)
 
 
+def test_a_buffer_does_not_depend_on_what_stands_in_new_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, math.nan, dtype))
+    buffer = PreferenceBuffer()
+    for n in (2, 3, 1):
+        buffer.append(PreferenceData(np.ones((n, 2)), np.full(n, 0.5), 5))
+    assert (buffer.data.visits == 1).all()
+    assert (buffer.data.visits.shape, buffer.data.shares.tolist()) == ((6, 2), [0.5] * 6)
+
+
+def test_data_are_fitted_again_when_they_have_grown_by_exactly_a_quarter() -> None:
+    buffer, grown = PreferenceBuffer(), []
+    for n in (4, 0, 1, 1, 0, 1, 1):  # 4, 4, 5, 6, 6, 7, 8 pairs: fitted at 4, 5, 7
+        buffer.append(PreferenceData(np.zeros((n, 2)), np.zeros(n), 5))
+        grown.append(buffer.has_grown())
+    assert grown == [True, False, True, False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((np.full((2, 3), "1"), np.zeros(2), 5), "visits must be real numbers, got an array of <U1"),
+        ((np.zeros((2, 3)), np.zeros(2) + 0j, 5), "shares must be real numbers, got an array of complex128"),
+        (([[1.0]], np.zeros(1), 5), "visits must be a ndarray such as"),
+        ((np.zeros((2, 3)), np.zeros(2), 0), "n_queries must be a whole number"),
+        ((np.array([[0.0], [np.nan]]), np.zeros(2), 5), r"visits must be finite, got nan at \[1, 0\]"),
+        ((np.array([[np.inf], [0.0]]), np.zeros(2), 5), r"visits must be finite, got inf at \[0, 0\]"),
+        ((np.zeros(2), np.zeros(()), 5), "visits must have shape"),
+        ((np.zeros((2, 3)), np.array([0.0, 1.1]), 5), r"shares must lie in \[0, 1\], got 1.1 at \[1\]"),
+        ((np.zeros((2, 3)), np.array([-0.1, 1.0]), 5), r"shares must lie in \[0, 1\], got -0.1 at \[0\]"),
+        ((np.zeros((2, 3)), np.zeros(2), 5, [0.5, 0.5]), "weights must be a ndarray such as"),
+        ((np.zeros((2, 3)), np.zeros(2), 5, np.array(["a", "b"])), "weights must be real numbers, got an array of <U1"),
+    ],
+)
+def test_other_data_are_refused_by_name(given: tuple[object, ...], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        PreferenceData(*given)  # type: ignore[arg-type]
+
+
+def test_shares_pass_at_both_ends() -> None:
+    data = PreferenceData(np.zeros((2, 3), dtype=bool), np.array([0.0, 1.0]), math.inf, np.array([1.0, 0.0]))
+    assert data.of_run(()).visits.dtype == np.float64
+
+
 @pytest.mark.parametrize("n_pairs", [math.inf, [8, 16]])
 def test_methods_that_see_trajectories_need_one_finite_number_of_pairs(n_pairs: object) -> None:
     feedback = PreferenceFeedback(np.asarray(n_pairs), "law", VoteModel(LINK, 5))

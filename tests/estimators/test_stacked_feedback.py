@@ -172,3 +172,47 @@ def test_rows_off_by_rounding_are_normalised():
     feedback = preferences(10, 5, Logistic(15.0))
     drawn = ZerothOrder(Sphere(), feedback, 0.1).estimate(mdp, policy, np.zeros((4, 2)), np.random.default_rng(0))
     assert np.isfinite(drawn).all()
+
+
+FINITE = (preferences(50, 4, LINK), preferences(12, 16, LINK), preferences(7, 2, LINK))
+
+
+@pytest.mark.parametrize("n_axes", [0, 1, 2])
+def test_every_way_to_ask_is_that_of_each_member_wherever_their_axis_is(n_axes: int) -> None:
+    shape = {0: (5, 3), 1: (3, 5), 2: (3, 2, 4)}[n_axes]
+    axis = len(shape) - 1 - n_axes
+    theta = np.random.default_rng(2).uniform(0, 6, (*shape, 4))
+    stacked = StackedFeedback(FINITE, n_axes)
+    ways = {
+        "plain": (stacked, FINITE),
+        "until": (stacked.until_disagreement(), tuple(m.until_disagreement() for m in FINITE)),
+        "batches": (stacked.as_batches(), tuple(m.as_batches() for m in FINITE)),
+        "order": (stacked.in_random_order(), tuple(m.in_random_order() for m in FINITE)),
+    }
+    for together, alone in ways.values():
+        assert [member.votes for member in together.members] == [member.votes for member in alone]
+        assert together.n_axes == n_axes
+        for name in ("n_pairs", "n_queries", "batch_size"):
+            listed = getattr(together, name)
+            assert listed.shape == (3, *(1,) * n_axes)
+            assert listed.ravel().tolist() == [float(getattr(member, name)) for member in alone]
+        assert together.batch_size.dtype == np.int64
+        votes = together.expected_votes(MDP, POLICY, theta + 0.3, theta)
+        drawn = together.difference(MDP, POLICY, theta + 0.3, theta, Streams.of(np.random.default_rng(0)))
+        found = together.moments(MDP, POLICY, theta + 0.3, theta)
+        assert votes.shape == drawn.shape == found.mean.shape == shape
+        for k, member in enumerate(alone):
+            row = np.take(theta, k, axis=axis)
+            np.testing.assert_allclose(
+                np.take(votes, k, axis=axis), member.expected_votes(MDP, POLICY, row + 0.3, row), rtol=1e-12
+            )
+            own = member.moments(MDP, POLICY, row + 0.3, row)
+            for name in ("mean", "variance_trajectory", "variance_query", "clip_rate"):
+                np.testing.assert_allclose(np.take(getattr(found, name), k, axis=axis), getattr(own, name), atol=1e-13)
+
+
+def test_votes_of_a_draw_are_counted_for_each_member() -> None:
+    streams = Streams.of(np.random.default_rng(0))
+    StackedFeedback(FINITE).difference(MDP, POLICY, THETA + 0.3, THETA, streams)
+    assert streams.tally.votes is not None
+    assert float(streams.tally.votes) == 5 * (50 * 4 + 12 * 16 + 7 * 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,3 +242,40 @@ def test_exponents_are_those_of_the_certificate_under_the_schedule(rate: Rate) -
         first, second = (1e-5, 1e-6) if axis == "eps" else (1e10, 1e12)
         slope = math.log(path(second) / path(first)) / math.log(second / first)
         assert slope == pytest.approx(rate.exponents[axis], abs=1e-3), axis
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("dim", [0, 1.5, True]),
+        ("smoothness", [-1e-300, math.inf, math.nan, [1.0]]),
+        ("proved", [1, None]),
+        ("step_size", [0.0, math.inf, math.nan]),
+        ("radius", [0.0, math.inf, -1.0]),
+        ("n_iterations", [0.0, math.nan, -math.inf]),
+        ("n_pairs", [0.0, math.nan, -math.inf]),
+        ("value_gap", [math.inf, math.nan]),
+        ("second_moment", [-1e-300, math.inf]),
+        ("inversion_bias", [-1e-300, math.nan]),
+    ],
+)
+def test_terms_of_a_certificate_are_refused_at_both_ends_and_in_arrays(name: str, bad: list[Any]) -> None:
+    for value in bad:
+        single = name in ("dim", "smoothness", "proved")
+        for given in (value,) if single else (value, [value, TERMS[name]], [TERMS[name], value]):
+            with pytest.raises(InputError, match=f"^{name} must (be|not be) "):
+                certificate(**(TERMS | {name: given}))
+
+
+def test_terms_of_a_certificate_pass_at_their_ends() -> None:
+    smallest = {"dim": 1, "smoothness": 0, "second_moment": 0.0, "inversion_bias": 0.0, "value_gap": -1.0}
+    assert float(certificate(**(TERMS | smallest)).total) == pytest.approx(-1 / 0.75)
+    endless = certificate(**(TERMS | {"n_iterations": [math.inf, 100], "n_pairs": [[math.inf], [50]]}))
+    assert (endless.transient[0], endless.noise[0, 0]) == (0, 0)
+    np.testing.assert_allclose(endless.total[1, 1], certificate(**TERMS).total)
+    edge = 0.75 / 12
+    for steps in ([edge, 0.01], [0.01, edge]):
+        with pytest.raises(InputError, match=r"step_size must be below 3 / \(4 L d\) = 0.0625 .* got 0.0625 at"):
+            certificate(**(TERMS | {"step_size": steps}))
+    assert certificate(**(TERMS | {"step_size": float(np.nextafter(edge, 0))})).proved
+    assert not certificate(**(TERMS | {"step_size": [edge, 1.0], "proved": False})).proved

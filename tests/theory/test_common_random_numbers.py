@@ -56,6 +56,14 @@ def late() -> TabularMDP:
     return TabularMDP(transitions, rewards=[[1 / 3, 0], [1, 1]], initial=[1, 0], horizon=6)
 
 
+def moody() -> TabularMDP:
+    """States 1, 2, 3 absorb: 1 and 2 pay by the action, 3 by chance; lowest and highest pay are the same for all."""
+    law = np.broadcast_to([0.4, 0.6], (4, 2, 2))
+    nexts = np.array([[[1, 2], [3, 0]], [[1, 1]] * 2, [[2, 2]] * 2, [[3, 3]] * 2])
+    paid = np.array([[[0.5, 0.0]] * 2, [[0, 0], [1, 1]], [[1, 1], [0, 0]], [[0, 1], [0, 1]]], dtype=float)
+    return TabularMDP.from_outcomes(law, nexts, paid, [0.7, 0.1, 0.1, 0.1], 3)
+
+
 BUILD: dict[str, Callable[[], TabularMDP]] = {
     "late": late,
     "garnet": lambda: garnet(4, 3, 2, 4, np.random.default_rng(2), lattice=2),
@@ -65,6 +73,7 @@ BUILD: dict[str, Callable[[], TabularMDP]] = {
     "paying lake": lambda: lake_of_two(0.5, 1.0),
     "lake, equal pay": lambda: lake_of_two(1.0, 1.0),
     "staged": staged,
+    "moody": moody,
 }
 
 

@@ -205,3 +205,48 @@ def test_the_environment_is_closed_even_when_refused(monkeypatch):
 def test_importing_theory_does_not_import_gymnasium():
     script = "import sys, theory, theory.gymnasium_tables; sys.exit('gymnasium' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def told(monkeypatch, table, start):
+    model = SimpleNamespace(P=table, initial_state_distrib=start)
+    monkeypatch.setattr(gymnasium, "make", lambda _: SimpleNamespace(unwrapped=model, close=lambda: None))
+    return from_gymnasium("Told-v0", 2)
+
+
+def test_outcomes_without_probability_are_no_outcomes(monkeypatch):
+    """They would end elsewhere, pay otherwise, and keep the last state from being absorbing."""
+    table = {
+        0: {0: [(1.0, 1, 1.0, True), (0.0, 0, -5.0, True)]},
+        1: {0: [(0.0, 0, 1.0, False), (1.0, 1, 0.0, True), (0.0, 1, 7.0, False)]},
+    }
+    mdp = told(monkeypatch, table, [1.0, 0.0])
+    assert mdp.probabilities.shape == (1, 2, 1, 1)
+    assert mdp.next_states.ravel().tolist() == [1, 1]
+    assert mdp.rewards.ravel().tolist() == [1.0, 0.0]
+    assert mdp.reward_range == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("rewards", "limits"),
+    [((0.2, 0.8), (0.0, 1.0)), ((0.5, 2.0), (0.0, 2.0)), ((-0.5, 0.5), (-0.5, 0.5)), ((-3.0, -1.0), (-3.0, 0.0)),
+     ((-1.0, 3.0), (-1.0, 3.0)), ((0.0, 1.0), (0.0, 1.0))],
+)  # fmt: skip
+def test_only_rewards_outside_the_unit_interval_are_mapped(monkeypatch, rewards, limits):
+    table = {0: {a: [(1.0, 0, reward, True)] for a, reward in enumerate(rewards)}}
+    mdp = told(monkeypatch, table, [1.0])
+    assert mdp.reward_range == limits
+    assert (mdp.n_states, mdp.n_actions) == (2, 2)  # the end of the episode is a state of its own
+    assert mdp.initial.tolist() == [1.0, 0.0]
+    paid = mdp.rewards[0, 0, :, 0] * (limits[1] - limits[0]) + limits[0]
+    np.testing.assert_allclose(paid, rewards, atol=1e-15)
+    assert mdp.original_return(0) == 2 * limits[0]
+    assert optimal_value(mdp) == pytest.approx((max(rewards) - 2 * limits[0]) / (limits[1] - limits[0]), rel=1e-14)
+
+
+def test_the_range_holds_0_also_where_nothing_pays_0(monkeypatch):
+    """One state without an end: no outcome pays 0, and none is added."""
+    for rewards, limits in (((0.5, 2.0), (0.0, 2.0)), ((-2.0, -0.5), (-2.0, 0.0)), ((0.5, 0.75), (0.0, 1.0))):
+        table = {0: {a: [(1.0, 0, reward, False)] for a, reward in enumerate(rewards)}}
+        mdp = told(monkeypatch, table, [1.0])
+        assert mdp.n_states == 1
+        assert mdp.reward_range == limits

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from theory import HaldaneAnscombe, Jackknife, Logistic, MajoritySign, Probit, Trimmed
+from theory import HaldaneAnscombe, InputError, Inversion, Jackknife, Logistic, MajoritySign, Probit, Trimmed
 
 LINK, TRIM, H = Logistic(2.0), 0.05, 1
 # sigma^{-1} of the trim, of 1/3 and of 1/4 for the logistic link with scale 2.
@@ -66,3 +67,49 @@ def test_a_trim_given_is_the_trim_used_up_to_the_largest_one() -> None:
     with pytest.raises(ValueError, match="trim must be at most"):
         Trimmed(float(largest * (1 + 1e-9))).level(Probit(1.0), 2)
     assert Trimmed(float(largest * 1.5), enforce=False).level(Probit(1.0), 2) == pytest.approx(1.5 * largest)
+
+
+@pytest.mark.parametrize("level", [0.0, -0.1, 0.5, 0.6, math.nan, True, "0.1"])
+def test_trims_outside_are_refused_at_both_ends(level: Any) -> None:
+    with pytest.raises(InputError, match=r"trim must lie strictly between 0 and 1/2, got .*; None chooses a safe one"):
+        Trimmed(level)
+    for inside in (1e-300, float(np.nextafter(0.5, 0))):
+        assert Trimmed(inside, enforce=False).level(LINK, H) == inside
+
+
+def test_parts_of_inversions_of_another_kind_are_refused() -> None:
+    with pytest.raises(InputError, match="enforce must be a bool such as True, got 1"):
+        Trimmed(0.1, 1)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"trimmed must be a Trimmed such as Trimmed\(\), got 0.1"):
+        Jackknife(0.1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("inversion", [Trimmed(), HaldaneAnscombe(), Jackknife(), MajoritySign()])
+def test_what_saturates_is_refused_before_a_vote_is_read_and_signs_need_no_link(inversion: Inversion) -> None:
+    sharp = Probit(0.01)
+    if isinstance(inversion, MajoritySign):
+        inversion.check(sharp, H)
+        assert not inversion.consistent
+    else:
+        assert inversion.consistent
+        for use in (
+            lambda: inversion.check(sharp, H),
+            lambda: inversion.values(sharp, np.zeros(1), 3, H),
+            lambda: inversion.limit(sharp, np.full(1, 0.5), H),
+        ):
+            with pytest.raises(InputError, match="must not saturate"):
+                use()
+    assert not Jackknife(Trimmed(0.1, enforce=False)).consistent
+
+
+def test_shares_at_the_trim_count_as_clipped_on_both_sides() -> None:
+    shares = np.array([0.0, 0.04, 0.05, 0.06, 0.5, 0.94, 0.95, 0.96, 1.0])
+    expected = [True, True, True, False, False, False, True, True, True]
+    for inversion in (Trimmed(0.05), Jackknife(Trimmed(0.05))):
+        assert inversion.clips(LINK, shares, H).tolist() == expected
+        np.testing.assert_allclose(inversion.limit(LINK, shares, H)[[0, 1, 2]], AT_TRIM)
+        np.testing.assert_allclose(inversion.limit(LINK, shares, H)[[3, 8]], [2 * math.log(6 / 94), -AT_TRIM])
+    for inversion in (HaldaneAnscombe(), MajoritySign()):
+        clipped = inversion.clips(LINK, shares, H)
+        assert (clipped.dtype, clipped.any(), clipped.shape) == (bool, False, (9,))
+    assert MajoritySign().limit(LINK, shares, H).tolist() == [-1] * 4 + [0] + [1] * 4

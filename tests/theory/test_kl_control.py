@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -129,3 +132,39 @@ def test_errors_take_one_line() -> None:
         soft_optimum(mdp, np.full((2, S, A), 1 / A), 1.0)
     with pytest.raises(InputError, match=r"^probabilities\[0, 0\] must sum to 1"):
         kl_regularised_value(mdp, np.full((1, S, A), 0.4), uniform, 1.0)
+
+
+REFERENCE = np.full((1, 2, 2), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mdp": REFERENCE}, "mdp must be a TabularMDP such as"),
+        ({"reference": np.full((1, 2, 3), 1 / 3)}, r"reference must have shape \(..., 1 or 3, 2, 2\), got \(1, 2, 3\)"),
+        ({"reference": np.full((2, 2, 2), 0.5)}, r"reference must have shape \(..., 1 or 3, 2, 2\), got \(2, 2, 2\)"),
+        ({"reference": np.full((2, 2), 0.5)}, "reference must have shape"),
+        ({"reference": np.full((1, 1, 2, 2), 0.5)}, "reference must be one policy"),
+        ({"reference": [[[1.0, 0.0], [0.5, 0.5]]]}, "reference must be one policy, .* with least entry 0; mix in"),
+        ({"reference": [[[0.5, 0.5], [0.0, 1.0]]]}, "reference must be one policy, .* with least entry 0; mix in"),
+        ({"reference": [[[0.5, 0.5], [0.5, 0.6]]]}, r"reference\[0, 1\] must sum to 1, got 1.1"),
+        ({"beta": [0.1, 0.0]}, r"beta must be positive and finite, got 0 at \[1\]; it is in units of return"),
+        ({"beta": [math.inf, 0.1]}, r"beta must be positive and finite, got inf at \[0\]"),
+    ],
+)
+def test_what_cannot_be_regularised_is_refused(change: dict[str, Any], words: str) -> None:
+    given = {"mdp": chain(2, 3), "reference": REFERENCE, "beta": 0.5} | change
+    with pytest.raises(InputError, match=words):
+        soft_optimum(**given)
+    with pytest.raises(InputError, match=words):
+        kl_regularised_value(given["mdp"], REFERENCE, given["reference"], given["beta"])
+
+
+def test_policies_may_have_zeros_and_must_be_policies_of_the_mdp() -> None:
+    sharp = np.array([[[0.0, 1.0], [1.0, 0.0]]])
+    value = kl_regularised_value(chain(2, 3), sharp, REFERENCE, [0.5, 1.0])
+    plain = policy_value(chain(2, 3), TabularSoftmax(2, 2), 800.0 * np.array([-1, 1, 1, -1]))
+    np.testing.assert_allclose(value, plain - np.array([0.5, 1.0]) * 3 * math.log(2), rtol=1e-12)
+    for wrong in (np.full((2, 2, 2), 0.5), np.full((1, 2, 2), 0.4), np.full((1, 3, 2), 0.5)):
+        with pytest.raises(InputError, match=r"^probabilities"):
+            kl_regularised_value(chain(2, 3), wrong, REFERENCE, 0.5)

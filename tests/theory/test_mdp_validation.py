@@ -269,3 +269,60 @@ def test_rows_that_are_off_by_rounding_sum_to_one_exactly_as_samplers_need() -> 
     assert np.abs(mdp.probabilities.sum(axis=-1) - 1).max() < 1e-15
     assert abs(mdp.initial.sum() - 1) < 1e-15
     np.testing.assert_allclose(mdp.initial, row / row.sum(), rtol=1e-15)
+
+
+def test_only_the_support_is_kept_and_the_fullest_row_sets_its_size() -> None:
+    law = np.zeros((4, 2, 4))
+    law[..., 3] = 1.0
+    assert TabularMDP(law, np.zeros((4, 2)), np.eye(4)[0], 2).probabilities.shape == (1, 4, 2, 1)
+    law[2, 1] = [0.5, 0.0, 0.5, 0.0]
+    wider = TabularMDP(law, np.arange(32.0).reshape(4, 2, 4) / 31, np.eye(4)[0], 2)
+    assert wider.probabilities.shape == (1, 4, 2, 2)
+    assert wider.next_states[0, 2, 1].tolist() == [0, 2]
+    assert wider.next_states[0, 0, 0].tolist() == [3, 0]
+    assert wider.rewards[0, 2, 1].tolist() == [20 / 31, 22 / 31]
+    assert wider.rewards[0, 0, 0].tolist() == [3 / 31, 0]
+
+
+def test_what_an_mdp_says_of_itself():
+    assert repr(dense()) == "TabularMDP(n_states=2, n_actions=3, horizon=4)"
+    timed = dense(rewards=np.zeros((4, 2, 3)))
+    assert repr(timed) == "TabularMDP(n_states=2, n_actions=3, horizon=4, time-dependent)"
+    assert (timed.stationary, dense().stationary) == (False, True)
+
+
+def test_returns_are_rounded_to_the_lattice_only_if_there_is_one():
+    mdp = dense(rewards=np.full((2, 3), 0.25))
+    assert mdp.on_lattice([0.1 + 0.2, 0.25 + 1e-12, 1.0]).tolist() == [0.25, 0.25, 1.0]
+    loose = dense(rewards=np.full((2, 3), math.sqrt(0.5)))
+    assert loose.on_lattice([0.1, 0.2]).tolist() == [0.1, 0.2]
+
+
+def test_the_largest_return_needs_possible_outcomes_and_states_in_reach():
+    """State 1 pays most and cannot be reached at first; state 2 never; an outcome without probability pays 1."""
+    mdp = TabularMDP.from_outcomes(
+        [[[1.0, 0.0]], [[0.5, 0.5]], [[1.0, 0.0]]],
+        [[[1, 0]], [[1, 0]], [[2, 0]]],
+        [[[0.25, 1.0]], [[0.5, 0.0]], [[1.0, 1.0]]],
+        [1.0, 0.0, 0.0],
+        3,
+    )
+    assert mdp.reward_lattice == 4
+    assert mdp.largest_return_steps == (0, 1, 3, 5)
+
+
+@pytest.mark.parametrize("wrong", [-1, 2, 7])
+@pytest.mark.parametrize("where", [(0, 0, 0), (1, 2, 1)])
+def test_one_stray_state_among_many_is_named(wrong, where):
+    nexts = np.zeros((2, 3, 2), dtype=int)
+    nexts[where] = wrong
+    with pytest.raises(InputError, match=rf"^next_states must be integers from 0 to 1, got {wrong} at \["):
+        outcomes(next_states=nexts)
+
+
+@pytest.mark.parametrize("wrong", [-1e-9, 1 + 1e-9, -7.0, 99.0])
+@pytest.mark.parametrize("where", [(0, 0, 0), (1, 2, 1)])
+def test_one_reward_outside_among_many_is_named(wrong, where):
+    with pytest.raises(InputError, match=r"^rewards must lie in \[0, 1\], got .* at \[" + ", ".join(map(str, where))):
+        outcomes(rewards=edited(HALVES, where, wrong))
+    assert outcomes(rewards=edited(edited(HALVES, (0, 0, 0), 0.0), (1, 2, 1), 1.0)).rewards.max() == 1

@@ -210,3 +210,12 @@ def test_difference_law_is_that_of_independent_returns_by_hand() -> None:
     np.testing.assert_allclose(
         difference_law(np.array([0.25, 0.75]), np.array([2 / 3, 1 / 3])), [1 / 12, 5 / 12, 1 / 2], rtol=1e-14
     )
+
+
+def test_laws_of_different_lengths_or_that_are_no_laws_are_refused() -> None:
+    with pytest.raises(InputError, match="law and other must have the same length, got 2 and 3; pad the shorter"):
+        difference_law(np.full(2, 0.5), np.full(3, 1 / 3))
+    for wrong in ([0.5, 0.4], [1.5, -0.5], [math.nan, 1.0]):
+        for pair, name in (((wrong, [0.5, 0.5]), "law"), (([0.5, 0.5], wrong), "other")):
+            with pytest.raises(InputError, match=f"^{name}"):
+                difference_law(*map(np.array, pair))

@@ -21,10 +21,12 @@ from theory import (
     Probit,
     TabularMDP,
     UntilDisagreement,
+    VoteModel,
     bandit,
     chain,
 )
 from theory.agreement_series import probit_series
+from theory.vote_tables import return_table
 
 HORIZON = 4
 # Raters of every shipped link that are never sure on [-4, 4].
@@ -143,3 +145,51 @@ def test_the_linear_link_needs_one_vote() -> None:
     assert_allclose(whole.mean, one.mean, atol=1e-12)
     assert_allclose(whole.variance, one.variance, atol=1e-12)
     assert (one.votes == 1).all()
+
+
+def test_numbers_of_votes_differ_from_pair_to_pair_and_a_panel_asks_as_many_of_each() -> None:
+    table = UntilDisagreement(LINK["logistic"], 4).table(mdp())
+    assert not table.same_votes
+    # 1, 2, 3 agreeing votes and one that disagrees, or 4 at the cap.
+    assert table.asked.tolist() == [2, 3, 4, 4] * 2
+    for n_queries in (1, 3, math.inf):
+        panel = VoteModel(LINK["logistic"], n_queries).table(mdp())
+        assert panel.same_votes
+        assert set(panel.asked) == set(panel.votes) == {n_queries}
+    shown = return_table(mdp())
+    assert shown.same_votes
+    assert not shown.votes.any()
+
+
+def test_tables_end_at_the_largest_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """9 differences and 2 runs a vote: 7 votes are 126 numbers."""
+    monkeypatch.setattr("theory.until_disagreement.LARGEST_TABLE", 126)
+    assert UntilDisagreement(Logistic(3.1), 7).table(bandit([0.5], 4)).asked.size == 14
+    with pytest.raises(InputError, match="cap must be at most 7 for 9 differences of returns, got 8; lower it"):
+        UntilDisagreement(Logistic(3.1), 8).table(bandit([0.5], 4))
+    with pytest.raises(InputError, match="cap must be at most 7 for 9 differences of returns, got none; lower it"):
+        UntilDisagreement(Logistic(3.1)).table(bandit([0.5], 4))
+
+
+def test_runs_without_a_cap_end_where_the_rest_is_negligible_or_are_refused() -> None:
+    model = UntilDisagreement(Logistic(3.0))
+    for largest in (0.5, 0.9, 0.99):
+        n = model.longest_run(np.array([0.2, largest]), np.array([0.8, 1 - largest]))
+        p = max(0.8, largest)
+        assert p**n / (1 - p) <= 1e-14 < p ** (n - 1) / (1 - p)
+    assert UntilDisagreement(Logistic(3.0), 5).longest_run(np.ones(1), np.zeros(1)) == 5
+    almost = 1 - 2.3e-3
+    assert 20_000 >= model.longest_run(np.array([almost]), np.array([1 - almost])) > 15_000
+    for sure in (1 - 1.9e-3, 1.0):
+        for pair in (([sure], [1 - sure]), ([1 - sure], [sure])):
+            with pytest.raises(InputError, match="cap must be given where raters agree almost surely"):
+                model.longest_run(*map(np.array, pair))
+
+
+@pytest.mark.parametrize("cap", [1, 2, 3, 30])
+def test_expected_votes_of_equal_returns(cap: int) -> None:
+    table = UntilDisagreement(Logistic(3.0), cap).table(mdp())
+    assert UntilDisagreement(Logistic(3.0), cap).n_queries == pytest.approx(
+        table.votes[len(table.votes) // 2], rel=1e-12
+    )
+    assert UntilDisagreement(Logistic(3.0)).n_queries == 3

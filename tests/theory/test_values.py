@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from theory import (
     TabularMDP,
     TabularSoftmax,
     additive_moments,
+    chain,
     garnet,
     hessian_norm,
     occupancy,
@@ -339,3 +341,59 @@ def test_parameters_may_be_integers() -> None:
     np.testing.assert_array_equal(
         policy_value(mdp, policy, np.zeros(12, dtype=int)), policy_value(mdp, policy, np.zeros(12))
     )
+
+
+def test_complex_parameters_are_for_derivatives_only() -> None:
+    mdp, policy = chain(3, 2), TabularSoftmax(3, 2)
+    stepped = np.arange(6.0) + 1e-30j * np.eye(6)
+    slope = policy_value(mdp, policy, stepped).imag / 1e-30
+    np.testing.assert_allclose(slope, policy_gradient(mdp, policy, np.arange(6.0)), rtol=1e-13)
+    for function in (policy_hessian, return_distribution):
+        with pytest.raises(InputError, match="theta must be real, got complex numbers"):
+            function(mdp, policy, stepped)
+
+
+class Overflowing(TabularSoftmax):
+    """Its logits are squared before exp, which overflows for complex numbers."""
+
+    def probabilities(self, theta: Any) -> Any:
+        return super().probabilities(theta) if theta.dtype.kind == "f" else super().probabilities(theta) * math.inf
+
+
+def test_a_policy_that_overflows_for_complex_parameters_has_no_hessian() -> None:
+    with np.errstate(all="ignore"), pytest.raises(InputError, match=r"got a Hessian with nan or inf for .* up to 700"):
+        policy_hessian(chain(3, 2), Overflowing(3, 2), [0, 0, 0, 0, -700.0, 3])
+
+
+@pytest.mark.parametrize(
+    ("theta", "words"),
+    [
+        (np.zeros(5), r"theta must have shape \(..., 6\) for this policy, got \(5,\)"),
+        (0.0, r"theta must have shape \(..., 6\) for this policy, got \(\)"),
+        ([0, 0, 0, 0, 0, math.nan], r"theta must be finite, got nan at \[5\]"),
+        ([[math.inf, 0, 0, 0, 0, 0]], r"theta must be finite, got inf at \[0, 0\]"),
+        ("zeros", "theta must be an array of numbers"),
+    ],
+)
+def test_parameters_are_refused_by_name(theta: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        policy_value(chain(3, 2), TabularSoftmax(3, 2), theta)
+    assert policy_value(chain(3, 2), TabularSoftmax(3, 2), np.zeros(6, dtype=int)).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (TabularSoftmax(2, 2), "policy must have 3 states and 2 actions as the MDP has, got 2 and 2"),
+        (TabularSoftmax(3, 3), "policy must have 3 states and 2 actions as the MDP has, got 3 and 3"),
+        (TabularSoftmax(3, 2, 3), "a time-dependent policy must have the MDP's horizon 2, got 3"),
+        (TabularSoftmax(3, 2, 1), "a time-dependent policy must have the MDP's horizon 2, got 1"),
+        (TabularSoftmax, "policy must be a Policy such as"),
+        (3, "policy must be a Policy such as"),
+    ],
+)
+def test_policies_that_do_not_fit_are_refused(policy: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        policy_value(chain(3, 2), policy, np.zeros(6))
+    with pytest.raises(InputError, match="mdp must be a TabularMDP such as"):
+        policy_value(TabularSoftmax(3, 2), TabularSoftmax(3, 2), np.zeros(6))  # type: ignore[arg-type]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from theory import (
     Cauchit,
     ComplementaryLogLog,
     InputError,
+    Inversion,
     Linear,
     Link,
     Logistic,
@@ -27,6 +31,7 @@ from theory import (
 from theory.arrays import FloatArray
 from theory.links import inverse_curvature, largest_trim
 from theory.vote_tables import return_table
+from theory.votes import bias_at
 
 H = 4
 MDP = bandit([0.5], horizon=H)  # differences of returns are -4, -3, ..., 4
@@ -259,3 +264,66 @@ def test_differences_follow_the_lattice_and_the_reach() -> None:
     trim = largest_trim(link, 2) / 2
     for delta, mean in zip(table.differences, table.mean, strict=True):
         assert mean == pytest.approx(direct_moments(link, link, 3, trim, float(delta))[0], abs=1e-13)
+
+
+@pytest.mark.parametrize("inversion", [Trimmed(), MajoritySign()], ids=["trimmed", "sign"])
+@pytest.mark.parametrize("n_queries", [1, 2, 5, math.inf])
+@pytest.mark.parametrize("raters", [None, Cauchit(3.0)], ids=["own link", "other raters"])
+def test_a_random_order_is_half_of_each(n_queries: float, inversion: Inversion, raters: Link | None) -> None:
+    """Law of the reading: half of that of delta, half of the mirrored one of -delta; means of both."""
+    model = VoteModel(ComplementaryLogLog(4.0), n_queries, inversion, raters)
+    fixed, mixed = model.table(MDP), replace(model, random_order=True).table(MDP)
+
+    def law(table: VoteTable, k: int) -> dict[float, float]:
+        chances = np.eye(len(DELTA)) if table.probabilities is None else table.probabilities
+        found: dict[float, float] = defaultdict(float)
+        for value, chance in zip(table.outcomes, chances[k], strict=True):
+            found[round(float(value), 9) + 0.0] += float(chance)
+        return found
+
+    for k in range(len(DELTA)):
+        expected: dict[float, float] = defaultdict(float)
+        for value, chance in law(fixed, k).items():
+            expected[value] += chance / 2
+        for value, chance in law(fixed, -1 - k).items():
+            expected[0.0 - value] += chance / 2
+        found = law(mixed, k)
+        for value in {*found, *expected}:
+            assert found[value] == pytest.approx(expected[value], abs=1e-13)
+    np.testing.assert_allclose(mixed.mean, (fixed.mean - fixed.mean[::-1]) / 2, atol=1e-12)
+    raw = fixed.variance + fixed.mean**2
+    np.testing.assert_allclose(mixed.variance + mixed.mean**2, (raw + raw[::-1]) / 2, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(mixed.clipped, (fixed.clipped + fixed.clipped[::-1]) / 2, rtol=1e-12)
+    assert set(mixed.votes) == set(mixed.asked) == {n_queries}
+    for given, table in ((model, fixed), (replace(model, random_order=True), mixed)):
+        np.testing.assert_allclose(bias_at(given, DELTA, H), table.bias, atol=1e-12)
+        np.testing.assert_allclose(bias_at(given, DELTA.reshape(3, 3), H), table.bias.reshape(3, 3), atol=1e-12)
+
+
+def test_tables_end_at_the_largest_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """9 differences: 11 votes are 99 numbers."""
+    monkeypatch.setattr("theory.votes.LARGEST_TABLE", 99)
+    assert VoteModel(Logistic(7.7), 11).table(MDP).asked[0] == 11
+    with pytest.raises(
+        InputError, match=r"n_queries must be at most 11 for 9 differences of returns, got 12; math.inf"
+    ):
+        VoteModel(Logistic(7.7), 12).table(MDP)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"link": "logistic"}, "link must be a Link such as"),
+        ({"rater_link": Logistic}, "rater_link must be a Link such as"),
+        ({"n_queries": 0}, "n_queries must be a whole number"),
+        ({"inversion": None}, "inversion must be a Inversion such as"),
+        ({"repeated": 1}, "repeated must be a bool such as"),
+        ({"random_order": None}, "random_order must be a bool such as"),
+        ({"n_queries": math.inf, "repeated": True}, "n_queries must be finite when one rater's vote is repeated"),
+    ],
+)
+def test_parts_of_another_kind_are_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        VoteModel(**({"link": Logistic(), "n_queries": 3} | change))
+    assert VoteModel(Logistic(), math.inf).raters == Logistic()
+    assert VoteModel(Logistic(), 3, rater_link=Probit()).raters == Probit()

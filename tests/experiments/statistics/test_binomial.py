@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import bdtr, bdtrc
 
-from experiments.statistics.binomial import clopper_pearson, shown_outside
+from experiments.statistics.binomial import clopper_pearson, rate_of, shown_outside
 
 N = 2000
 
@@ -44,3 +44,37 @@ def shown_edge(k: int) -> np.ndarray:
 
 def test_nothing_is_outside_of_an_empty_table() -> None:
     assert shown_outside([], [], 0.0, 0.03).size == 0
+
+
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_limits_are_where_the_tails_are_and_mirror(n: int) -> None:
+    """Another formula: the binomial tail at the limit is half of what is left outside. Ends are exact."""
+    for outside in (0.05, 0.2):
+        for count in range(n + 1):
+            low, high = clopper_pearson(count, n, outside)
+            assert (low == 0) == (count == 0)
+            assert (high == 1) == (count == n)
+            if count:
+                assert bdtrc(count - 1, n, low) == pytest.approx(outside / 2, rel=1e-9)
+            if count < n:
+                assert bdtr(count, n, high) == pytest.approx(outside / 2, rel=1e-9)
+            np.testing.assert_allclose(clopper_pearson(n - count, n, outside), (1 - high, 1 - low), atol=1e-12)
+    assert clopper_pearson(0, n) == clopper_pearson(0, n, 0.05)
+
+
+def test_rate_of_what_happened() -> None:
+    happened = np.array([[True, False, False], [False, True, False]])
+    low, high = clopper_pearson(2, 6, 0.05)
+    assert rate_of(happened) == {"count": 2, "n": 6, "rate": 2 / 6, "low": low, "high": high}
+
+
+def test_each_of_many_rates_has_limits_of_its_own_on_both_sides() -> None:
+    """Scalars and arrays mixed; rates just inside are not named, and each side alone is."""
+    assert shown_outside(50, 100, [0.0, 0.7, 0.0, 0.2], [1.0, 1.0, 0.3, 0.8]).tolist() == [False, True, True, False]
+    assert shown_outside([5, 95], [100, 100], 0.2, 0.8).tolist() == [True, True]
+    assert shown_outside(50, 100, *clopper_pearson(50, 100)).tolist() == [False]
+    low, high = clopper_pearson(50, 100)
+    for limits in ((high + 1e-9, 1.0), (0.0, low - 1e-9)):
+        assert shown_outside(50, 100, *limits).tolist() == [True]
+    for limits in ((high, 1.0), (0.0, low)):
+        assert shown_outside(50, 100, *limits).tolist() == [False]

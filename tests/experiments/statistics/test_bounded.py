@@ -95,7 +95,23 @@ def test_wrong_samples_are_refused() -> None:
         improvement(np.ones(3), np.ones(2), 1.0)
     with pytest.raises(InputError, match=r"samples must lie between 0 and 1, got 0\.5 to 1\.5"):
         mean_limits(np.array([0.5, 1.5]), 0, 1)
-    with pytest.raises(InputError, match="least must be at most most"):
+    with pytest.raises(InputError, match=r"least must be at most most"):
         mean_limits(np.ones(3), 2, 1)
     # Where all policies have one value there is nothing to bound.
     assert mean_limits(np.ones(3), 1, 1 + 1e-12) == (1, 1 + 1e-12)
+
+
+def test_values_that_cannot_vary_have_no_width_whatever_the_batch() -> None:
+    for shape in ((4,), (4, 3), (4, 3, 2)):
+        low, high = mean_limits(np.full(shape, 0.5), 0.5, 0.5)
+        assert low.shape == high.shape == shape[1:]
+        assert (low == 0.5).all()
+        assert (high == 0.5).all()
+    with pytest.raises(InputError, match=r"least must be at most most, got 0.6 and 0.5"):
+        mean_limits(np.full(4, 0.5), 0.6, 0.5)
+    for wrong in (-0.1, 1.1, np.nan):
+        for place in (0, 3):
+            samples = np.full((4, 2), 0.5)
+            samples[place, 1] = wrong
+            with pytest.raises(InputError, match=r"samples must lie between 0.0 and 1.0, got"):
+                mean_limits(samples, 0.0, 1.0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.special import bdtrc
+from scipy.special import bdtrc, stdtr
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
@@ -81,3 +81,27 @@ def test_exact_samples_are_compared_and_nonsense_is_refused():
     for samples, predicted in ((np.ones(1), 1.0), (np.ones(3), 0.0), (np.ones(3), np.nan)):
         with pytest.raises(InputError, match="samples must be at least 2 and the prediction positive"):
             ratio_of(samples, predicted)
+
+
+@pytest.mark.parametrize("ratio", [0.85, 0.93, 0.97, 1.0, 1.03, 1.07, 1.15])
+def test_p_values_are_tails_of_student_where_nothing_is_skewed(ratio):
+    """Within: the larger of two one-sided tails. Outside: twice the smaller, at most 1. Margins as arrays."""
+    margins = np.array([0.02, 0.05, 0.1])
+    tails = [stdtr(40, (1 - margins - ratio) / 0.03), stdtr(40, (ratio - 1 - margins) / 0.03)]
+    outside = [stdtr(40, (ratio - 1 + margins) / 0.03), stdtr(40, (1 + margins - ratio) / 0.03)]
+    found = p_values(estimate(ratio, 0.03), margins)
+    np.testing.assert_allclose(found[0], np.maximum(*tails), rtol=1e-10)
+    np.testing.assert_allclose(found[1], np.minimum(1, 2 * np.minimum(*outside)), rtol=1e-10)
+
+
+def test_ratios_are_refused_at_both_ends_and_in_arrays():
+    for predicted in (0.0, -1.0, np.inf, np.nan):
+        for mixed in ([predicted, 1.0], [1.0, predicted]):
+            with pytest.raises(InputError, match="samples must be at least 2 and the prediction positive, got 3"):
+                ratio_of(np.ones((2, 3)), mixed)
+    for n in (0, 1):
+        with pytest.raises(InputError, match=f"got {n} and"):
+            ratio_of(np.ones((2, n)), 1.0)
+    ratio = ratio_of([[1.0, 3.0], [2.0, 2.0]], [4.0, 1.0])
+    assert ratio.value.tolist() == [0.5, 2.0]
+    assert ratio.standard_error.tolist() == [0.25, 0.0]

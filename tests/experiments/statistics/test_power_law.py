@@ -174,6 +174,16 @@ def test_one_sided_limits_are_those_of_student() -> None:
     assert (fit.slope - low) / fit.standard_error == pytest.approx(2.015048, abs=1e-5)
 
 
+@pytest.mark.parametrize("level", [0.0, 1.0, 1.5, -0.5, math.nan])
+def test_levels_lie_strictly_between_0_and_1(level: float) -> None:
+    noisy = fit_power_law(X, independent_runs(np.random.default_rng(4), -0.5, 6))
+    for fit in (noisy, fit_power_law(X, X**-0.5)):
+        with pytest.raises(InputError, match=r"level must lie strictly between 0 and 1, got .*; 0.95 is usual"):
+            fit.one_sided(level)
+    low, high = noisy.one_sided(1e-9)
+    assert low > noisy.slope > high
+
+
 def test_limits_are_where_the_p_values_cross_their_level() -> None:
     fit = fit_power_law(X, independent_runs(np.random.default_rng(4), -0.5, 6))
     low, high = fit.one_sided(0.95)

@@ -56,3 +56,17 @@ def test_far_out_the_plain_test_keeps_the_level(both: bool) -> None:
     count = int((p <= 1e-4).sum())
     assert (bdtrc(count - 1, 800_000, 1e-4) > 1e-6) == both, count
     assert count > 40, "a test that never calls keeps any level"
+
+
+def test_skewness_of_three_values_is_worked_out_and_of_two_is_none():
+    """The unbiased third cumulant of three values is 3 / 2 of the sum of cubes."""
+    values = np.array([0.0, 0.0, 3.0])
+    centred = values - 1
+    assert skewness(values) == pytest.approx(1.5 * (centred**3).sum() / 3**1.5)
+    assert skewness([[0.0, 5.0], [1.0, 1.0]]).tolist() == [0.0, 0.0]
+    assert skewness(np.ones((2, 4))).tolist() == [0.0, 0.0]
+    # The mean of three equal numbers may differ from them by rounding.
+    alike = np.full(3, 0.1)
+    assert alike.mean() != alike[0]
+    assert skewness(np.stack([alike, -alike, alike * [1, 1, 1 + 1e-12]])).tolist()[:2] == [0.0, 0.0]
+    assert skewness(1 + 1e-6 * values) == pytest.approx(skewness(values), rel=1e-6)
