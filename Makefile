@@ -3,11 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+DOCS   := $(VENV)/.docs-ready
 
 # Tests run on all cores already: threads of linear algebra would only fight over them.
 test test-all: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: rates test test-all figures report variance bench check env clean
+.PHONY: rates test test-all figures report variance bench check docs env clean
 
 rates: $(READY)
 	$(BIN)/zpg rates $(ARGS)
@@ -30,6 +31,10 @@ variance: $(READY)
 bench: $(READY)
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -s $(ARGS)
 
+# Warnings are errors. The first page is docs/_build/html/index.html.
+docs: $(DOCS)
+	$(BIN)/sphinx-build -q -W --keep-going -n docs docs/_build/html $(ARGS)
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,5 +50,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
+# What the pages need is installed the first time that they are built: the tests do without it.
+$(DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $(DOCS)
+
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) results docs/_build docs/gallery

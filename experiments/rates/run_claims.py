@@ -19,6 +19,7 @@ from experiments.rates.smoothness import estimate_all
 from experiments.rates.tasks import Measured, Task, carry_out, measured, require_different, tasks_between, work_of
 from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
+from experiments.shown import Shown
 from experiments.statistics.power_law import fit_power_law
 from experiments.statistics.sequential import SequentialPlan, SequentialResult, judge_sequentially
 from experiments.statistics.verdicts import Outcome, judge
@@ -30,7 +31,7 @@ DEFAULT_PLAN = SequentialPlan((8, 16, 32), until_tight=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RateResults:
+class RateResults(Shown):
     """Results of the rate checks.
 
     Attributes
@@ -46,6 +47,8 @@ class RateResults:
 
     points: pd.DataFrame
     verdicts: pd.DataFrame
+
+    shown_columns = ("claim", "slope", "ci_low", "ci_high", "exponent", "outcome", "tight", "replicates", "reason")
 
     def __repr__(self) -> str:
         counts = self.verdicts["outcome"].value_counts()

@@ -16,12 +16,13 @@ from experiments.rates.energy_claim import EnergyClaim, EnergyRatio, energy_rati
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
 from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
+from experiments.shown import Shown
 from experiments.statistics.equivalence import p_values
 from theory.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EnergyResults:
+class EnergyResults(Shown):
     """Results of the claims on the energy balance.
 
     Attributes
@@ -32,6 +33,8 @@ class EnergyResults:
     """
 
     rows: pd.DataFrame
+
+    shown_columns = ("claim", "ratio_first", "ratio_second", "ratio", "ci_low", "ci_high", "outcome")
 
     def __repr__(self) -> str:
         counts = self.rows["outcome"].value_counts()

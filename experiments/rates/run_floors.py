@@ -19,6 +19,7 @@ from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at
 from experiments.rates.reduced_floors import reduced_ratios
 from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
+from experiments.shown import Shown
 from experiments.statistics.equivalence import p_values, ratio_of
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
@@ -28,7 +29,7 @@ LEAST_JUDGED = 0.75
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FloorResults:
+class FloorResults(Shown):
     """Results of the claims on constants.
 
     Attributes
@@ -40,6 +41,8 @@ class FloorResults:
     """
 
     rows: pd.DataFrame
+
+    shown_columns = ("claim", "measured", "predicted", "ratio", "ci_low", "ci_high", "next_order", "outcome", "reason")
 
     def __repr__(self) -> str:
         counts = self.rows["outcome"].value_counts()

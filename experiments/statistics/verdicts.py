@@ -10,6 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from experiments.shown import Shown
 from theory.arrays import FloatArray
 from theory.errors import InputError, require_kind, require_list, require_number
 
@@ -74,7 +75,7 @@ class SlopeEstimate(Protocol):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Shown):
     """The outcome of one claim, with its evidence.
 
     Attributes
@@ -104,6 +105,12 @@ class Verdict:
     p_violated: float
     p_tight: float
     reason: str
+
+    shown_columns = ("outcome", "tight", "slope", "ci_low", "ci_high", "exponent", "margin")
+
+    def in_words(self) -> str:
+        """The outcome and its reason."""
+        return f"{self.outcome}{', TIGHT' if self.tight else ''}: {self.reason}"
 
 
 @dataclass(frozen=True)
