@@ -36,8 +36,6 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 exclude_patterns = ["_build", "examples", "gallery/**/*.ipynb", "gallery/*.py", "gallery/*.md5", "gallery/*.json"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-# Of pages that other checkouts have, such as one on big machines.
-suppress_warnings = ["toc.empty_glob"]
 # A block without a language is a command or its output.
 highlight_language = "none"
 
@@ -46,9 +44,10 @@ default_role = "py:obj"
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # types stand in the docstrings, with shapes
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 
 # Formulas are MathML, which browsers show themselves: no script, and no request to anybody.
 html_math_renderer = "mathml"
@@ -57,6 +56,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": "plot_",
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "min_reported_time": 1e9,
     "show_memory": False,
@@ -70,6 +70,9 @@ sphinx_gallery_conf = {
 def _mathml(self: Any, node: nodes.Element, display: bool) -> None:
     try:
         markup = tex2mathml(node.astext(), as_block=display)
+        # Bars say on which side they stand: a browser cannot know, and leaves wrong gaps.
+        for bar, form in (('<mo class="mathopen">|</mo>', "prefix"), ("<mo>|</mo>", "postfix")):
+            markup = markup.replace(bar, f'<mo form="{form}" stretchy="false">|</mo>')
     except MathError as error:
         LOG.warning("this formula is not understood: %s (%s)", node.astext(), error, location=node)
         raise nodes.SkipNode from None

@@ -16,7 +16,7 @@ from estimators import zbcpg
 from experiments import find
 
 instance = find("instance", "bandit")
-radii = np.geomspace(0.05, 5, 30)
+radii = np.geomspace(0.3, 30, 30)
 estimator = zbcpg(block_size=1, radius=radii, n_pairs=100, n_queries=5, link=instance.link)
 moments = estimator.moments(instance.mdp, instance.policy, np.broadcast_to(instance.start, (30, instance.policy.dim)))
 
@@ -33,6 +33,6 @@ figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
 for name, part in parts.items():
     axes.loglog(radii, np.maximum(part, 1e-12), label=name)
 axes.loglog(radii, moments.mse, color="black", label="all")
-axes.set(xlabel="radius", ylabel="mean squared error", ylim=(1e-5, 10))
+axes.set(xlabel="radius", ylabel="mean squared error", ylim=(1e-4, 10))
 axes.legend()
 plt.show()

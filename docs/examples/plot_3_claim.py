@@ -48,3 +48,14 @@ x = np.array([1e2, 1e3, 1e4, 1e5])
 noise = np.random.default_rng(0).normal(size=(4, 8))
 fit = fit_power_law(x, x[:, None] ** -0.5 * (1 + 0.05 * noise))
 judge(fit, replace(claim, name="mine N", axis="N", grid=tuple(x)))
+
+# %%
+import matplotlib.pyplot as plt
+
+points = results.points
+figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+axes.errorbar(points["x"], points["mean"], 2 * points["standard_error"], fmt="o", label="measured, 2 standard errors")
+axes.loglog(points["x"], points["bound"], "--", color="black", label="bound with the L that is found")
+axes.set(xlabel="iterations T", ylabel="mean of |grad V|$^2$")
+axes.legend()
+plt.show()

@@ -19,9 +19,9 @@ from experiments.comparison.budget import PRESETS, Budget, splits
 from experiments.comparison.learning import Learning, learn_best_splits
 from experiments.comparison.learning_cells import Entry, can_run
 from experiments.running.execution import Execution, chosen_execution
-from experiments.shown import Shown
 from experiments.statistics.binomial import clopper_pearson
 from experiments.statistics.bounded import chernoff, improvement_scores, mean_limits
+from experiments.statistics.shown import Shown
 from experiments.statistics.verdicts import holm
 from theory import Link, TabularMDP, optimal_value
 from theory.errors import require_list

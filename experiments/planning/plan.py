@@ -19,7 +19,7 @@ from experiments.planning.guess import Guess
 from experiments.planning.models import ExactSource, Source, best_plan, grid, least_cost, paper_plan
 from experiments.planning.search import Allocation, rough_error
 from experiments.planning.settings import Limits, Prices, chosen_terms
-from experiments.shown import Shown
+from experiments.statistics.shown import Shown
 from theory.errors import InputError, require_integer, require_positive
 
 Model = Literal["exact", "sharpened", "certificate"]

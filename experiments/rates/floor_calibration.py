@@ -17,9 +17,9 @@ from experiments.rates.floor_prediction import predict_floors
 from experiments.rates.floor_verdicts import LEVEL, LOOKS, SHARES
 from experiments.rates.pools import SEEDS_APART, require_pool
 from experiments.running.execution import Execution
-from experiments.shown import Shown
 from experiments.statistics.binomial import rate_of, shown_outside
 from experiments.statistics.equivalence import call_at_look, p_values, ratio_of
+from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
 from theory.errors import InputError

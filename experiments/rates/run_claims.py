@@ -19,9 +19,9 @@ from experiments.rates.smoothness import estimate_all
 from experiments.rates.tasks import Measured, Task, carry_out, measured, require_different, tasks_between, work_of
 from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
-from experiments.shown import Shown
 from experiments.statistics.power_law import fit_power_law
 from experiments.statistics.sequential import SequentialPlan, SequentialResult, judge_sequentially
+from experiments.statistics.shown import Shown
 from experiments.statistics.verdicts import Outcome, judge
 from theory.arrays import FloatArray
 from theory.errors import InputError, require_kind, require_list

@@ -17,8 +17,8 @@ from experiments.rates.floor_cells import cells_at
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
 from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
-from experiments.shown import Shown
 from experiments.statistics.equivalence import p_values, ratio_of
+from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
 

@@ -16,8 +16,8 @@ from experiments.rates.energy_claim import EnergyClaim, EnergyRatio, energy_rati
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at_looks
 from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
-from experiments.shown import Shown
 from experiments.statistics.equivalence import p_values
+from experiments.statistics.shown import Shown
 from theory.arrays import FloatArray
 
 

@@ -21,7 +21,7 @@ from experiments.rates.run_energy import run_energy
 from experiments.rates.run_floors import run_floors
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.running.execution import Execution, chosen_execution
-from experiments.shown import Shown
+from experiments.statistics.shown import Shown
 from experiments.statistics.verdicts import Outcome
 
 EXCEEDED = "EXCEEDED"

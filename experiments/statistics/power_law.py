@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from experiments.shown import Shown
+from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate, skewness
 from theory.arrays import FloatArray
 from theory.errors import InputError, require_integer, require_kind

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from experiments.shown import Shown
+from experiments.statistics.shown import Shown
 from theory.arrays import FloatArray
 from theory.errors import InputError, require_kind, require_list, require_number
 
