@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import Budget, Execution, compare_learning, fit_power_law, judge, plan_budget, stated_claims
+from experiments import Budget, Execution, Guess, compare_learning, fit_power_law, judge, plan_budget, stated_claims
 from experiments.comparison.compare_learning import Comparison
 from experiments.planning.plan import Plan
 from experiments.rates.floor_calibration import FloorCalibration
@@ -80,7 +80,7 @@ def test_rows_of_the_rate_checks_are_few_and_escaped() -> None:
 
 
 def test_a_plan_says_what_to_buy() -> None:
-    plan = plan_budget("bandit", budget=1e4)
+    plan = plan_budget(Guess(dim=5, horizon=5, curvature=2.0, spread=1.0, value_gap=1.0), budget=1e4)
     best = plan.best
     assert f"N = {best.n_pairs}, T = {best.n_iterations}" in line(plan._repr_html_())
     assert plan.to_frame().equals(plan.others)
