@@ -171,3 +171,8 @@ def default_trim(link: Link, horizon: int) -> float:
 def _tails(link: Link, horizon: int) -> tuple[float, float]:
     """sigma(-H) and 1 - sigma(H)."""
     return float(link.probability(-horizon)), float(upper_tail(link, horizon))
+
+
+def scale_of(link: Link) -> float:
+    """Scale of a link, in units of return; 1 for a link of the user's that has none."""
+    return link.scale if isinstance(link, ScaledLink) else 1.0

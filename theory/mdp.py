@@ -191,6 +191,11 @@ class TabularMDP:
         stages = "" if self.stationary else ", time-dependent"
         return f"TabularMDP(n_states={self.n_states}, n_actions={self.n_actions}, horizon={self.horizon}{stages})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What defines it. What was worked out of it stays behind, so a used MDP is packed and hashed as a new one."""
+        derived = {name for name in self.__dict__ if isinstance(getattr(type(self), name, None), cached_property)}
+        return {name: value for name, value in self.__dict__.items() if name not in derived}
+
     @property
     def n_states(self) -> int:
         """Number of states S."""

@@ -75,6 +75,9 @@ class Method:
     one_split : bool, default False
         Whether the split of a budget into iterations and pairs makes hardly any difference, as for a method that only
         uses the pairs of all iterations together. It is then compared at one split: most pairs, fewest iterations.
+    deterministic : bool, default False
+        Whether equal replicates are meant, because nothing is drawn, as in exact gradient ascent. The slope is then
+        exact. Of any other method, replicates that repeat each other leave a claim UNDECIDED.
     group : str
         Group of methods that figures show together.
     family : str
@@ -94,6 +97,7 @@ class Method:
     stacks: bool = False
     least_dim: int = 1
     one_split: bool = False
+    deterministic: bool = False
     group: str = "your own"
     family: str = ""
     work: float = 1.0
@@ -103,7 +107,7 @@ class Method:
         # Its name, and what it builds, are checked where it is used.
         for name in ("group", "family"):
             require_text(name, getattr(self, name), 0)
-        for name in ("steps", "stacks", "one_split"):
+        for name in ("steps", "stacks", "one_split", "deterministic"):
             require_kind(name, getattr(self, name), bool, "True")
         if self.grid is not None:
             require_function("grid", self.grid, "lambda instance: SettingGrid(...)")

@@ -29,9 +29,9 @@ from estimators.feedback import Feedback
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.method import Look, Method, Oracle
 from experiments.catalogue.setting_grid import SettingGrid
-from theory import InputError, Link
+from theory import InputError
 from theory.errors import require_function, require_kind, require_positive
-from theory.links import ScaledLink
+from theory.links import scale_of
 
 # Settings tried first, the same number for every method: 12 step sizes, or 4 step sizes times 3 values of the knob.
 N_SETTINGS = 12
@@ -134,10 +134,6 @@ def returns(oracle: Oracle) -> Feedback:
     return ReturnFeedback(np.asarray(oracle.n_pairs), getattr(oracle, "sampler", "law"))
 
 
-def _scale(link: Link) -> float:
-    return link.scale if isinstance(link, ScaledLink) else 1.0
-
-
 def ppo(name: str, title: str, look: Look, *, online: bool, sampled: bool = False) -> Method:
     """Reward model learned from the votes, and proximal policy optimisation on this model."""
 
@@ -162,7 +158,7 @@ def ppo_kl() -> Method:
         return Ppo(asked, model, online=True, n_rollouts=rollouts, critic=LearnedCritic(), kl=kl)
 
     def grid(instance: Instance) -> SettingGrid:
-        return SettingGrid(0.1, 10.0, (4, 3), 0.003 * _scale(instance.link), 10.0)
+        return SettingGrid(0.1, 10.0, (4, 3), 0.003 * scale_of(instance.link), 10.0)
 
     look = Look("#661100", "h", 5.0, True, (8, 1, 3, 1))
     title = "RLHF: reward model + PPO with KL, learned critic"
@@ -180,7 +176,7 @@ def dpo_online() -> Method:
         return Dpo(_plain("dpo-online", oracle), beta, online=True)
 
     def grid(instance: Instance) -> SettingGrid:
-        return SettingGrid(1 / 0.003, 8.0, (4, 3), 0.003 * _scale(instance.link), 3.0, coupled=True)
+        return SettingGrid(1 / 0.003, 8.0, (4, 3), 0.003 * scale_of(instance.link), 3.0, coupled=True)
 
     look = Look("#B36B00", "d", 5.5, True, (3, 0.8, 1, 0.8))
     return Method("dpo-online", "DPO, online", build, grid, knob="beta", group=LEARNERS, work=3.0, look=look)
@@ -191,7 +187,7 @@ def dpo_early() -> Method:
 
     def build(dim: int, oracle: Oracle, n_steps: Any) -> Dpo:  # noqa: ARG001
         asked = _plain("dpo-early", oracle)
-        return Dpo(asked, 0.01 * _scale(asked.votes.link), n_steps=n_steps)
+        return Dpo(asked, 0.01 * scale_of(asked.votes.link), n_steps=n_steps)
 
     def grid(instance: Instance) -> SettingGrid:  # noqa: ARG001
         return SettingGrid(32 / 0.01, 16.0, (4, 3), 1.0, 5.0, least_knob=1.0)
@@ -209,7 +205,7 @@ def dpo_minimised() -> Method:
         return Dpo(_plain("dpo-offline", oracle), beta)
 
     def grid(instance: Instance) -> SettingGrid:
-        return SettingGrid(1.0, 1.0, (1, N_SETTINGS), 0.001 * _scale(instance.link), 2.0)
+        return SettingGrid(1.0, 1.0, (1, N_SETTINGS), 0.001 * scale_of(instance.link), 2.0)
 
     return Method(
         "dpo-offline",

@@ -23,6 +23,10 @@ NOMINAL, N_DRAWS = 0.05, 400
 Test = Callable[[FloatArray, FloatArray, tuple[float, float]], NDArray[np.bool_]]
 
 ONE_LAW, EVEN_ODDS, EQUAL_MEANS = "one law", "even odds, other shapes", "equal means, other shapes"
+# Laws that are hard for every test of their kind, whatever was measured: each run of the one is the best or the worst.
+COIN, SELDOM_STUCK = "tosses of a coin", "seldom at the worst value"
+# Runs at the worst value that a sample of the second kind has on average. With few, many samples have none.
+STUCK_RUNS = (1.0, 2.0, 2.5)
 
 
 def calls_improvement(first: FloatArray, second: FloatArray, bounds: tuple[float, float]) -> NDArray[np.bool_]:
@@ -39,8 +43,8 @@ def calls_means(first: FloatArray, second: FloatArray, bounds: tuple[float, floa
 
 # Tests, and the scenarios in which what they test is true.
 TESTS: Mapping[str, tuple[Test, tuple[str, ...]]] = {
-    "improvement": (calls_improvement, (ONE_LAW, EVEN_ODDS)),
-    "means": (calls_means, (ONE_LAW, EQUAL_MEANS)),
+    "improvement": (calls_improvement, (ONE_LAW, EVEN_ODDS, COIN)),
+    "means": (calls_means, (ONE_LAW, EQUAL_MEANS, SELDOM_STUCK)),
 }
 
 
@@ -67,7 +71,8 @@ def check_tests(
     In the scenario "one law" both samples come from the runs of one method, with its own share of stuck runs. In the
     others one sample comes from a method and the other from the reference method, one of which is changed: moved until
     a run of the one is as likely above as below one of the other, or mixed with the worst of all runs until the means
-    are equal. So shapes and shares of stuck runs differ.
+    are equal. So shapes and shares of stuck runs differ. Two more scenarios are the hardest cases and need no method:
+    every run of one sample has the best or the worst value, and those of the other are all equal.
 
     Parameters
     ----------
@@ -85,7 +90,8 @@ def check_tests(
     """
     values, n = found.values, len(found.values)
     rows = []
-    for scenario, name, first, second in _scenarios(values, reference_method(found.finals), found.bounds):
+    measured = _scenarios(values, reference_method(found.finals), found.bounds)
+    for scenario, name, first, second in (*measured, *_hardest(found.bounds, n)):
         size = (n, n_draws)
         one, two = first.draw(size, rng), second.draw(size, rng)
         for test, (calls, where) in tests.items():
@@ -107,6 +113,15 @@ def _scenarios(
         if name != reference:
             yield EVEN_ODDS, name, *_with_even_odds(own, base, bounds[1])
             yield EQUAL_MEANS, name, *_with_equal_means(own, base, worst)
+
+
+def _hardest(bounds: tuple[float, float], n: int) -> Iterator[tuple[str, str, _Law, _Law]]:
+    """One law on the two bounds, and another on one point: the median of the first, or its mean."""
+    ends = np.array(bounds)
+    yield COIN, "1/2", _law(ends), _law(ends.mean(keepdims=True))
+    for runs in STUCK_RUNS:
+        weights = np.array([runs / n, 1 - runs / n])
+        yield SELDOM_STUCK, f"{runs:g} of {n}", _Law(ends, weights), _law(np.array([ends @ weights]))
 
 
 def _law(values: FloatArray) -> _Law:

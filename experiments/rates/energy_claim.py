@@ -80,6 +80,11 @@ class EnergyClaim:
             )
 
     @property
+    def runs(self) -> Method:
+        """The method that is run."""
+        return self.run_as or find("method", self.method)
+
+    @property
     def points(self) -> tuple[Point, ...]:
         """For each step a run of T iterations, and the same with one more, which shows V after T steps."""
         return tuple(

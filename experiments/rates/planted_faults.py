@@ -57,6 +57,18 @@ class NeverMoving(Rescaled):
 
 
 @dataclass(frozen=True)
+class SharedDraws(Rescaled):
+    """An estimator that draws once for a whole batch, so that its replicates are copies of one run."""
+
+    factor: float = 1.0
+
+    def estimate(self, mdp: TabularMDP, policy: Policy, theta: FloatArray, rng: Generator | Streams) -> FloatArray:
+        """The estimate of the first replicate, for all."""
+        found = self.estimator.estimate(mdp, policy, theta, rng)
+        return found if theta.ndim == 1 else np.broadcast_to(found[..., :1, :], theta.shape)
+
+
+@dataclass(frozen=True)
 class OneSignFlipped(Rescaled):
     """An estimator that negates its first coordinate."""
 
@@ -153,7 +165,13 @@ def one_sign_flipped(method: Method) -> Method:
 
 def never_moving(method: Method) -> Method:
     """Without any step."""
-    return _changed(method, lambda dim, built: NeverMoving(built))  # noqa: ARG005
+    still = _changed(method, lambda dim, built: NeverMoving(built))  # noqa: ARG005
+    return replace(still, deterministic=True)
+
+
+def shared_draws(method: Method) -> Method:
+    """With one draw for all replicates."""
+    return _changed(method, lambda dim, built: SharedDraws(built))  # noqa: ARG005
 
 
 def pulled_back(method: Method, strength: float) -> Method:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from experiments.catalogue.certificates import CertificateCheck
 from experiments.catalogue.claims import Claim, name_of
+from experiments.catalogue.lookup import find
 from experiments.rates.cells import Cell, cells_of
 from experiments.rates.exact_claim import ExactClaim
 from experiments.rates.own_claims import Inapplicable
@@ -20,6 +21,7 @@ from experiments.rates.tasks import Measured, Task, carry_out, measured, require
 from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.power_law import fit_power_law
+from experiments.statistics.repeats import ROUNDING
 from experiments.statistics.sequential import SequentialPlan, SequentialResult, judge_sequentially
 from experiments.statistics.shown import Shown
 from experiments.statistics.verdicts import Outcome, judge
@@ -195,7 +197,14 @@ class _Runs:
         """Quantity of each claim between two looks, (n_points, n_replicates). The first look was run before."""
         if first > 0:
             self.add(self.cells_at(claims, first, last))
-        return [measured(self._frames[claim.name][-1]) for claim in claims]
+        return [_values(claim, self._frames[claim.name][-1]) for claim in claims]
+
+
+def _values(claim: Measured, rows: pd.DataFrame) -> FloatArray:
+    """Values (n_points, n_replicates) for a verdict: one column, an exact one, if equal replicates are meant."""
+    values = measured(rows)
+    meant = isinstance(claim, Claim) and find("method", claim.method).deterministic
+    return values[:, :1] if meant and np.allclose(values, values[:, :1], rtol=ROUNDING, atol=0) else values
 
 
 def _cells(planned: Sequence[Claim | CertificateCheck], how: Execution) -> list[Cell]:
@@ -208,7 +217,7 @@ def _claim_row(claim: Claim, result: SequentialResult[Measured], points: pd.Data
 
 
 def _control_row(control: Claim, runs: _Runs, points: pd.DataFrame, seed: int) -> dict[str, object]:
-    values = measured(runs.rows(control.name))
+    values = _values(control, runs.rows(control.name))
     return verdict_row(control, "control", judge(fit_power_law(control.grid, values), control), points, values, seed)
 
 

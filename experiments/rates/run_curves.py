@@ -18,6 +18,7 @@ from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at
 from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.equivalence import p_values, ratio_of
+from experiments.statistics.repeats import unless_repeated, why_unknown
 from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
@@ -117,7 +118,7 @@ def measure_curve(claim: CurveClaim, found: CurvePrediction, first: int, last: i
 def curve_ratios(values: FloatArray, found: CurvePrediction) -> SkewedEstimate:
     """Ratios of measured to predicted E|grad V|^2 at all times, from replicates (n_times, n)."""
     predicted = np.array(found.predicted)
-    return ratio_of(values, predicted, found.error * predicted)
+    return unless_repeated(ratio_of(values, predicted, found.error * predicted), values)
 
 
 def _judged(
@@ -175,7 +176,7 @@ def _rows(
             "ratio_high": float(high),
             "replicates": ratios.df + 1,
             "outcome": outcome,
-            "reason": "",
+            "reason": why_unknown(ratios),
         }
         for t, predicted, ratio, low, high in zip(
             found.times, found.predicted, ratios.value, *ratios.limits, strict=True

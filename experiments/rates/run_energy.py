@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from experiments.rates.floor_verdicts import FloorOutcome, as_expected, judge_at
 from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.equivalence import p_values
+from experiments.statistics.repeats import unless_repeated, why_unknown
 from experiments.statistics.shown import Shown
 from theory.arrays import FloatArray
 
@@ -127,7 +128,10 @@ class _Runs:
         # Of each pair of points the first has T iterates and the second one more.
         shorter = self._claims[name].points[::2]
         factor = np.array([point.step_size * point.n_iterations for point in shorter])[:, None]
-        return energy_ratio(end[1::2] - start[1::2], self.pulls[name] * factor * mean[::2])
+        found = energy_ratio(end[1::2] - start[1::2], self.pulls[name] * factor * mean[::2])
+        if self._claims[name].runs.deterministic:
+            return found
+        return replace(found, limit=unless_repeated(found.limit, np.vstack([end, mean])))
 
     def _replicates(self, name: str) -> int:
         return int(self._rows[name]["replicate"].nunique()) if name in self._rows else 0
@@ -168,4 +172,5 @@ def _row(claim: EnergyClaim, kind: str, pull: float, found: EnergyRatio, outcome
         "standard_error": float(found.limit.standard_error),
         "replicates": found.limit.df + 1,
         "outcome": outcome,
+        "reason": why_unknown(found.limit),
     }

@@ -20,6 +20,7 @@ from experiments.rates.reduced_floors import reduced_ratios
 from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.equivalence import p_values, ratio_of
+from experiments.statistics.repeats import unless_repeated, why_unknown
 from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
@@ -142,7 +143,8 @@ class _Runs:
         if claim.name not in self._values:
             return None
         found = self._found[claim.name]
-        return ratio_of(self._values[claim.name], found.floor, found.error)
+        values = self._values[claim.name]
+        return unless_repeated(ratio_of(values, found.floor, found.error), values)
 
 
 def _judged(claims: Sequence[FloorClaim], runs: _Runs) -> dict[str, FloorOutcome]:
@@ -186,7 +188,7 @@ def _row(
         "mixing": found.mixing,
         "replicates": ratio.df + 1 if ratio is not None else 0,
         "outcome": outcome or FloorOutcome.NOT_APPLICABLE,
-        "reason": found.reason,
+        "reason": found.reason if ratio is None else why_unknown(ratio),
     }
 
 

@@ -1,9 +1,13 @@
-"""Finished work on disk. Every result is sealed with a digest, so that a damaged one is noticed and done again."""
+"""Finished work on disk. Every result is sealed with a digest, so that a damaged one is noticed and done again.
+
+Results are kept as pickles, and reading a pickle can run code. So the folder must be one that nobody else can write to.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 import time
 import warnings
@@ -17,7 +21,9 @@ from joblib import Memory
 
 from experiments.running.failures import Failure, TaskError
 from experiments.running.files import prepare_folder
+from theory.errors import InputError
 
+FOLDER = "the folder of finished work"  # what users call it
 # Seconds between two looks at whether the command still runs.
 LOOK_EVERY = 1.0
 
@@ -63,9 +69,29 @@ def memory_in(folder: Path, run: Callable[..., Sealed]) -> Any:
     Raises
     ------
     InputError
-        If the folder cannot be made or written to.
+        If the folder cannot be made or written to, or others can write to it.
     """
-    return Memory(prepare_folder(folder, "the folder of finished work"), verbose=0).cache(run, ignore=["order"])
+    prepared = prepare_folder(folder, FOLDER)
+    _require_own(prepared)
+    return Memory(prepared, verbose=0).cache(run, ignore=["order"])
+
+
+def _require_own(folder: Path) -> None:
+    """Require a folder that only this user can write to, where the system tells."""
+    if not hasattr(os, "geteuid"):
+        return
+    found = folder.stat()
+    user = os.geteuid()
+    if found.st_mode & stat.S_IWOTH:
+        raise InputError(
+            f"{FOLDER} must not be writable by everybody, since reading what it holds can run code, got {folder} with "
+            f"mode {stat.filemode(found.st_mode)}; write chmod o-w {folder}, or choose another --out"
+        )
+    if user not in (0, found.st_uid):
+        raise InputError(
+            f"{FOLDER} must belong to you, since reading what it holds can run code, got {folder} of user "
+            f"{found.st_uid}; choose another --out"
+        )
 
 
 def fetch(run: Any, order: Any, key: str, sender: int) -> Fetched:

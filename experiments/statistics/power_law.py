@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from experiments.statistics.repeats import repeat_each_other
 from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate, skewness
 from theory.arrays import FloatArray
@@ -26,7 +27,7 @@ class PowerLawFit(Shown):
     slope, intercept : float
         Of the least-squares line through (log x, log of the replicate mean).
     standard_error : float
-        Of the slope; 0 for exactly computed values.
+        Of the slope; 0 for exactly computed values, infinite if replicates repeat each other.
     bend, offset : float
         First correction of the law of the slope's error; see `experiments.statistics.skewness.SkewedEstimate`.
     df : int
@@ -79,6 +80,8 @@ class PowerLawFit(Shown):
             raise InputError(f"level must lie strictly between 0 and 1, got {level:g}; 0.95 is usual")
         if self.standard_error == 0:
             return self.slope, self.slope
+        if self.standard_error == math.inf:
+            return -math.inf, math.inf
         low, high = self._estimate.one_sided(level)
         return float(low), float(high)
 
@@ -117,7 +120,8 @@ def fit_power_law(
     x : array (n_points,)
         Positive and distinct, in any order.
     y : array (n_points, n_replicates) or (n_points,)
-        Positive. A single column, or equal columns, are exactly computed values, with standard error 0.
+        Positive. A single column holds exactly computed values, with standard error 0. Of several columns no two may be
+        equal: such replicates are not independent, and the standard error is infinite.
     n_bootstrap : int, default 0
         Bootstrap resamples, a check on the t interval.
     rng : numpy.random.Generator, optional
@@ -140,9 +144,7 @@ def fit_power_law(
     log_x, values = _checked(x, y)
     n_points, n_replicates = values.shape
     df = n_replicates - 1
-    exact = bool(np.all(values == values[:, :1]))
-    if exact:
-        values = values[:, :1]
+    exact, repeated = n_replicates == 1, repeat_each_other(values)
     means = values.mean(axis=1)
     log_means = np.log(means)
     influence = (values - means[:, None]) / means[:, None]
@@ -166,7 +168,7 @@ def fit_power_law(
     return PowerLawFit(
         slope=slope,
         intercept=level - slope * float(log_x.mean()),
-        standard_error=standard_error,
+        standard_error=math.inf if repeated else standard_error,
         bend=bend,
         offset=offset,
         df=df,

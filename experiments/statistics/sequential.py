@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
@@ -166,6 +167,8 @@ def judge_sequentially(claims: Sequence[C], measure: Measure[C], plan: Sequentia
 
 def _is_open(result: SequentialResult[C], plan: SequentialPlan) -> bool:
     verdict = result.verdict
+    if result.fit.standard_error in (0, math.inf):  # more replicates say nothing more
+        return False
     if verdict.outcome is Outcome.UNDECIDED:
         return True
     return plan.until_tight and verdict.outcome is Outcome.HOLDS and result.claim.two_sided and not verdict.tight
@@ -251,7 +254,7 @@ def judge_batch(raw: FloatArray, two_sided: ArrayLike, plan: SequentialPlan) -> 
 
 
 def _capped(result: SequentialResult[C]) -> SequentialResult[C]:
-    if result.verdict.outcome is not Outcome.UNDECIDED:
+    if result.verdict.outcome is not Outcome.UNDECIDED or result.fit.standard_error == math.inf:
         return result
     reason = f"cap of {result.fit.n_replicates} replicates reached: slope {result.fit.slope:+.3f} is still undecided"
     return replace(result, verdict=replace(result.verdict, reason=reason))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from experiments.statistics.repeats import REPEATED
 from experiments.statistics.shown import Shown
 from theory.arrays import FloatArray
 from theory.errors import InputError, require_kind, require_list, require_number
@@ -57,7 +59,7 @@ class SlopeEstimate(Protocol):
 
     @property
     def standard_error(self) -> float:
-        """Its standard error; 0 when it is known exactly."""
+        """Its standard error; 0 when it is known exactly, infinite when nothing is known of it."""
 
     def p_greater(self, truth: float) -> float:
         """p-value of the evidence that the true slope is greater than this number. Not asked for an exact slope."""
@@ -273,6 +275,8 @@ def _reason(fit: SlopeEstimate, claim: RateClaim, p: PValues, outcome: Outcome, 
     boundary = f"{claim.exponent + sign * claim.margin:+.3f}"
     kept, broken = ("at most", "above") if sign == 1 else ("at least", "below")
     slope = f"slope {fit.slope:+.3f}"
+    if fit.standard_error == math.inf:
+        return f"{slope}: {REPEATED}"
     if outcome is Outcome.UNDECIDED:
         return f"{slope} is not told apart from {boundary} (p = {min(p.holds, p.violated):.2g}); add replicates"
     if outcome is Outcome.VIOLATED:

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from estimators import PreferenceFeedback, ascend
+from estimators import PreferenceFeedback
 from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
 from experiments.statistics.intervals import mean_interval
+from experiments.studies.policy_training import perturb_policies
 from experiments.studies.reward_errors import joint_training, worst_first
 from theory import VoteModel, optimal_value, policy_value
 
@@ -130,11 +131,7 @@ def shift_table(shifts: pd.DataFrame) -> pd.DataFrame:
 
 def _perturbing(instance: Instance, n_replicates: int, rng: np.random.Generator) -> pd.DataFrame:
     """Gains of ZPG with as many pairs and votes."""
-    method = find("method", "zpg")
-    step, knob = method.settings(instance).setting(SETTING)
     asked = PreferenceFeedback(np.asarray(N_PAIRS), "law", VoteModel(instance.link, N_QUERIES))
-    learner = method.build(instance.policy.dim, asked, knob)
-    start = np.tile(instance.start, (n_replicates, 1))
-    runs = ascend(instance.mdp, instance.policy, learner, start, N_ITERATIONS, step, rng)
+    runs = perturb_policies(instance, "zpg", asked, n_replicates, N_ITERATIONS, rng)
     gain = policy_value(instance.mdp, instance.policy, runs.theta) - runs.values[:, 0]
     return pd.DataFrame({"method": "zpg", "replicate": np.arange(n_replicates), "true_gain": gain})

@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from estimators import Ppo, PreferenceData, PreferenceFeedback, RewardModel, Streams, ascend
+from estimators import Ppo, PreferenceData, PreferenceFeedback, RewardModel, Streams
 from estimators.preference_data import collect
 from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
-from experiments.studies.policy_training import train_policies
+from experiments.studies.policy_training import perturb_policies, train_policies
 from theory import TabularMDP, TabularSoftmax, VoteModel, additive_moments, optimal_value, policy_value
 from theory.arrays import FloatArray
+from theory.links import scale_of
 
 # The grid was fixed before it was run. Joint training has no rewards of every step: fits would take too long.
 INSTANCES = ("garnet", "stochastic-gridworld")
@@ -35,7 +36,7 @@ SOURCES = ((ONCE, SHARED), (ONCE, PER_STEP), (JOINT, SHARED))
 N_ITERATIONS, N_POINTS, STEP_SIZE = 80, 40, 10.0
 POINTS = tuple(np.rint(np.linspace(0, N_ITERATIONS, N_POINTS + 1)[1:]).astype(int).tolist())
 # Pairs an iteration of joint training and of ZPG, which spend the same votes. ZPG has one setting for all.
-FRESH_PAIRS, ZPG_SETTING = 4, (1, 1)
+FRESH_PAIRS = 4
 KEYS = ("instance", "training", "richness", "n_pairs", "n_queries", "ridge", "kl")
 
 
@@ -156,7 +157,7 @@ def _train_once(instance: Instance, cell: OverfittingCell, rng: np.random.Genera
     data = collect(instance.mdp, instance.policy, starts, asked, stages, Streams.of(rng))
     fits = [fit_few_pairs(RewardModel(instance.link, ridge), data) for ridge in RIDGES]
     learned = np.repeat(fits, len(KLS), axis=0).reshape(-1, *instance.mdp.expected_reward.shape)
-    kl = np.repeat(np.tile(KLS, len(RIDGES)), cell.n_seeds) * getattr(instance.link, "scale", 1.0)
+    kl = np.repeat(np.tile(KLS, len(RIDGES)), cell.n_seeds) * scale_of(instance.link)
     paths = train_policies(instance, learned, n_iterations=N_ITERATIONS, step_size=STEP_SIZE, kl=kl, n_points=N_POINTS)
     return paths, np.broadcast_to(learned, (N_POINTS, *learned.shape))
 
@@ -168,7 +169,7 @@ def _train_jointly(
     ridges, kls = np.array(list(product(RIDGES, KLS))).T[..., None]
     asked = PreferenceFeedback(np.asarray(FRESH_PAIRS), "law", VoteModel(instance.link, cell.n_queries))
     model = RewardModel(instance.link, ridges)
-    ppo = Ppo(asked, model, online=True, kl=kls * getattr(instance.link, "scale", 1.0))
+    ppo = Ppo(asked, model, online=True, kl=kls * scale_of(instance.link))
     theta = np.tile(instance.start, (len(kls), cell.n_seeds, 1))
     update, step, streams = (
         ppo.begin(instance.mdp, instance.policy, theta),
@@ -199,12 +200,8 @@ def _gains(instance: Instance, paths: FloatArray, rewards: FloatArray) -> FloatA
 
 def _perturbing(instance: Instance, cell: OverfittingCell, rng: np.random.Generator) -> pd.DataFrame:
     """Path of ZPG that spends the same votes, as long as they last."""
-    method = find("method", "zpg")
-    step, knob = method.settings(instance).setting(ZPG_SETTING)
     asked = PreferenceFeedback(np.asarray(FRESH_PAIRS), "law", VoteModel(instance.link, cell.n_queries))
-    learner = method.build(instance.policy.dim, asked, knob)
-    start, n_iterations = np.tile(instance.start, (cell.n_seeds, 1)), cell.n_pairs // FRESH_PAIRS
-    runs = ascend(instance.mdp, instance.policy, learner, start, n_iterations, step, rng)
+    runs = perturb_policies(instance, "zpg", asked, cell.n_seeds, cell.n_pairs // FRESH_PAIRS, rng)
     ends = policy_value(instance.mdp, instance.policy, runs.theta)
     values = np.column_stack([runs.values[:, 1:], ends])
     gains = (values - runs.values[:, :1]) / (optimal_value(instance.mdp) - runs.values[:, :1])

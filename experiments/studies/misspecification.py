@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from estimators import PreferenceData, PreferenceFeedback, RewardModel, Streams, ascend
+from estimators import PreferenceData, PreferenceFeedback, RewardModel, Streams
 from estimators.preference_data import collect
 from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.links import matched_link
-from experiments.catalogue.lookup import find
 from experiments.running.execution import Execution, chosen_execution
 from experiments.running.run_tasks import run_tasks
-from experiments.studies.policy_training import train_policies
+from experiments.studies.policy_training import perturb_policies, train_policies
 from experiments.studies.replicates import mean_over_replicates
 from experiments.studies.reward_classes import CLASSES, FULL, all_pairs, class_features
 from theory import (
@@ -29,13 +28,14 @@ from theory import (
     garnet,
     policy_value,
 )
+from theory.links import scale_of
 
 RIGHT = "right"
 # Factor of the scale of raters who are more or less certain than the logistic link that is assumed.
 FACTOR = 4.0
 RATERS = (RIGHT, "probit", "cauchit", "cloglog", "linear", "more certain", "less certain")
 # One setting for all: the methods are not tuned here. Fixed from pilot runs on other random MDPs.
-SETTING, STEP_SIZE, N_ITERATIONS = (1, 1), 10.0, 300
+STEP_SIZE, N_ITERATIONS = 10.0, 300
 N_RUNS = 4
 METHODS = ("zpg", "zbcpg-d")
 
@@ -148,7 +148,7 @@ def raters_named(name: str, assumed: Link) -> Link:
     if name == RIGHT:
         return assumed
     if name in ("more certain", "less certain"):
-        return Logistic(getattr(assumed, "scale", 1.0) * (FACTOR if name == "less certain" else 1 / FACTOR))
+        return Logistic(scale_of(assumed) * (FACTOR if name == "less certain" else 1 / FACTOR))
     return matched_link(name, assumed)
 
 
@@ -169,11 +169,7 @@ def _data(instance: Instance, asked: Sequence[PreferenceFeedback], rng: np.rando
 
 def _perturbing(instance: Instance, name: str, asked: PreferenceFeedback, rng: np.random.Generator) -> float:
     """Mean final value of a few runs of a method that perturbs the policy."""
-    method = find("method", name)
-    step, knob = method.settings(instance).setting(SETTING)
-    learner = method.build(instance.policy.dim, asked, knob)
-    start = np.tile(instance.start, (N_RUNS, 1))
-    runs = ascend(instance.mdp, instance.policy, learner, start, N_ITERATIONS, step, rng)
+    runs = perturb_policies(instance, name, asked, N_RUNS, N_ITERATIONS, rng)
     return float(policy_value(instance.mdp, instance.policy, runs.theta).mean())
 
 

@@ -1,14 +1,18 @@
-"""Policies trained on given rewards, without new votes."""
+"""Policies of the studies: trained on given rewards, without new votes, or by a method that perturbs them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from estimators import Ppo, PreferenceFeedback, RewardModel, Streams
+from estimators import Ascent, Ppo, PreferenceFeedback, RewardModel, Streams, ascend
 from experiments.catalogue.instance import Instance
+from experiments.catalogue.lookup import find
 from theory import VoteModel
 from theory.arrays import FloatArray
+
+# Step size and radius, by their places on the method's grid.
+SETTING = (1, 1)
 
 
 def train_policies(
@@ -55,3 +59,19 @@ def train_policies(
         if t in kept:
             points.append(theta)
     return np.stack(points)
+
+
+def perturb_policies(
+    instance: Instance,
+    name: str,
+    asked: PreferenceFeedback,
+    n_runs: int,
+    n_iterations: int,
+    rng: np.random.Generator,
+) -> Ascent:
+    """Runs of a method that perturbs the policy, from the start of an instance, at one setting of its grid."""
+    method = find("method", name)
+    step, knob = method.settings(instance).setting(SETTING)
+    learner = method.build(instance.policy.dim, asked, knob)
+    start = np.tile(instance.start, (n_runs, 1))
+    return ascend(instance.mdp, instance.policy, learner, start, n_iterations, step, rng)

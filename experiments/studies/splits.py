@@ -10,11 +10,11 @@ from experiments.catalogue.informative_link import informative_link
 from experiments.catalogue.instance import Instance
 from experiments.catalogue.lookup import find
 from experiments.comparison.budget import PRESETS, Budget, splits
-from experiments.comparison.compare_learning import value_bounds
 from experiments.comparison.learning import learn
 from experiments.comparison.learning_cells import Entry
 from experiments.running.execution import Execution
 from experiments.statistics.intervals import mean_interval
+from theory import optimal_value
 
 SPLIT_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-online", "dpo-early", "dpo-online")
 
@@ -49,7 +49,7 @@ def compare_splits(
     every = budgets or splits(PRESETS["quick"][0].votes)
     learning = learn([Entry(method, instance, one, link) for method in methods for one in every], n_seeds, execution)
     keys = ["method", "n_iterations", "n_pairs", "n_queries"]
-    optimum = value_bounds(chosen.mdp)[1]
+    optimum = optimal_value(chosen.mdp)
     rows = []
     for place, curves in learning.curves.groupby(keys, sort=False):
         ends = curves[curves["iteration"] == curves["n_iterations"]]

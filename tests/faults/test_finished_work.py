@@ -19,7 +19,7 @@ from experiments.catalogue.claims import Claim, Setup
 from experiments.rates.cells import cells_of, run_cells
 from experiments.running import finished_work
 from experiments.running.execution import Execution
-from experiments.running.finished_work import Sealed, is_whole, seal
+from experiments.running.finished_work import Sealed, _require_own, is_whole, seal
 from theory.errors import InputError
 from theory.rates import STATED_RATE
 
@@ -97,6 +97,25 @@ def test_a_cache_that_is_a_file_is_one_line(tmp_path, zpg_in_process):
     assert done.returncode == 2
     assert "the folder of finished work" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_cache_that_others_can_write_to_is_not_read(tmp_path, monkeypatch, zpg_in_process):
+    """What lies there is unpickled. A folder of another user is refused as well, but not for root, who reads all."""
+    cache = tmp_path / "results" / "cache"
+    cache.mkdir(parents=True)
+    cache.chmod(0o777)
+    done = zpg_in_process("rates", "--axis", "T", "--method", "zpg", "--instance", "bandit")
+    assert done.returncode == 2
+    assert "must not be writable by everybody" in done.stderr
+    assert f"write chmod o-w {cache}" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    cache.chmod(0o775)
+    _require_own(cache)
+    monkeypatch.setattr("os.geteuid", lambda: cache.stat().st_uid + 1)
+    with pytest.raises(InputError, match="must belong to you"):
+        _require_own(cache)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    _require_own(cache)
 
 
 def test_results_that_cannot_be_kept_are_still_results(tmp_path, monkeypatch, caplog):

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.catalogue import user_modules
 from experiments.catalogue.claims import Claim, Setup
 from experiments.catalogue.lookup import find
-from experiments.rates.cells import cells_of, run_cells
+from experiments.rates.cells import Cell, cells_of, run_cells
 from experiments.running import cache_keys
 from experiments.running.cache_keys import key_of
 from experiments.running.execution import Execution
-from theory import Logistic
+from theory import Logistic, TabularMDP
 from theory.rates import STATED_RATE
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +38,9 @@ CLAIM = Claim(
     reason="",
 )
 
+# What an MDP works out of its definition, and keeps.
+DERIVED = [name for name, value in vars(TabularMDP).items() if isinstance(value, cached_property)]
+
 MODULE = """
 import numpy as np
 from experiments import Claim, Instance, Setup
@@ -49,7 +55,7 @@ CLAIMS = [Claim("small", "zbcpg-1", "mine:MINE", "N", (10.0, 100.0), SETUP, STAT
 """
 HELPER = """
 from dataclasses import dataclass
-from theory import Logistic
+from theory import Logistic, TabularMDP
 import far.away
 
 FACTOR = 1.0
@@ -214,3 +220,27 @@ def test_built_in_links_as_objects_have_stable_keys():
     instance = replace(find("instance", "bandit"), link=Logistic(2.0), link_is_default=False)
     (task,) = cells_of(replace(CLAIM, instance=instance), seed=3)
     assert key_of(run_cells, task) == key_of(run_cells, task)
+
+
+def test_an_instance_that_was_used_has_the_key_of_a_fresh_one():
+    """What is worked out of an MDP and kept in it says nothing new; the MDP that comes back is whole."""
+
+    def task(used: bool) -> Cell:
+        instance = find("instance", "bandit")
+        mdp = TabularMDP.from_outcomes(
+            instance.mdp.probabilities, instance.mdp.next_states, instance.mdp.rewards, instance.mdp.initial, 1
+        )
+        if used:
+            for name in DERIVED:
+                getattr(mdp, name)
+        (cell,) = cells_of(replace(CLAIM, instance=replace(instance, mdp=mdp)), seed=3)
+        return cell
+
+    assert len(DERIVED) >= 6
+    assert key_of(run_cells, task(used=True)) == key_of(run_cells, task(used=False))
+    mdp = find("instance", task(used=True).instance).mdp
+    again = pickle.loads(pickle.dumps(mdp))
+    assert vars(again).keys() == vars(mdp).keys() - set(DERIVED)
+    for name in ("expected_reward", "probabilities", "initial"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(mdp, name))
+    assert again.largest_return_steps == mdp.largest_return_steps

@@ -47,7 +47,7 @@ def test_exact_power_law_is_recovered(slope: float) -> None:
 
 def test_exact_values_have_no_error() -> None:
     values = X**-0.5 * [1.0, 1.1, 0.9, 1.2, 1.0]
-    for y in (values, values[:, None], np.tile(values[:, None], (1, 7))):
+    for y in (values, values[:, None]):
         fit = fit_power_law(X, y, n_bootstrap=5, rng=np.random.default_rng(0))
         assert fit.standard_error == 0
         assert fit.ci_low == fit.ci_high == fit.slope

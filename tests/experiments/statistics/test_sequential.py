@@ -131,7 +131,7 @@ def test_a_claim_may_have_a_scale_of_its_own() -> None:
 
 
 def test_exact_values_are_settled_at_the_first_look() -> None:
-    exact = np.array(GRID)[:, None] ** [[-0.5]] * np.ones(32)
+    exact = np.array(GRID)[:, None] ** [[-0.5]]
     (result,) = judge_sequentially([Stated("exact")], Laboratory({"exact": exact}).measure, PLAN)
     assert (result.verdict.outcome, result.verdict.tight, result.n_looks) == (Outcome.HOLDS, True, 1)
 

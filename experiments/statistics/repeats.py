@@ -1,0 +1,44 @@
+"""Replicates that repeat each other are not independent, and no standard error can be had from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from experiments.statistics.skewness import SkewedEstimate
+
+# Replicates are equal if they differ by no more than rounding, which may depend on their place in a batch.
+ROUNDING = 1e-10
+REPEATED = (
+    "replicates repeat each other, so the sampling error is not known; "
+    "draw from the streams that are passed, or declare Method(..., deterministic=True) where nothing is drawn"
+)
+
+
+def repeat_each_other(values: ArrayLike) -> bool:
+    """Whether two replicates are equal at all points, up to rounding.
+
+    Parameters
+    ----------
+    values : array (n_points, n_replicates) or (n_replicates,)
+    """
+    columns = np.atleast_2d(np.asarray(values, dtype=float))
+    # Equal columns are neighbours once they are sorted by their sum, up to rounding of the sum.
+    ordered = columns[:, np.argsort(columns.sum(axis=0), kind="stable")]
+    scale = np.abs(ordered).max(axis=1, keepdims=True, initial=0.0)
+    return bool((np.abs(np.diff(ordered, axis=1)) <= ROUNDING * scale).all(axis=0).any())
+
+
+def unless_repeated(estimate: SkewedEstimate, values: ArrayLike) -> SkewedEstimate:
+    """The estimate, with an infinite standard error if replicates repeat each other: nothing then follows from it."""
+    if not repeat_each_other(values):
+        return estimate
+    return replace(estimate, standard_error=np.full_like(estimate.standard_error, math.inf))
+
+
+def why_unknown(estimate: SkewedEstimate) -> str:
+    """Why nothing is known of the error of an estimate; empty if it is known."""
+    return REPEATED if np.isinf(estimate.standard_error).any() else ""
