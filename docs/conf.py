@@ -13,6 +13,7 @@ from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 from sphinx.util import logging
 
 ROOT = Path(__file__).parents[1]
@@ -101,6 +102,22 @@ def to_gallery(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = source[0].replace("](examples)", "](gallery/index.rst)")
 
 
+def split_attributes(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Write ``slope, ci_low : float`` as two attributes, as napoleon does for parameters alone."""
+    text = "\n".join(lines)
+    head, title, rest = text.partition("\nAttributes\n----------\n")
+    section, *others = re.split(r"(?=\n\w+\n---+\n)", rest, maxsplit=1)
+
+    def one_each(found: re.Match[str]) -> str:
+        return "".join(f"{each} : {found[2]}{found[3]}" for each in found[1].split(", "))
+
+    section = re.sub(
+        r"^(\w+(?:, \w+)+) : (.*\n)((?:[ ]+.*\n|\n(?=[ ]))*)", one_each, f"{section}\n", flags=re.MULTILINE
+    )
+    if title:
+        lines[:] = "".join([head, title, section, *others]).split("\n")
+
+
 def escape_bars(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Keep |v| in a docstring from being read as a substitution."""
     lines[:] = [re.sub(r"(``.*?``)|\|", lambda found: found[1] or r"\|", line) for line in lines]
@@ -138,8 +155,13 @@ NAMES = public_names()
 
 def setup(app: Sphinx) -> None:
     """Add the renderer of formulas, and the links of names."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
     app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))
     app.connect("source-read", to_gallery)
+    # Before napoleon, and after it.
+    app.connect("autodoc-process-docstring", split_attributes, priority=100)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("doctree-read", keep_public)
     app.connect("missing-reference", resolve)
