@@ -313,6 +313,41 @@ def test_every_public_name_is_documented_once(package: str) -> None:
     assert sorted(names) == sorted(importlib.import_module(package).__all__)
 
 
+# Letters that a page needs for a moment, and says there what they are.
+LOCAL = {
+    "index": r"",
+    "setting": r"Q \gamma \varepsilon i n q u y",
+    "certificate": r"Q Y \Psi \ell \eta \kappa \phi \varepsilon \xi j u w y",
+    "near-optimum": r"C w z",
+    "votes": r"\Lambda \chi \zeta j n z",
+    "rewards": r"Q U W Y e",
+    "statistics": r"U W Y \chi \epsilon \eta \kappa \lambda \nu \omega \varsigma e i n o q u y",
+}
+
+
+def letters_of(text: str) -> set[str]:
+    """Letters, Latin and Greek, in the formulas of a text."""
+    greek = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega ell"
+    names = {*greek.split(), "varepsilon", "varsigma", "varphi", *map(str.title, greek.split())}
+    found = set()
+    for displayed, inline in re.findall(r"\$\$(.+?)\$\$|\$([^$]+)\$", text, re.DOTALL):
+        formula = displayed or inline
+        plain = re.sub(r"\\(?:text|mathrm|operatorname|mathbb)\{[^}]*\}", "", formula)
+        tokens = re.findall(r"\\[a-zA-Z]+|[A-Za-z]", plain)
+        found |= {token for token in tokens if token[0] != "\\" or token[1:] in names}
+    return found
+
+
+def test_every_letter_of_a_formula_is_defined() -> None:
+    symbols = re.findall(r"^\| (\$.*?) \|", (DOCS / "theory" / "index.md").read_text(), re.MULTILINE)
+    known = letters_of(" ".join(symbols))
+    pages = {path.stem: letters_of(path.read_text()) for path in (DOCS / "theory").glob("*.md")}
+    assert {name: letters - known for name, letters in pages.items()} == {
+        name: set(letters.split()) for name, letters in LOCAL.items()
+    }
+    assert letters_of(r"$\beta_M + Z$ and $$\mathrm{KL} \sum q$$") == {r"\beta", "M", "Z", "q"}
+
+
 def test_every_page_is_in_a_table_of_contents() -> None:
     """The build says so as well; this needs no Sphinx."""
     listed = set()
