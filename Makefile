@@ -3,11 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+DOCS   := $(VENV)/.docs-ready
 
 # Tests run on all cores already: threads of linear algebra would only fight over them.
 test test-all coverage: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: rates test test-all figures report variance bench coverage mutation check env clean
+.PHONY: rates test test-all figures report variance bench coverage mutation check docs env clean
 
 rates: $(READY)
 	$(BIN)/zpg rates $(ARGS)
@@ -37,6 +38,9 @@ coverage: $(READY)
 # Share of small faults that the tests see; ARGS="theory --most 100 --seed 1", and so on.
 mutation: $(READY)
 	$(BIN)/python tests/mutation.py $(ARGS)
+# Warnings are errors. The first page is docs/_build/html/index.html.
+docs: $(DOCS)
+	$(BIN)/sphinx-build -q -W --keep-going -n docs docs/_build/html $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -53,5 +57,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
+# What the pages need is installed the first time that they are built: the tests do without it.
+$(DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $(DOCS)
+
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) results docs/_build docs/gallery

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from experiments.planning.settings import Limits, Prices
     from experiments.rates.run_claims import RateResults, run_claims
     from experiments.running.execution import Execution
+    from experiments.running.progress import show_progress
     from experiments.statistics.power_law import PowerLawFit, fit_power_law
     from experiments.statistics.verdicts import Verdict, judge, judge_family
     from experiments.studies.plan_validation import validate_plans
@@ -53,6 +54,7 @@ _HOMES = {
     "perturbing": "catalogue.method_builders",
     "plan_budget": "planning.plan",
     "run_claims": "rates.run_claims",
+    "show_progress": "running.progress",
     "stated_claims": "catalogue.shipped_claims",
     "validate_plans": "studies.plan_validation",
 }
@@ -84,6 +86,7 @@ __all__ = [
     "perturbing",
     "plan_budget",
     "run_claims",
+    "show_progress",
     "stated_claims",
     "validate_plans",
 ]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import pkgutil
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from typer.main import get_command
@@ -27,7 +34,11 @@ from experiments.running.execution import Execution
 from experiments.studies.mismatched_floors import mismatched_floors
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+DOCS = ROOT / "docs"
+PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted((DOCS / "theory").glob("*.md")))
+EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
+TUTORIAL = (DOCS / "tutorial.md").read_text()
+PACKAGES = ("theory", "estimators", "experiments", "paper_figures")
 EXTENDING = (ROOT / "docs" / "extending.md").read_text()
 LONGEST_TEMPLATE = 20
 
@@ -155,18 +166,22 @@ def test_a_command_or_an_option_that_is_not_there_is_seen() -> None:
     assert unknown_words(list(commands_of(text))) == ["frobnicate", "--algorithms", "--loud"]
 
 
+def anchors_of(text: str) -> set[str]:
+    """Anchors of the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
 def broken_links(page: Path, text: str) -> list[str]:
-    """Links to files, and to headings of the same page, that lead nowhere."""
-    anchors = {
-        re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)
-    }
+    """Links to files, and to headings of this or another page, that lead nowhere."""
     wrong = []
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if target.startswith("https://"):
             continue
         path, _, anchor = target.partition("#")
-        there = (page.parent / path).exists() if path else anchor in anchors
-        wrong += [] if there else [target]
+        there = page.parent / path if path else page
+        found = there.exists() and (not anchor or anchor in anchors_of(there.read_text() if path else text))
+        wrong += [] if found else [target]
     return wrong
 
 
@@ -174,7 +189,8 @@ def broken_links(page: Path, text: str) -> list[str]:
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text()
     assert broken_links(page, text) == []
-    assert broken_links(page, "[a](nowhere.md) [b](#nothing) [c](https://example.org)") == ["nowhere.md", "#nothing"]
+    planted = f"[a](nowhere.md) [b](#nothing) [c](https://example.org) [d]({page.name}#nothing)"
+    assert broken_links(page, planted) == ["nowhere.md", "#nothing", f"{page.name}#nothing"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -269,9 +285,150 @@ def test_the_page_on_rates_has_every_claim_and_the_exact_slopes() -> None:
         assert ("TIGHT" in verdict) == row["tight"], exact.name
 
 
-SNIPPETS = {
-    page: blocks(page.read_text(), "python") for page in PAGES if page.name not in ("README.md", "extending.md")
+def names_that_lead_nowhere(text: str) -> list[str]:
+    """Dotted names in code style that begin with a package, and that there are not."""
+    wrong = []
+    for name in re.findall(r"`((?:theory|estimators|experiments|paper_figures)(?:\.\w+)+)`", text):
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError):
+            wrong.append(name)
+    return wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_of_the_code_exist(page: Path) -> None:
+    assert names_that_lead_nowhere(page.read_text()) == []
+    assert names_that_lead_nowhere("`theory.garnet` `theory.granite` `experiments.no.such`") == [
+        "theory.granite",
+        "experiments.no.such",
+    ]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_documented_once(package: str) -> None:
+    page = (DOCS / "api" / f"{package}.rst").read_text()
+    shown = re.findall(r"^\.\. (?:auto\w+|py:data):: ([\w.]+)$", page, re.MULTILINE)
+    names = [name.removeprefix(f"{package}.") for name in shown if name != package]
+    assert sorted(names) == sorted(importlib.import_module(package).__all__)
+
+
+# Letters that a page needs for a moment, and says there what they are.
+LOCAL = {
+    "index": r"",
+    "setting": r"Q \gamma \varepsilon i n q u y",
+    "certificate": r"Q Y \Psi \ell \eta \kappa \phi \varepsilon \xi j u w y",
+    "near-optimum": r"C w z",
+    "votes": r"\Lambda \chi \zeta j n z",
+    "rewards": r"Q U W Y e",
+    "statistics": r"U W Y \chi \epsilon \eta \kappa \lambda \nu \omega \varsigma e i n o q u y",
 }
+
+
+def letters_of(text: str) -> set[str]:
+    """Letters, Latin and Greek, in the formulas of a text."""
+    greek = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega ell"
+    names = {*greek.split(), "varepsilon", "varsigma", "varphi", *map(str.title, greek.split())}
+    found = set()
+    for displayed, inline in re.findall(r"\$\$(.+?)\$\$|\$([^$]+)\$", text, re.DOTALL):
+        formula = displayed or inline
+        plain = re.sub(r"\\(?:text|mathrm|operatorname|mathbb)\{[^}]*\}", "", formula)
+        tokens = re.findall(r"\\[a-zA-Z]+|[A-Za-z]", plain)
+        found |= {token for token in tokens if token[0] != "\\" or token[1:] in names}
+    return found
+
+
+def test_every_letter_of_a_formula_is_defined() -> None:
+    symbols = re.findall(r"^\| (\$.*?) \|", (DOCS / "theory" / "index.md").read_text(), re.MULTILINE)
+    known = letters_of(" ".join(symbols))
+    pages = {path.stem: letters_of(path.read_text()) for path in (DOCS / "theory").glob("*.md")}
+    assert {name: letters - known for name, letters in pages.items()} == {
+        name: set(letters.split()) for name, letters in LOCAL.items()
+    }
+    assert letters_of(r"$\beta_M + Z$ and $$\mathrm{KL} \sum q$$") == {r"\beta", "M", "Z", "q"}
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    """The build says so as well; this needs no Sphinx."""
+    listed = set()
+    for index in (DOCS / "index.md", DOCS / "theory" / "index.md"):
+        for tree in re.findall(r"^```{toctree}\n(.*?)^```$", index.read_text(), re.DOTALL | re.MULTILINE):
+            for entry in re.sub(r"^:.*\n", "", tree, flags=re.MULTILINE).split():
+                listed |= {path for kind in ("md", "rst") for path in index.parent.glob(f"{entry}.{kind}")}
+    pages = {path for path in PAGES if path.is_relative_to(DOCS)} | set((DOCS / "api").glob("*.rst"))
+    assert pages - listed == {DOCS / "index.md"}
+
+
+def module_of_the_tutorial() -> str:
+    """What the reader is told to write into mine.py."""
+    return "\n".join(block for block in blocks(TUTORIAL, "python") if "MDP = " in block or "CLAIM = " in block)
+
+
+def test_the_tutorial_prints_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    after = re.findall(r"^```python\n(?:(?!^```).)*?^```\n\n```\n(.*?)^```$", TUTORIAL, re.DOTALL | re.MULTILINE)
+    shown = [block for block in after if not block.startswith("zpg ")]
+    space: dict[str, object] = {}
+    for snippet in blocks(TUTORIAL, "python"):
+        exec(snippet, space)
+    assert len(shown) == 2
+    assert capsys.readouterr().out == "".join(shown)
+
+
+def test_parts_of_the_tutorial_are_sound(tmp_path: Path, zpg_in_process) -> None:
+    (tmp_path / "mine.py").write_text(module_of_the_tutorial())
+    for part, kind in (("MDP", "mdp"), ("INSTANCE", "instance"), ("CLAIM", "claim")):
+        found = attribute_of("component", f"mine:{part}")
+        assert kind_of(found) == kind
+        require_sound(kind, f"mine:{part}", found)
+    done = zpg_in_process("solve", "mine:INSTANCE")
+    assert "1.2622" in done.stdout
+    assert "L <= 12" in done.stdout
+
+
+@pytest.mark.slow
+def test_every_command_of_the_tutorial_runs(tmp_path: Path, zpg_in_process) -> None:
+    """Its verdicts are those that it shows."""
+    (tmp_path / "mine.py").write_text(module_of_the_tutorial())
+    rows = {cells[0]: cells[1:] for cells in map(cells_of_row, TUTORIAL.splitlines()) if cells}
+    for words in filter(lambda words: len(words) > 1, commands_of(TUTORIAL)):
+        done = zpg_in_process(*words, *(("--jobs", "1") if words[0] == "rates" else ()))
+        assert done.returncode == 0, f"{words}: {done.stdout[-2000:]} {done.stderr}"
+        for claim in ("zpg T mine:INSTANCE", "zpg N mine:INSTANCE"):
+            if f"{claim} " in done.stdout:
+                assert rows[claim][0] in done.stdout, f"slope of {claim}"
+        if words[-1] == "floor":
+            assert re.search(r"1\.018 .*EXACT", done.stdout), done.stdout
+
+
+def cells_of_row(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build runs them too; this needs no Sphinx."""
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
+    runpy.run_path(str(example))
+    plt.close("all")
+
+
+@pytest.mark.slow
+def test_the_pages_are_built_without_warnings_and_ask_nobody_for_anything(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx", reason="make docs installs what the pages need")
+    pytest.importorskip("sphinx_gallery", reason="make docs installs what the pages need")
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "results", "_build", "gallery", "__pycache__"))
+    build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n", "docs", "html"]
+    done = subprocess.run(build, cwd=copy, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(copy)})
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    for page in (copy / "html").rglob("*.html"):
+        fetched = re.findall(r"<(?:script|img|link)\b[^>]*(?:src|href)=\"((?:https?:)?//[^\"]*)", page.read_text())
+        assert fetched == [], page.name
+
+
+ELSEWHERE = ("README.md", "extending.md", "tutorial.md")
+SNIPPETS = {page: blocks(page.read_text(), "python") for page in PAGES if page.name not in ELSEWHERE}
 
 
 @pytest.mark.parametrize("page", [page for page in SNIPPETS if SNIPPETS[page]], ids=lambda page: page.name)

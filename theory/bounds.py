@@ -36,7 +36,7 @@ def smoothness_bound(mdp: TabularMDP, policy: Policy) -> float:
     """Proved smoothness constant of V: L <= min(H (H + 1) / 4, B H / 2) (F + G^2).
 
     F and G^2 are the policy's `score_bounds`, B the length of `return_range`. Since B <= H, the simpler constant
-    (H^2 / 2) (F + G^2) is never the least. The proofs are in ``docs/theory_notes.md``.
+    (H^2 / 2) (F + G^2) is never the least. The proofs are in ``docs/theory/certificate.md``.
     """
     check_fit(mdp, policy)
     hessian, score = policy.score_bounds
@@ -97,7 +97,7 @@ def certificate(
 
         ((V* - V_1) / (alpha T) + (1 + c) d x^2 + c d s_M^2 / (2 mu^2 N)) / (3/4 - c);
 
-    the proof is in ``docs/theory_notes.md``. It grows with c. At c = 1/4 it is
+    the proof is in ``docs/theory/certificate.md``. It grows with c. At c = 1/4 it is
     2 (V* - V_1) / (alpha T) + (5/2) d x^2 + d s_M^2 / (4 mu^2 N).
 
     Parameters

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from experiments.running.progress import ProgressLines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 # Wide enough for every table when the output is not a terminal.
 PIPE_WIDTH = 170
 
-# Seconds before the first line of progress, between lines, and between looks at the clock.
-QUIET_FOR = 2.0
-LINE_EVERY = 10.0
+# Seconds between looks at the clock.
 LOOK_EVERY = 0.5
 
 
@@ -72,60 +71,6 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-class ProgressLines:
-    """Progress as plain lines: none in the first two seconds, then one every ten at most.
-
-    Parameters
-    ----------
-    label : str
-        What is under way.
-    clock : function without arguments
-        Seconds, from anywhere.
-    """
-
-    def __init__(self, label: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._label = label
-        self._clock = clock
-        self._one_at_a_time = threading.Lock()
-        self._next_line = clock() + QUIET_FOR
-        # The stretch of work that the time left is estimated from: when it began, and with how much done.
-        self._began, self._base = clock(), 0
-        self._last, self._done, self._total = self._began, 0, 0
-
-    def report(self, done: int, total: int) -> None:
-        """Tell how much is done; a line is printed if it is time for one."""
-        now = self._clock()
-        if now < self._last:  # set back, as a virtual machine may do: the time since the last report is lost
-            self._began -= self._last - now
-            self._next_line -= self._last - now
-        if done < self._done or self._done >= self._total:  # another stretch begins
-            self._began, self._base = self._last, self._done if done >= self._done else 0
-        self._last, self._done, self._total = now, done, total
-        if done < total:
-            self._tell(now)
-
-    def remind(self) -> None:
-        """Print a line if it is time for one, though nothing more is done."""
-        self._tell(self._clock())
-
-    def _tell(self, now: float) -> None:
-        with self._one_at_a_time:
-            if now < self._next_line:
-                return
-            self._next_line = now + LINE_EVERY
-        fresh, missing = self._done - self._base, self._total - self._done
-        so_far = f"{self._done} of {self._total}" if self._total else f"{_duration(now - self._began)} so far"
-        left = f", about {_duration((now - self._began) / fresh * missing)} left" if fresh > 0 and missing > 0 else ""
-        with suppress(Exception):  # no result is worth less because nobody reads how far it was
-            print(f"{self._label}: {so_far}{left}", file=sys.stderr, flush=True)
-
-
 def _remind_until(over: threading.Event, lines: ProgressLines) -> None:
     while not over.wait(LOOK_EVERY):
         lines.remind()
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

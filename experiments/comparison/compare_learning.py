@@ -21,6 +21,7 @@ from experiments.comparison.learning_cells import Entry, can_run
 from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.binomial import clopper_pearson
 from experiments.statistics.bounded import chernoff, improvement_scores, mean_limits
+from experiments.statistics.shown import Shown
 from experiments.statistics.verdicts import holm
 from theory import Link, TabularMDP, optimal_value
 from theory.errors import require_list
@@ -41,7 +42,7 @@ TEST_COLUMNS = [
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Shown):
     """Learning curves, final values and tests.
 
     Attributes
@@ -70,6 +71,11 @@ class Comparison:
     finals: pd.DataFrame
     tests: pd.DataFrame
     bounds: tuple[float, float]
+
+    shown_columns = (
+        *("title", "final", "ci_low", "ci_high", "worst", "stuck"),
+        *("n_iterations", "n_pairs", "n_queries", "trajectories", "votes"),
+    )
 
     def __repr__(self) -> str:
         ends = ", ".join(f"{row.method} {row.final:.4g}" for row in self.finals.itertuples())

@@ -19,6 +19,7 @@ from experiments.planning.guess import Guess
 from experiments.planning.models import ExactSource, Source, best_plan, grid, least_cost, paper_plan
 from experiments.planning.search import Allocation, rough_error
 from experiments.planning.settings import Limits, Prices, chosen_terms
+from experiments.statistics.shown import Shown
 from theory.errors import InputError, require_integer, require_positive
 
 Model = Literal["exact", "sharpened", "certificate"]
@@ -39,8 +40,8 @@ NO_GAIN = 0.9
 ROUNDS, CLOSE, CLOSE_BUDGETS = 10, 0.93, 0.05
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan(Shown):
     """A plan, and what other ways of spending would come to.
 
     Attributes
@@ -68,6 +69,17 @@ class Plan:
     others: pd.DataFrame
     margins: pd.DataFrame
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        best, how = self.best, self.best.candidate
+        return (
+            f"Plan({how.method}, {how.panel.name}: N = {best.n_pairs}, T = {best.n_iterations}, "
+            f"radius {how.radius:.3g}, step {best.step_size:.3g}, cost {best.cost:g}, error {self.error:.3g})"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """The plan, and other ways of asking at the same cost."""
+        return self.others
 
     @property
     def error(self) -> float:

@@ -19,6 +19,7 @@ from experiments.rates.pools import SEEDS_APART, require_pool
 from experiments.running.execution import Execution
 from experiments.statistics.binomial import rate_of, shown_outside
 from experiments.statistics.equivalence import call_at_look, p_values, ratio_of
+from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
 from theory.errors import InputError
@@ -59,7 +60,7 @@ class FloorPool:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FloorCalibration:
+class FloorCalibration(Shown):
     """Error rates and coverage of the verdicts on constants, with exact 95% intervals (Clopper-Pearson).
 
     Attributes

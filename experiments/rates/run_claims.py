@@ -23,6 +23,7 @@ from experiments.running.run_tasks import run_tasks
 from experiments.statistics.power_law import fit_power_law
 from experiments.statistics.repeats import ROUNDING
 from experiments.statistics.sequential import SequentialPlan, SequentialResult, judge_sequentially
+from experiments.statistics.shown import Shown
 from experiments.statistics.verdicts import Outcome, judge
 from theory.arrays import FloatArray
 from theory.errors import InputError, require_kind, require_list
@@ -32,7 +33,7 @@ DEFAULT_PLAN = SequentialPlan((8, 16, 32), until_tight=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RateResults:
+class RateResults(Shown):
     """Results of the rate checks.
 
     Attributes
@@ -48,6 +49,8 @@ class RateResults:
 
     points: pd.DataFrame
     verdicts: pd.DataFrame
+
+    shown_columns = ("claim", "slope", "ci_low", "ci_high", "exponent", "outcome", "tight", "replicates", "reason")
 
     def __repr__(self) -> str:
         counts = self.verdicts["outcome"].value_counts()

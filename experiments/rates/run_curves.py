@@ -19,6 +19,7 @@ from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.equivalence import p_values, ratio_of
 from experiments.statistics.repeats import unless_repeated, why_unknown
+from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
 
@@ -27,7 +28,7 @@ BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CurveResults:
+class CurveResults(Shown):
     """Results of the claims on curves.
 
     Attributes
@@ -39,6 +40,8 @@ class CurveResults:
     """
 
     rows: pd.DataFrame
+
+    shown_columns = ("claim", "iteration", "measured", "predicted", "ratio", "ci_low", "ci_high", "outcome")
 
     def __repr__(self) -> str:
         return f"CurveResults({len(self.claims)} claims and controls, passed={self.passed})"

@@ -18,11 +18,12 @@ from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.equivalence import p_values
 from experiments.statistics.repeats import unless_repeated, why_unknown
+from experiments.statistics.shown import Shown
 from theory.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EnergyResults:
+class EnergyResults(Shown):
     """Results of the claims on the energy balance.
 
     Attributes
@@ -33,6 +34,8 @@ class EnergyResults:
     """
 
     rows: pd.DataFrame
+
+    shown_columns = ("claim", "ratio_first", "ratio_second", "ratio", "ci_low", "ci_high", "outcome")
 
     def __repr__(self) -> str:
         counts = self.rows["outcome"].value_counts()

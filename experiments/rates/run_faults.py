@@ -21,6 +21,7 @@ from experiments.rates.run_energy import run_energy
 from experiments.rates.run_floors import run_floors
 from experiments.rates.sampled_claim import SampledClaim
 from experiments.running.execution import Execution, chosen_execution
+from experiments.statistics.shown import Shown
 from experiments.statistics.verdicts import Outcome
 
 EXCEEDED = "EXCEEDED"
@@ -29,7 +30,7 @@ C = TypeVar("C")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FaultResults:
+class FaultResults(Shown):
     """Results of the faulty claims.
 
     Attributes

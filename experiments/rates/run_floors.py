@@ -21,6 +21,7 @@ from experiments.rates.tasks import require_different
 from experiments.running.execution import Execution, chosen_execution
 from experiments.statistics.equivalence import p_values, ratio_of
 from experiments.statistics.repeats import unless_repeated, why_unknown
+from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate
 from theory.arrays import FloatArray
 
@@ -29,7 +30,7 @@ LEAST_JUDGED = 0.75
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FloorResults:
+class FloorResults(Shown):
     """Results of the claims on constants.
 
     Attributes
@@ -41,6 +42,8 @@ class FloorResults:
     """
 
     rows: pd.DataFrame
+
+    shown_columns = ("claim", "measured", "predicted", "ratio", "ci_low", "ci_high", "next_order", "outcome", "reason")
 
     def __repr__(self) -> str:
         counts = self.rows["outcome"].value_counts()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from experiments.statistics.repeats import repeat_each_other
+from experiments.statistics.shown import Shown
 from experiments.statistics.skewness import SkewedEstimate, skewness
 from theory.arrays import FloatArray
 from theory.errors import InputError, require_integer, require_kind
@@ -18,7 +19,7 @@ TWO_SIDED_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class PowerLawFit:
+class PowerLawFit(Shown):
     """A fitted power law ``y = exp(intercept) * x**slope``, with standard error and intervals.
 
     Attributes
@@ -56,6 +57,12 @@ class PowerLawFit:
     curvature_p_value: float
     bootstrap_low: float
     bootstrap_high: float
+
+    shown_columns = ("slope", "standard_error", "n_points", "n_replicates", "local_slopes", "curvature_p_value")
+
+    def in_words(self) -> str:
+        """The slope with its interval."""
+        return f"slope {self.slope:+.3f}, 95% interval [{self.ci_low:+.3f}, {self.ci_high:+.3f}]"
 
     @property
     def ci_low(self) -> float:

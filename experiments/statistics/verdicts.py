@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from experiments.statistics.repeats import REPEATED
+from experiments.statistics.shown import Shown
 from theory.arrays import FloatArray
 from theory.errors import InputError, require_kind, require_list, require_number
 
@@ -76,7 +77,7 @@ class SlopeEstimate(Protocol):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Shown):
     """The outcome of one claim, with its evidence.
 
     Attributes
@@ -106,6 +107,12 @@ class Verdict:
     p_violated: float
     p_tight: float
     reason: str
+
+    shown_columns = ("outcome", "tight", "slope", "ci_low", "ci_high", "exponent", "margin")
+
+    def in_words(self) -> str:
+        """The outcome and its reason."""
+        return f"{self.outcome}{', TIGHT' if self.tight else ''}: {self.reason}"
 
 
 @dataclass(frozen=True)

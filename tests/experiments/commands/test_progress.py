@@ -10,8 +10,10 @@ import time
 import pytest
 
 import experiments.commands.terminal as terminal
+import experiments.running.progress as progress
 from experiments.commands.streams import WatchedStream
-from experiments.commands.terminal import ProgressLines, progress_bar
+from experiments.commands.terminal import progress_bar
+from experiments.running.progress import ProgressLines
 
 
 class Clock:
@@ -143,8 +145,8 @@ def test_a_command_that_is_piped_is_never_silent(monkeypatch: pytest.MonkeyPatch
     """Nothing is reported while the first piece lasts; the clock of the lines runs on by itself."""
     said = io.StringIO()
     monkeypatch.setattr(sys, "stderr", said)
-    monkeypatch.setattr(terminal, "QUIET_FOR", 0.02)
-    monkeypatch.setattr(terminal, "LINE_EVERY", 0.02)
+    monkeypatch.setattr(progress, "QUIET_FOR", 0.02)
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.02)
     monkeypatch.setattr(terminal, "LOOK_EVERY", 0.01)
     with progress_bar("x") as report:
         report(0, 2)
