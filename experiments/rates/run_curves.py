@@ -41,7 +41,7 @@ class CurveResults(Shown):
 
     rows: pd.DataFrame
 
-    shown_columns = ("claim", "iteration", "measured", "predicted", "ratio", "ci_low", "ci_high", "outcome")
+    shown_columns = ("claim", "iteration", "measured", "predicted", "ratio", "ratio_low", "ratio_high", "outcome")
 
     def __repr__(self) -> str:
         return f"CurveResults({len(self.claims)} claims and controls, passed={self.passed})"

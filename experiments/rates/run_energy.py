@@ -35,7 +35,7 @@ class EnergyResults(Shown):
 
     rows: pd.DataFrame
 
-    shown_columns = ("claim", "ratio_first", "ratio_second", "ratio", "ci_low", "ci_high", "outcome")
+    shown_columns = ("claim", "ratio_first", "ratio_second", "ratio", "ratio_low", "ratio_high", "outcome")
 
     def __repr__(self) -> str:
         counts = self.rows["outcome"].value_counts()

@@ -43,7 +43,17 @@ class FloorResults(Shown):
 
     rows: pd.DataFrame
 
-    shown_columns = ("claim", "measured", "predicted", "ratio", "ci_low", "ci_high", "next_order", "outcome", "reason")
+    shown_columns = (
+        "claim",
+        "measured",
+        "predicted",
+        "ratio",
+        "ratio_low",
+        "ratio_high",
+        "next_order",
+        "outcome",
+        "reason",
+    )
 
     def __repr__(self) -> str:
         counts = self.rows["outcome"].value_counts()
