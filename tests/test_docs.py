@@ -195,7 +195,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_that_are_named_exist(page: Path) -> None:
-    """Paths in code style that begin with a package or tests, patterns among them. Pages that are built do not count."""
+    """Paths in code style that begin with a package or tests, patterns among them; built pages do not count."""
     named = re.findall(r"`((?:theory|estimators|experiments|paper_figures|tests|docs)/[\w/.*]*)`", page.read_text())
     assert [path for path in named if "_build/" not in path and not list(ROOT.glob(path.rstrip("/")))] == []
 
