@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments.running.execution import Progress
-from theory.errors import require_text
+if TYPE_CHECKING:
+    from experiments.running.execution import Progress
 
 # Seconds before the first line of progress, and between lines.
 QUIET_FOR = 2.0
@@ -38,6 +38,9 @@ def show_progress(label: str = "working") -> Progress:
     InputError
         If the label is not a text.
     """
+    # The command line imports this module, and must answer --help before numpy could be imported.
+    from theory.errors import require_text
+
     require_text("label", label, 0)
     return NotebookBar(label) if in_notebook() else ProgressLines(label).report
 

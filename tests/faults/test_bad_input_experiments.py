@@ -36,6 +36,7 @@ from experiments import (
     perturbing,
     plan_budget,
     run_claims,
+    show_progress,
     stated_claims,
     validate_plans,
 )
@@ -296,6 +297,7 @@ EXPERIMENTS: list[Call] = [
         (finder(kind), {"wanted": good}, {"wanted": UNKNOWN})
         for kind, good in (("method", "zpg"), ("link", "logistic"), ("inversion", "trimmed"), ("claim", SMALL_CLAIM))
     ),
+    (show_progress, {"label": "x"}, {"label": TEXT}),
     (
         stated_claims,
         {"preset": "quick", "method": "zpg", "axis": "N"},
