@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
 PROJECT = ("theory", "estimators", "experiments", "paper_figures", "tests")
 # Some faults never end, or fill the memory: seconds on the wall, which depend on what else runs, and bytes.
@@ -122,8 +123,6 @@ def in_fork(work: Callable[[], Any], seconds: float) -> Any:
 
 def run_tests(folder: Path, tests: tuple[str, ...], order: Order | None = None) -> Baseline:
     """Run tests in this process, up to the first failure; without an order, note what each of them calls."""
-    from hypothesis import Phase, settings
-
     # The same examples each time, and no time for making a failing one small.
     settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None)
     settings.load_profile("mutation")
