@@ -15,31 +15,26 @@ import os
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
+import contextlib
 import importlib
 import json
 import math
-import pickle
-import resource
 import shutil
-import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+from forks import LONGEST, PROJECT, Baseline, Order, in_fork, run_tests
 from mutants import Mutant, equivalents, mutant, points
 from scipy.special import betaincinv
 
 ROOT = Path(__file__).parents[1]
 EQUIVALENTS = Path(__file__).with_name("equivalent_mutants.txt")
-PROJECT = ("theory", "estimators", "experiments", "paper_figures", "tests")
 # What is tested, and by which tests: a mutant lives when all of these pass that call anything of its module.
 TESTS = {
     "theory": ("tests/theory", "tests/invariants", "tests/faults/test_bad_input_library.py"),
@@ -52,120 +47,10 @@ TESTS = {
 }
 # Test files that are tried before all of them, and one that looks at classes without a call.
 NEAREST, OF_CLASSES = 3, "tests/invariants/test_records.py"
-# Some mutants never end, or fill the memory: seconds of the processor, as a multiple of what the tests take without a
-# fault, seconds on the wall, which depend on what else runs, and bytes.
-PATIENCE, AT_LEAST, LONGEST, MEMORY = 6.0, 20.0, 1800.0, 6 * 2**30
-
-
-@dataclass
-class Baseline:
-    """What the tests of a package do without a fault: seconds of each, and the functions of the project it calls."""
-
-    seconds: Counter[str] = field(default_factory=Counter)
-    calls: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
-    modules: list[str] = field(default_factory=list)
-    failed: str = ""
-    why: str = ""
-
-    @property
-    def files(self) -> set[str]:
-        """All test files."""
-        return {test.partition("::")[0] for test in self.calls}
-
-
-class Watch:
-    """Plugin of pytest: the first failure, and how long each test takes, with which functions it calls."""
-
-    def __init__(self, folder: Path, order: dict[str, tuple[float, ...]] | None) -> None:
-        self.folder, self.order, self.seen = f"{folder}/", order, Baseline()
-
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        if self.order:
-            items.sort(key=lambda item: self.order.get(item.nodeid, (math.inf,)))
-
-    def pytest_collectreport(self, report: Any) -> None:
-        if report.failed and not self.seen.failed:
-            self.seen.failed = f"collection of {report.nodeid}"
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        self.seen.seconds[report.nodeid] += report.duration
-        if report.failed and not self.seen.failed:
-            self.seen.failed = report.nodeid
-            self.seen.why = str(report.longrepr)[-2000:]
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: Any) -> Any:
-        if self.order is not None:
-            return (yield)
-        called: set[tuple[str, str]] = set()
-
-        def note(frame: Any, *_: object) -> None:
-            if frame.f_code.co_filename.startswith(self.folder):
-                called.add((frame.f_code.co_filename.removeprefix(self.folder), frame.f_code.co_qualname))
-
-        sys.settrace(note)
-        try:
-            return (yield)
-        finally:
-            sys.settrace(None)
-            self.seen.calls[item.nodeid] = called
-
-
-def in_fork(work: Callable[[], Any], seconds: float) -> Any:
-    """Do something in a fork and return what it returned; None when it ended otherwise or took more processor time."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        os.setsid()
-        os.close(reading)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds)))
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        code = 1
-        try:
-            with os.fdopen(writing, "wb") as pipe:
-                pickle.dump(work(), pipe)
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    os.close(writing)
-    os.set_blocking(reading, False)
-    end, parts = time.monotonic() + LONGEST, []
-    while time.monotonic() < end:
-        done = os.waitpid(child, os.WNOHANG)[0]
-        try:
-            while part := os.read(reading, 1 << 16):
-                parts.append(part)
-        except BlockingIOError:
-            pass
-        if done:
-            break
-        time.sleep(0.01)
-    else:
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        parts = []
-    os.close(reading)
-    return pickle.loads(b"".join(parts)) if parts else None
-
-
-def run_tests(folder: Path, tests: tuple[str, ...], order: dict[str, tuple[float, ...]] | None = None) -> Baseline:
-    """Run tests in this process, up to the first failure; without an order, note what each of them calls."""
-    from hypothesis import Phase, settings
-
-    # The same examples each time, and no time for making a failing one small.
-    settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None)
-    settings.load_profile("mutation")
-    watch = Watch(folder, order)
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    code = pytest.main([*options, *tests], plugins=[watch])
-    if code != pytest.ExitCode.OK and not watch.seen.failed:
-        watch.seen.failed = f"pytest ended with {code!r}"
-    watch.seen.modules = [name for name in sys.modules if name.partition(".")[0] not in (*PROJECT, "__main__")]
-    return watch.seen
+# What is loaded once, before the forks, as far as the tests use it.
+LOADED = ("numpy", "scipy", "pandas", "statsmodels", "gymnasium", "joblib")
+# A mutant may take this multiple of the processor's time that its tests take without a fault, and so many seconds more.
+PATIENCE, AT_LEAST = 6.0, 20.0
 
 
 def baseline(folder: Path, package: str) -> Baseline:
@@ -175,15 +60,13 @@ def baseline(folder: Path, package: str) -> Baseline:
     if seen is None or seen.failed:
         sys.exit(f"{package}: the tests must pass without a fault; {seen.failed if seen else 'they ended early'}")
     for name in seen.modules:
-        if not name.startswith(("test_", "_pytest", "conftest")):
-            try:
+        if name.partition(".")[0] in LOADED:
+            with contextlib.suppress(Exception):
                 importlib.import_module(name)
-            except ImportError:
-                continue
     return seen
 
 
-def plan(seen: Baseline, fault: Mutant) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, tuple[float, ...]]]:
+def plan(seen: Baseline, fault: Mutant) -> tuple[tuple[str, ...], tuple[str, ...], Order]:
     """Test files to try first, the others that call anything of the module, and an order of all tests.
 
     First come those named like the module, then those that call the function in most tests. Within a file, tests that
@@ -211,7 +94,7 @@ def plan(seen: Baseline, fault: Mutant) -> tuple[tuple[str, ...], tuple[str, ...
     return tuple(ranked[:NEAREST]), tuple(ranked[NEAREST:]), order
 
 
-def alone(folder: Path, test: str, order: dict[str, tuple[float, ...]]) -> bool:
+def alone(folder: Path, test: str, order: Order) -> bool:
     """Whether a test that is not near the fault fails by itself too, and not once by chance."""
     result = in_fork(lambda: run_tests(folder, (test.removeprefix("collection of "),), order), AT_LEAST * PATIENCE)
     return result is None or bool(result.failed)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from experiments.statistics.power_law import fit_power_law
-from experiments.statistics.sequential import SequentialPlan, judge_batch, judge_sequentially
+from experiments.statistics.sequential import SequentialPlan, judge_batch, judge_sequentially, look_p_values
 from experiments.statistics.verdicts import Outcome, judge_family, p_values
 from theory.errors import InputError
 
@@ -185,3 +185,19 @@ def test_bad_looks_are_refused(looks: tuple[int, ...]) -> None:
 def test_bad_alpha_is_refused(alpha: float) -> None:
     with pytest.raises(InputError, match="alpha must lie strictly between 0 and 1/2"):
         SequentialPlan((8,), alpha)
+
+
+@pytest.mark.parametrize("said", [0, 1])
+def test_a_call_of_one_kind_stays_in_the_family_of_the_other_as_never_called(said: int) -> None:
+    """Three claims, one called: Holm takes 3 times the smallest p of the other kind, and 2 times that of its own."""
+    called = np.zeros((3, 3), dtype=bool)
+    called[said, 1] = True
+    raw = np.full((3, 3), 0.01)
+    for share in (1.0, 0.5):
+        found = look_p_values(raw, called, [False, True, True], share)
+        np.testing.assert_allclose(found[said], [2 * 0.02 / share, 0.0, 2 * 0.02 / share], rtol=1e-12)
+        np.testing.assert_allclose(found[1 - said], [2 * 0.03 / share, 1.0, 2 * 0.03 / share], rtol=1e-12)
+        np.testing.assert_allclose(found[2], [0.01 / share, 0.02 / share, 0.02 / share], rtol=1e-12)
+    called[2, 1] = True
+    tight = look_p_values(raw, called, [True, True, True], 1.0)[2]
+    np.testing.assert_allclose(tight, [0.02, 0.0, 0.02], rtol=1e-12)
