@@ -274,10 +274,18 @@ class TabularMDP:
     @cached_property
     def successor_kernels(self) -> tuple[transition_matrices.Kernel, ...]:
         """Per stage the (S A, S) matrix of p(s' | s, a)."""
-        shape = (self.n_states * self.n_actions, self.n_states)
-        rows = np.broadcast_to(np.arange(shape[0])[:, None], (shape[0], self.probabilities.shape[-1])).ravel()
+        return self._kernels(np.arange(self.n_states * self.n_actions).reshape(self.n_states, -1))
+
+    @cached_property
+    def successor_kernels_by_action(self) -> tuple[transition_matrices.Kernel, ...]:
+        """The same with rows (a, s), shape (A S, S): what is done over actions then runs along the states."""
+        return self._kernels(np.arange(self.n_states * self.n_actions).reshape(self.n_actions, -1).T)
+
+    def _kernels(self, row: NDArray[Any]) -> tuple[transition_matrices.Kernel, ...]:
+        """Per stage the matrix of p(s' | s, a), with the row (S, A) of each state and action."""
+        rows = np.broadcast_to(row[..., None], self.probabilities.shape[1:]).ravel()
         return tuple(
-            transition_matrices.build(p.ravel(), rows, s.ravel(), shape)
+            transition_matrices.build(p.ravel(), rows, s.ravel(), (row.size, self.n_states))
             for p, s in zip(self.probabilities, self.next_states, strict=True)
         )
 

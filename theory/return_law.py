@@ -12,6 +12,7 @@ from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
+from theory.memory import keep_pages
 from theory.policies import Policy
 from theory.validation import check_rows, finite_array
 from theory.values import real_parameters
@@ -64,6 +65,7 @@ def return_distribution(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> Re
         If the MDP has no reward lattice; the message names a reward that does not fit.
     """
     theta = real_parameters(mdp, policy, theta)
+    keep_pages()
     pi = columns(policy.probabilities(theta), 3)
     n_returns = mdp.largest_return_steps[-1] + 1
     n_branches = max(len(branches.states) for branches in mdp.reward_branches)
