@@ -28,7 +28,7 @@ variance: $(READY)
 	$(BIN)/zpg variance $(ARGS)
 
 bench: $(READY)
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -s $(ARGS)
+	$(BIN)/python tests/benchmarks $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .

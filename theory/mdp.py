@@ -274,20 +274,14 @@ class TabularMDP:
     @cached_property
     def successor_kernels(self) -> tuple[transition_matrices.Kernel, ...]:
         """Per stage the (S A, S) matrix of p(s' | s, a)."""
-        return self._kernels(np.arange(self.n_states * self.n_actions).reshape(self.n_states, -1))
+        laws = zip(self.probabilities, self.next_states, strict=True)
+        return tuple(transition_matrices.build_rows(p, to, self.n_states) for p, to in laws)
 
     @cached_property
     def successor_kernels_by_action(self) -> tuple[transition_matrices.Kernel, ...]:
         """The same with rows (a, s), shape (A S, S): what is done over actions then runs along the states."""
-        return self._kernels(np.arange(self.n_states * self.n_actions).reshape(self.n_actions, -1).T)
-
-    def _kernels(self, row: NDArray[Any]) -> tuple[transition_matrices.Kernel, ...]:
-        """Per stage the matrix of p(s' | s, a), with the row (S, A) of each state and action."""
-        rows = np.broadcast_to(row[..., None], self.probabilities.shape[1:]).ravel()
-        return tuple(
-            transition_matrices.build(p.ravel(), rows, s.ravel(), (row.size, self.n_states))
-            for p, s in zip(self.probabilities, self.next_states, strict=True)
-        )
+        laws = zip(self.probabilities.swapaxes(1, 2), self.next_states.swapaxes(1, 2), strict=True)
+        return tuple(transition_matrices.build_rows(p, to, self.n_states) for p, to in laws)
 
     @cached_property
     def predecessor_kernels(self) -> tuple[transition_matrices.Kernel, ...]:
