@@ -127,9 +127,12 @@ def return_law_columns(mdp: TabularMDP, pi: NDArray[Any]) -> NDArray[Any]:
     flat = pi.reshape(len(pi), -1, n_batch)
     reach = mdp.largest_return_steps
     mass = np.repeat(mdp.initial[:, None, None], n_batch, axis=2)
+    # A stationary policy on a stationary MDP takes its branches with the same probabilities at every step.
+    n_distinct = 1 if len(pi) == len(mdp.reward_branches) == 1 else mdp.horizon
     for h in range(mdp.horizon):
         branches = stage(mdp.reward_branches, h)
-        taken = stage(flat, h)[branches.state_actions, None]
+        if h < n_distinct:
+            taken = stage(flat, h)[branches.state_actions, None]
         shifted = np.zeros((len(branches.states), reach[h + 1] + 1, n_batch))
         for reward, members in branches.rewards:
             # Columns beyond the reach hold no mass.

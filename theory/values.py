@@ -56,7 +56,8 @@ def value_and_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> tup
     for h, flow in flow_columns(mdp, pi):
         # No one else has these action values, so their memory takes the product.
         action_values[h] *= flow
-        stage(weights, h)[...] += action_values[h]
+        weight = stage(weights, h)
+        weight += action_values[h]
     gradient = policy.score_product(theta, probabilities, rows(weights, batch))
     return rows(mdp.initial @ start_values, batch), gradient
 
