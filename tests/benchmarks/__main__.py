@@ -75,7 +75,8 @@ def _lines(only: str) -> Iterator[object]:
     import machine_floors
     import optimum_peers
 
-    for part in (literal_ascent, optimum_peers, jax_gradient, gymnasium_rollouts, machine_floors):
+    # JAX starts threads, so environments that are processes come before it.
+    for part in (literal_ascent, optimum_peers, gymnasium_rollouts, machine_floors, jax_gradient):
         if part.PART in only:
             yield from part.lines()
 

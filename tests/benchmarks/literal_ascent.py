@@ -32,7 +32,7 @@ def lines() -> Iterator[Line]:
             (batched(pairs), RUNS * ITERATIONS),
             (lambda pairs=pairs, iterations=iterations: literal(pairs, iterations), iterations),
             wanted=wanted,
-            longest=15.0,
+            longest=10.0,
             note="a run and iteration; ours of 256 runs, exact value and gradient of every iterate included",
         )
     yield beside(

@@ -30,7 +30,8 @@ def lines() -> Iterator[Line]:
                 f"law of the return, {named}, {n_policies} policies, beside its {floor} alone",
                 (lambda mdp=mdp, policy=policy, theta=theta: return_distribution(mdp, policy, theta), n_policies),
                 (work(mdp, n_policies), n_policies),
-                note="a policy; the larger of the two ratios is the one to the floor",
+                wanted=WANTED,
+                note="a policy; what both need at least is the floor: the larger ratio counts",
                 longest=3.0,
             )
 

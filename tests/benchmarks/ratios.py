@@ -7,6 +7,7 @@ Work that other processes do is timed by the clock on the wall.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -94,6 +95,7 @@ def beside(
 
     Each comes with the number of units that it does. It is done once before, except where one round is enough.
     """
+    print(f"... {name}", file=sys.stderr, flush=True)
     works = [work for work, _ in (ours, theirs)]
     once = [[_seconds(work, 1, clock) for work in works] for _ in range(2 if least > 1 else 0)][-1:] or [[1.0, 1.0]]
     repeats = [max(1, math.ceil(TURN / max(seconds, 1e-7))) for seconds in once[0]]
