@@ -1,4 +1,8 @@
-"""Part c: value and gradient of 256 policies beside the same in jitted JAX, in 64 bits."""
+"""Part c: value and gradient of 256 policies beside the same in jitted JAX, in 64 bits.
+
+A compiled kernel of our own would be worth its dependency if it won by 2 at sizes that users have. The ratios show what
+a compiler makes of it: they are above 1/2.
+"""
 
 from __future__ import annotations
 
