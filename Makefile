@@ -29,7 +29,7 @@ variance: $(READY)
 	$(BIN)/zpg variance $(ARGS)
 
 bench: $(READY)
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -s $(ARGS)
+	$(BIN)/python tests/benchmarks $(ARGS)
 
 # Lines and branches of the four packages that the tests run; it fails below the share in pyproject.toml.
 coverage: $(READY)

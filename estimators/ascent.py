@@ -16,6 +16,7 @@ from theory.arrays import FloatArray
 from theory.batching import fits_batch
 from theory.errors import InputError, require_integer
 from theory.mdp import TabularMDP
+from theory.memory import keep_pages
 from theory.policies import Policy
 from theory.validation import array_of, finite_array, first_entry, positive_array
 from theory.values import value_and_gradient
@@ -99,7 +100,7 @@ def ascend(
         raise InputError(f"step_size must broadcast against the batch {batch} of theta, got shape {step.shape[:-1]}")
     streams = replace(Streams.of(rng), tally=Tally(batch))
     update = update_of(estimator, mdp, policy, current)
-    _keep_pages()
+    keep_pages()
     # Iterations are the first axis during the run, so each writes one contiguous row.
     rows = _rows_of(recorded, n_iterations)
     values = np.empty((len(rows), *batch))
@@ -144,12 +145,3 @@ def _rows_of(recorded: ArrayLike | None, n_iterations: int) -> dict[int, int]:
 def _counted(stated: FloatArray, counted: FloatArray | None) -> FloatArray:
     """Votes as counted. Where all runs have the stated number, that one, whatever its shape."""
     return stated if counted is None or (counted == stated).all() else counted
-
-
-def _keep_pages() -> None:
-    """Free one large block of memory, so that glibc keeps the smaller blocks of the loop.
-
-    Its threshold for returning memory to the system follows the largest block freed. Without this the loop spends up to
-    half its time on page faults. With other allocators it has no effect.
-    """
-    np.empty(2**21)

@@ -279,12 +279,14 @@ class TabularMDP:
     @cached_property
     def successor_kernels(self) -> tuple[transition_matrices.Kernel, ...]:
         """Per stage the (S A, S) matrix of p(s' | s, a)."""
-        shape = (self.n_states * self.n_actions, self.n_states)
-        rows = np.broadcast_to(np.arange(shape[0])[:, None], (shape[0], self.probabilities.shape[-1])).ravel()
-        return tuple(
-            transition_matrices.build(p.ravel(), rows, s.ravel(), shape)
-            for p, s in zip(self.probabilities, self.next_states, strict=True)
-        )
+        laws = zip(self.probabilities, self.next_states, strict=True)
+        return tuple(transition_matrices.build_rows(p, to, self.n_states) for p, to in laws)
+
+    @cached_property
+    def successor_kernels_by_action(self) -> tuple[transition_matrices.Kernel, ...]:
+        """The same with rows (a, s), shape (A S, S): what is done over actions then runs along the states."""
+        laws = zip(self.probabilities.swapaxes(1, 2), self.next_states.swapaxes(1, 2), strict=True)
+        return tuple(transition_matrices.build_rows(p, to, self.n_states) for p, to in laws)
 
     @cached_property
     def predecessor_kernels(self) -> tuple[transition_matrices.Kernel, ...]:

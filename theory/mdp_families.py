@@ -153,8 +153,8 @@ def garnet(
             f"rng must be a numpy.random.Generator, got {type(rng).__name__}; pass np.random.default_rng(0)"
         )
     order = np.tile(np.arange(n_states), (n_actions, 1))
-    # One state at a time needs memory of A S, not S^2 A.
-    next_states = np.stack([rng.permuted(order, axis=1)[:, :branching] for _ in range(n_states)])
+    # One state at a time needs memory of A S, not S^2 A; a view would keep all of it.
+    next_states = np.stack([rng.permuted(order, axis=1)[:, :branching].copy() for _ in range(n_states)])
     law = rng.dirichlet(np.ones(branching), size=(n_states, n_actions))
     rewards = rng.integers(lattice, size=(n_states, n_actions, 1), endpoint=True) / lattice
     initial = np.full(n_states, 1 / n_states)

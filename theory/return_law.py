@@ -12,6 +12,7 @@ from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
 from theory.errors import InputError
 from theory.mdp import TabularMDP
+from theory.memory import keep_pages
 from theory.policies import Policy
 from theory.validation import check_rows, finite_array
 from theory.values import real_parameters
@@ -64,6 +65,7 @@ def return_distribution(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> Re
         If the MDP has no reward lattice; the message names a reward that does not fit.
     """
     theta = real_parameters(mdp, policy, theta)
+    keep_pages()
     pi = columns(policy.probabilities(theta), 3)
     n_returns = mdp.largest_return_steps[-1] + 1
     n_branches = max(len(branches.states) for branches in mdp.reward_branches)
@@ -125,9 +127,12 @@ def return_law_columns(mdp: TabularMDP, pi: NDArray[Any]) -> NDArray[Any]:
     flat = pi.reshape(len(pi), -1, n_batch)
     reach = mdp.largest_return_steps
     mass = np.repeat(mdp.initial[:, None, None], n_batch, axis=2)
+    # A stationary policy on a stationary MDP takes its branches with the same probabilities at every step.
+    n_distinct = 1 if len(pi) == len(mdp.reward_branches) == 1 else mdp.horizon
     for h in range(mdp.horizon):
         branches = stage(mdp.reward_branches, h)
-        taken = stage(flat, h)[branches.state_actions, None]
+        if h < n_distinct:
+            taken = stage(flat, h)[branches.state_actions, None]
         shifted = np.zeros((len(branches.states), reach[h + 1] + 1, n_batch))
         for reward, members in branches.rewards:
             # Columns beyond the reach hold no mass.

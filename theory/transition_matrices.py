@@ -21,8 +21,23 @@ DENSE_SHARE = 0.2
 def build(values: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], shape: tuple[int, int]) -> Kernel:
     """Matrix with `values` added up at (rows, columns)."""
     live = values > 0
-    sparse = coo_array((values[live], (rows[live], columns[live])), shape=shape).tocsr()
-    return _lighter(sparse)
+    if _is_small(int(np.count_nonzero(live)), shape):
+        return _dense(values, rows, columns, shape)
+    return coo_array((values[live], (rows[live], columns[live])), shape=shape).tocsr()
+
+
+def build_rows(values: NDArray[Any], columns: NDArray[Any], n_columns: int) -> Kernel:
+    """As `build`, with the entries of each row along the last axis; the rows have the order of the other axes."""
+    values, columns = (array.reshape(-1, array.shape[-1]) for array in (values, columns))
+    shape = (len(values), n_columns)
+    live = values > 0
+    if _is_small(int(np.count_nonzero(live)), shape):
+        return _dense(values.ravel(), np.repeat(np.arange(shape[0]), values.shape[1]), columns.ravel(), shape)
+    ends = np.concatenate([[0], np.cumsum(np.count_nonzero(live, axis=1))])
+    # Rows in order need no sorting, which takes most of the time otherwise.
+    sparse = csr_array((values[live], columns[live], ends), shape=shape)
+    sparse.sum_duplicates()
+    return sparse
 
 
 def transpose(kernel: Kernel) -> Kernel:
@@ -30,12 +45,15 @@ def transpose(kernel: Kernel) -> Kernel:
     return kernel.T.tocsr() if isinstance(kernel, csr_array) else np.ascontiguousarray(kernel.T)
 
 
-def _lighter(sparse: csr_array) -> Kernel:
-    entries = sparse.shape[0] * sparse.shape[1]
-    if entries <= DENSE_ENTRIES or sparse.nnz > DENSE_SHARE * entries:
-        dense: FloatArray = sparse.toarray()
-        return dense
-    return sparse
+def _is_small(n_values: int, shape: tuple[int, int]) -> bool:
+    """Whether a matrix with so many values, some perhaps at one place, is stored dense."""
+    entries = shape[0] * shape[1]
+    return entries <= DENSE_ENTRIES or n_values > DENSE_SHARE * entries
+
+
+def _dense(values: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], shape: tuple[int, int]) -> FloatArray:
+    entries = np.bincount(rows * shape[1] + columns, values, shape[0] * shape[1])
+    return np.asarray(entries, dtype=np.float64).reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)

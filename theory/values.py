@@ -12,7 +12,9 @@ from theory.arrays import FloatArray, stage
 from theory.batching import columns, rows
 from theory.errors import InputError, require_kind
 from theory.mdp import MDP_EXAMPLE, TabularMDP
+from theory.memory import keep_pages
 from theory.policies import Policy
+from theory.state_values import start_values
 from theory.validation import array_of, check_width, real_array, require_finite
 
 COMPLEX_STEP = 1e-30
@@ -34,7 +36,7 @@ def policy_value(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[A
     """
     theta = parameters(mdp, policy, theta)
     pi = columns(policy.probabilities(theta), 3)
-    return rows(mdp.initial @ action_value_columns(mdp, pi)[1], theta.shape[:-1])
+    return rows(start_values(mdp, pi), theta.shape[:-1])
 
 
 def policy_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArray[Any]:
@@ -45,13 +47,17 @@ def policy_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> NDArra
 def value_and_gradient(mdp: TabularMDP, policy: Policy, theta: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """V(theta), shape (...,), and its gradient, shape (..., dim), in one forward and one backward pass."""
     theta = parameters(mdp, policy, theta)
+    keep_pages()
     batch = theta.shape[:-1]
     probabilities = policy.probabilities(theta)
     pi = columns(probabilities, 3)
     action_values, start_values = action_value_columns(mdp, pi)
     weights = np.zeros_like(pi)
     for h, flow in flow_columns(mdp, pi):
-        stage(weights, h)[...] += flow * action_values[h]
+        # No one else has these action values, so their memory takes the product.
+        action_values[h] *= flow
+        weight = stage(weights, h)
+        weight += action_values[h]
     gradient = policy.score_product(theta, probabilities, rows(weights, batch))
     return rows(mdp.initial @ start_values, batch), gradient
 
@@ -100,10 +106,12 @@ def optimal_value(mdp: TabularMDP) -> float:
     """Best expected return over all non-stationary policies, by backward induction: an upper bound of V*."""
     require_kind("mdp", mdp, TabularMDP, MDP_EXAMPLE)
     value = np.zeros(mdp.n_states)
-    shape = (mdp.n_states, mdp.n_actions)
+    shape = (mdp.n_actions, mdp.n_states)
+    paid = np.ascontiguousarray(mdp.expected_reward.swapaxes(1, 2))
     for h in reversed(range(mdp.horizon)):
-        later = (stage(mdp.successor_kernels, h) @ value).reshape(shape)
-        value = (stage(mdp.expected_reward, h) + later).max(axis=1)
+        q = (stage(mdp.successor_kernels_by_action, h) @ value).reshape(shape)
+        q += stage(paid, h)
+        value = np.maximum.reduce(q)
     return float(mdp.initial @ value)
 
 

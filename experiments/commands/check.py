@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.commands.options import Json, Seed
-from experiments.commands.terminal import console, show
+from experiments.commands.terminal import console, progress_bar, show
 from experiments.running.files import check_file, write_json
 
 if TYPE_CHECKING:
@@ -44,13 +44,11 @@ def check_command(figure_contract: Callable[[], Contract]) -> Callable[..., None
         from experiments.contracts.check_component import check_component
 
         check_file(json)
-        outcomes = check_component(
-            component,
-            kind=None if kind is None else require_kind_name(kind),
-            seed=seed,
-            expected_failures=_expectations(expect or []),
-            figure_contract=figure_contract(),
-        )
+        known, expected = None if kind is None else require_kind_name(kind), _expectations(expect or [])
+        with progress_bar("check"):
+            outcomes = check_component(
+                component, kind=known, seed=seed, expected_failures=expected, figure_contract=figure_contract()
+            )
         failed = sum(not outcome.passed for outcome in outcomes)
         if json is not None:
             rows = [dict(vars(outcome)) for outcome in outcomes]

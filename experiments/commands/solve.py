@@ -10,6 +10,7 @@ import typer
 
 from experiments.commands.app import app
 from experiments.commands.options import Json, Out
+from experiments.commands.terminal import progress_bar
 from experiments.running.files import check_file, write_json
 
 
@@ -23,7 +24,8 @@ def solve(
     from experiments.studies.solve import solve_instance
 
     check_file(json)
-    solution = solve_instance(find("instance", instance))
+    with progress_bar("solve"):
+        solution = solve_instance(find("instance", instance))
     if json is not None:
         write_json(json, solution)
     for name, value in solution.items():

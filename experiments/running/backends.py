@@ -42,7 +42,8 @@ def workers(execution: Execution) -> Iterator[ReportingParallel]:
     if execution.backend == "dask":
         _dask_client(execution.address, execution.jobs)
         with joblib.parallel_config("dask", n_jobs=-1, wait_for_workers_timeout=PATIENCE):
-            yield ReportingParallel()
+            # One task a message: a worker that is lost costs the task it was at, and no finished one.
+            yield ReportingParallel(batch_size=1, return_as="generator_unordered")
     elif execution.backend == "ray":
         _join_ray(execution.address, execution.jobs)
         with joblib.parallel_config("ray", n_jobs=execution.jobs):

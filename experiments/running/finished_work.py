@@ -114,24 +114,37 @@ def fetch(run: Any, order: Any, key: str, sender: int) -> Fetched:
         return Fetched(error.failure)
 
 
-def _fetched(run: Any, order: Any, key: str) -> Fetched:
-    if not hasattr(run, "call_and_shelve"):
-        return Fetched(run(order, key))
-    damaged = ""
-    if run.check_call_in_cache(order, key):
-        kept = run.call_and_shelve(order, key)
-        try:
-            sealed = kept.get()
-        except Exception:  # whatever damaged bytes may raise
-            sealed = None
-        if isinstance(sealed, Sealed) and is_whole(sealed):
-            return Fetched(sealed)
-        damaged = key
-        kept.clear()
+def look_up(run: Any, order: Any, key: str) -> tuple[Sealed | None, str]:
+    """What was kept under a key, or None. A damaged entry is removed, and its key is the second value."""
+    if not run.check_call_in_cache(order, key):
+        return None, ""
+    kept = run.call_and_shelve(order, key)
+    try:
+        sealed = kept.get()
+    except Exception:  # whatever damaged bytes may raise
+        sealed = None
+    if isinstance(sealed, Sealed) and is_whole(sealed):
+        return sealed, ""
+    kept.clear()
+    return None, key
+
+
+def run_and_keep(run: Any, order: Any, key: str) -> tuple[Sealed, str]:
+    """Result of a function that `memory_in` made, and why it could not be kept; empty if it was."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         sealed = run(order, key)
-    return Fetched(sealed, damaged, _told(caught))
+    return sealed, _told(caught)
+
+
+def _fetched(run: Any, order: Any, key: str) -> Fetched:
+    if not hasattr(run, "call_and_shelve"):
+        return Fetched(run(order, key))
+    kept, damaged = look_up(run, order, key)
+    if kept is not None:
+        return Fetched(kept)
+    sealed, not_kept = run_and_keep(run, order, key)
+    return Fetched(sealed, damaged, not_kept)
 
 
 def _told(caught: list[warnings.WarningMessage]) -> str:

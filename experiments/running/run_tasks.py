@@ -17,6 +17,7 @@ from experiments.catalogue.instance import Instance, content_of
 from experiments.catalogue.lookup import find
 from experiments.running.backends import workers
 from experiments.running.cache_keys import environment_digest, key_of, packed
+from experiments.running.elsewhere import run_elsewhere
 from experiments.running.execution import Execution, chosen_execution
 from experiments.running.failures import Failure, TaskError, TasksFailedError
 from experiments.running.finished_work import Fetched, Sealed, fetch, memory_in, seal
@@ -95,11 +96,15 @@ def run_tasks(
     # The longest tasks start first, so that no long task is left at the end.
     order = sorted(range(len(tasks)), key=lambda i: -work(tasks[i]))
     folders = user_modules.user_folders()
-    calls = [delayed(fetch)(call, *_ordered(run, tasks[i], folders), os.getpid()) for i in order]
-    with workers(how) as parallel:
-        progress = how.progress
-        parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
-        fetched = dict(zip(order, parallel(calls), strict=True))
+    orders = {i: _ordered(run, tasks[i], folders) for i in order}
+    if how.backend == "dask":
+        fetched = run_elsewhere(_carry_out, call, orders, how)
+    else:
+        calls = [delayed(fetch)(call, *each, os.getpid()) for each in orders.values()]
+        with workers(how) as parallel:
+            progress = how.progress
+            parallel.report = (lambda done: progress(done, len(tasks))) if progress else None
+            fetched = dict(zip(order, parallel(calls), strict=True))
     _tell(list(fetched.values()), how)
     outcomes = [fetched[i].outcome for i in range(len(tasks))]
     failures = [each for each in outcomes if isinstance(each, Failure)]
@@ -134,8 +139,10 @@ def _ordered(run: Callable[[Q], T], task: Q, folders: tuple[str, ...]) -> tuple[
     return order, key_of(run, task, content)
 
 
-def _carry_out(order: Order, key: str) -> Sealed:  # noqa: ARG001  (the key is what results are filed under)
-    """Run a task in this process."""
+def _carry_out(order: Order | Sealed, key: str) -> Sealed:  # noqa: ARG001  (the key is what results are filed under)
+    """Run a task in this process. A result that another process sent is given back, so that it is filed here."""
+    if isinstance(order, Sealed):
+        return order
     if order.environment != environment_digest():
         raise InputError(
             "workers must run the same version of zpg, numpy and scipy as the command, got others; restart the workers"
