@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -73,3 +75,26 @@ def test_the_wheel_works_in_an_empty_environment(built: tuple[Path, Path], tmp_p
     assert "rates" in run(zpg, "--help", cwd=tmp_path)
     run(zpg, "figures", "--only", "inversion-bias", "--out", "figures", cwd=tmp_path)
     assert list((tmp_path / "figures").rglob("*.pdf"))
+
+
+def faults_of(lock: str, needed: set[str]) -> list[str]:
+    """What is wrong with a lock: names without a pin or a hash, and everything that leads to an index."""
+    entries = re.split(r"\n(?=\S)", lock.strip())
+    pins = {match[1].lower(): entry for entry in entries if (match := re.match(r"([\w.-]+)==[\w.!+]+", entry))}
+    wrong = [f"{entry.split()[0]} is no pin" for entry in entries if not re.match(r"[\w.-]+==", entry)]
+    wrong += [f"{name} has no hash" for name, entry in pins.items() if "--hash=sha256:" not in entry]
+    wrong += [f"{name} is not pinned" for name in needed - pins.keys()]
+    return wrong + re.findall(r"--(?:extra-)?index-url|--find-links|https?://|file:", lock)
+
+
+@pytest.mark.parametrize(("name", "extra"), [("requirements.lock", "dev"), ("requirements-docs.lock", "docs")])
+def test_locks_pin_everything_with_hashes_and_name_no_index(name: str, extra: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"][extra]]
+    needed = {re.match(r"[\w.-]+", each)[0].lower() for each in asked}  # type: ignore[index]
+    lock = (ROOT / name).read_text()
+    assert faults_of(lock, needed) == []
+    without = re.sub(r"(?s)^(numpy==\S+) .*?\n(?=\S)", r"\1\n", lock, flags=re.M)
+    assert faults_of(without, needed) == ["numpy has no hash"]
+    assert faults_of(lock + "\n--index-url https://example.org", needed)
+    assert faults_of(lock, needed | {"other"}) == ["other is not pinned"]
