@@ -82,8 +82,8 @@ def draw_inversion_bias(bias: pd.DataFrame) -> Figure:
     with print_style():
         figure = new_figure(DOUBLE_COLUMN, 2.8)
         left, right = figure.subplots(1, 2)
-        draw_interior(bias, left).set_title("(a)", loc="left")
-        draw_boundary(bias, right).set_title("(b)", loc="left")
+        draw_interior(bias, left).set_title("(a) inside the range: slope \N{MINUS SIGN}1", loc="left")
+        draw_boundary(bias, right).set_title("(b) at the trim: slope \N{MINUS SIGN}1/2", loc="left")
     return figure
 
 

@@ -16,9 +16,9 @@ from experiments.catalogue.methods import LEARNERS, METHODS
 from experiments.comparison.budget import COMPARED_SEEDS, PRESETS, splits
 from experiments.comparison.compare_learning import compare_learning
 from experiments.statistics.intervals import MeanInterval, mean_interval
-from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, stretch_values
+from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, small_markers, stretch_values
 from paper_figures.registry import FigureContext, Frames, PaperFigure
-from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
+from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, new_figure, print_style, series_of
 from theory.errors import InputError
 
 INSTANCE = "stochastic-gridworld"
@@ -32,14 +32,15 @@ LEARNING = "methods that learn a reward or compare likelihoods, beside ZPG"
 # Numbers on an axis of square roots are these times 1, 4 and 9.
 _ROUND = [round(unit * 10**power) for power in range(9) for unit in (1, 2, 4, 5)]
 
-_BAND = 0.12
-_MARKERS = 5  # a curve; every method has its own iterations, or they would hide each other
+_MARKERS = 5  # with intervals, a curve; every method has its own iterations, or they would hide each other
+# A method that spends more than this times what the next one spends is cut off, and the panel says so.
+_FURTHER = 1.5
 _ROW_HEIGHT = 2.75  # inches
 _LONG_LABEL = 24  # letters, four of which do not fit beside each other
 
 
 def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) -> Axes:
-    """Mean exact value over seeds with its 95% band, one curve per method, against one kind of cost.
+    """Mean exact value over seeds, one curve per method with some 95% intervals, against one kind of cost.
 
     Parameters
     ----------
@@ -73,12 +74,26 @@ def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) ->
         found, look = _interval(rows), series[str(name)]
         every = max(1, len(x) // _MARKERS)
         first = (number + 1) * every // (len(groups) + 1)
-        ax.fill_between(x, found.low, found.high, color=look.color, alpha=_BAND, linewidth=0, zorder=2)
-        ax.plot(x, found.mean, **line_and_markers(look), markevery=(first, every), zorder=3)
+        ax.plot(x, found.mean, **look.line, zorder=2)
+        some = slice(first, None, every)
+        beyond = (found.mean - found.low)[some], (found.high - found.mean)[some]
+        ax.errorbar(x[some], found.mean[some], beyond, **small_markers(look), elinewidth=0.6, zorder=3)
     _stretch(curves, optimum, ax)
-    _square_root_of_costs(float(curves.groupby("method")[spent].max().max()), ax)
-    ax.set_xlabel(SPENT[spent])
+    _square_root_of_costs(_until(curves, spent, ax), ax)
+    ax.set_xlabel(f"{SPENT[spent]} (axis of square roots)")
     return ax
+
+
+def _until(curves: pd.DataFrame, spent: Spent, ax: Axes) -> float:
+    """End of the axis. Where one method spends far more than all others, they set it, and its end is told in words."""
+    most = curves.groupby("method")[spent].max().sort_values(ascending=False)
+    if len(most) < 2 or not most.iloc[0] > _FURTHER * most.iloc[1] > 0:
+        return float(most.iloc[0])
+    last = curves[(curves["method"] == most.index[0]) & (curves[spent] == most.iloc[0])]
+    title = METHODS[most.index[0]].title if most.index[0] in METHODS else most.index[0]
+    note = f"{title} goes on\nto {most.iloc[0]:,.0f}, value {last['value'].mean():.4g}"
+    ax.text(0.98, 0.03, note, transform=ax.transAxes, ha="right", va="bottom", fontsize=SMALL, color="0.35")
+    return float(most.iloc[1])
 
 
 def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:

@@ -39,7 +39,7 @@ def draw_panel(panels: pd.DataFrame, n_pairs: int, ax: Axes) -> Axes:
     Returns
     -------
     Axes
-        The same. Intervals may leave it below, since gaps cannot be negative.
+        The same.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def draw_small_panels(panels: pd.DataFrame) -> Figure:
         figure = new_figure(DOUBLE_COLUMN, 3.0)
         axes: Any = figure.subplots(1, len(numbers), sharey=True, squeeze=False)[0]
         for letter, ax, number in zip(ascii_lowercase, axes, numbers, strict=False):
-            draw_panel(panels, number, ax).set_title(f"({letter}) $N$ = {number:g} pairs an iteration", loc="left")
-        axes[0].set_ylabel("gap to the optimum (return)")
+            draw_panel(panels, number, ax).set_title(f"({letter}) {number:g} pairs an iteration", loc="left")
+        axes[0].set_ylabel("gap to the optimum (return)\nlogarithmic but near 0")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 

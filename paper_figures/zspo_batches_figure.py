@@ -14,7 +14,7 @@ from experiments.studies.zspo_batches import MEAN_STEP, RUNS, zspo_batches
 from experiments.studies.zspo_batches import REPLICATES as FIRST_REPLICATES
 from paper_figures.comparisons import small_markers
 from paper_figures.registry import FigureContext, Frames, PaperFigure
-from paper_figures.style import DOUBLE_COLUMN, GREY, Series, new_figure, print_style, series_of
+from paper_figures.style import DOUBLE_COLUMN, GREY, Series, levels_of, new_figure, print_style
 from theory.errors import InputError
 
 # Every so many points of a curve of runs has a marker with its interval.
@@ -85,7 +85,7 @@ def draw_zspo_batches(curves: pd.DataFrame) -> Figure:
 
 def _looks(curves: pd.DataFrame) -> dict[int, Series]:
     sizes = sorted(int(size) for size in curves["batch_size"].unique())
-    return dict(zip(sizes, series_of(f"D = {size}" for size in sizes).values(), strict=True))
+    return dict(zip(sizes, levels_of([f"D = {size}" for size in sizes]).values(), strict=True))
 
 
 def _key(curves: pd.DataFrame, ax: Axes) -> list[Any]:
