@@ -367,15 +367,37 @@ def _compute(on_main: bool) -> Callable[[FigureContext], Frames]:
     return compute
 
 
+def _caption(frames: Frames) -> str:
+    verdicts, points = frames["verdicts"], frames["points"]
+    axes = [axis for axis in X_LABELS if (verdicts["axis"] == axis).any()]
+    stated = ", ".join(
+        f"{WORDS[axis]} {_in_words(axis, verdicts.loc[verdicts['axis'] == axis, 'exponent'].unique())}" for axis in axes
+    )
+    off = (verdicts["slope"] - verdicts["exponent"]).abs().max()
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in verdicts["outcome"].value_counts().items())
+    shared = points.loc[points["claim"].isin(verdicts["claim"]), "replicates"]
+    return (
+        f"Mean squared gradient norm against what is stated ({stated}): {len(verdicts)} claims on "
+        f"{verdicts['instance'].nunique()} instance(s), {counts}; the slope that is farthest from its statement is off "
+        f"by {off:.3f}. Markers are means over {shared.min():g} to {shared.max():g} runs with 95% intervals, lines are "
+        "fitted power laws; the key has slopes with 95% intervals. Ratios are to the dashed line of the stated slope, "
+        "which goes through the geometric middle of all points of an instance, or just above them along d, where an "
+        "upper bound is stated: only their change has a meaning, not their level. Along T the points of a line are "
+        "prefixes of the same runs. They move together, and so the interval of a slope is far narrower than theirs."
+    )
+
+
 RATES = PaperFigure(
     name="rates",
     title="Measured against stated rates along T, N, M and the balanced path",
     compute=_compute(on_main=True),
     draw=lambda frames: draw_rates(frames["points"], frames["verdicts"]),
+    caption=_caption,
 )
 INSTANCES = PaperFigure(
     name="rates-instances",
     title="Measured against stated rates on other instances",
     compute=_compute(on_main=False),
     draw=lambda frames: draw_instances(frames["points"], frames["verdicts"]),
+    caption=_caption,
 )

@@ -235,9 +235,23 @@ def _compute(context: FigureContext) -> Frames:
     }
 
 
+def _caption(frames: Frames) -> str:
+    joint, fixed = frames["joint"], frames["fixed"]
+    gains = {measure: _only(fixed, measure)["mean"].max() for measure in ("proxy_gain", "true_gain", "possible_gain")}
+    left = _only(joint[joint["pairs_from"] == "current"], "error_current")["mean"].min()
+    return (
+        f"What a learned reward gets wrong on {INSTANCE}, as means over data sets with 95% limits. (a) Errors away "
+        "from the behaviour that the pairs come from. (b) Errors in joint training, against votes: on the current policy "
+        f"down to {left:.2g}. (c) Gain that is promised against true gain along that training; on the grey line they "
+        f"are equal. (d) A reward learned once: harder optimisation promises up to {gains['proxy_gain']:.3g}, gives at "
+        f"most {gains['true_gain']:.2g}, and {gains['possible_gain']:.2g} is possible (grey)."
+    )
+
+
 FIGURE = PaperFigure(
     name="reward-error",
     title="What a learned reward gets wrong: coverage, votes, over-optimisation",
     compute=_compute,
     draw=lambda frames: draw_reward_error(frames["coverage"], frames["joint"], frames["fixed"]),
+    caption=_caption,
 )

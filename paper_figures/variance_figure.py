@@ -209,15 +209,40 @@ def _compute_radius(context: FigureContext) -> Frames:
     return {"sweep": sweep.assign(**{measure: sweep[measure] / unit for measure in MEASURES})}
 
 
+def _budget_caption(frames: Frames) -> str:
+    budget = frames["budget"]
+    best = budget.loc[budget[budget["radius"].notna()]["rescaled_mse"].idxmin()]
+    return (
+        f"Mean squared error of {len(budget)} estimators over |grad V|^2 on {MAIN_INSTANCE}, N = {N_PAIRS} pairs and "
+        f"M = {N_QUERIES} votes a pair, each at its best radius, as a stack of its parts. On the right the error that "
+        f"the best scale leaves; with a radius the least is {best['rescaled_mse']:.3f}, of {best['title']}. Whiskers "
+        "are 95% intervals where directions were sampled. Estimators that see rewards have a scale of their own."
+    )
+
+
+def _radius_caption(frames: Frames) -> str:
+    sweep = frames["sweep"]
+    best = sweep.loc[sweep["rescaled_mse"].idxmin()]
+    return (
+        f"Error of {sweep['name'].nunique()} estimators over |grad V|^2 against the radius, N = {N_PAIRS}, "
+        f"M = {N_QUERIES}, on {MAIN_INSTANCE}: left what the best scale leaves, right as it is. Markers are at the "
+        f"best radius; the least is {best['rescaled_mse']:.3f} of {best['title']} at {best['radius']:.2g}. Curves end where "
+        "nothing is left of the gradient. Points beyond, which are not joined, are of radii at which the circular "
+        "policy turns more than once and sampled directions jump."
+    )
+
+
 BUDGET = PaperFigure(
     name="error-budget",
     title="Bias and variances of every estimator at equal cost and its best radius",
     compute=_compute_budget,
     draw=lambda frames: draw_error_budget(frames["budget"]),
+    caption=_budget_caption,
 )
 RADIUS = PaperFigure(
     name="error-radius",
     title="Error against the radius, at the best scale and raw",
     compute=_compute_radius,
     draw=lambda frames: draw_error_radius(frames["sweep"]),
+    caption=_radius_caption,
 )

@@ -109,9 +109,25 @@ def _compute(context: FigureContext) -> Frames:
     return {"curves": zspo_batches(replicates=replicates, execution=context.execution)}
 
 
+def _caption(frames: Frames) -> str:
+    curves = frames["curves"]
+    last = curves[(curves["way"] == RUNS) & curves["value"].notna()]
+    last = last[last["iteration"] == last.groupby(["instance", "batch_size"])["iteration"].transform("max")]
+    words = "; ".join(
+        f"{instance}: " + ", ".join(f"{row.value:.4g} with D = {row.batch_size}" for row in rows.itertuples())
+        for instance, rows in last.groupby("instance", sort=False)
+    )
+    return (
+        "Values along ascents by majority signs, by the size D of the batches that raters compare: lines follow the "
+        f"mean step, markers are means over runs with 95% intervals. Runs end at {words}. The grey lines are the "
+        "optimum and, dashed, the start."
+    )
+
+
 FIGURE = PaperFigure(
     name="zspo-batches",
     title="Majority signs of batches of D trajectories: single ones are misled on the risky bandit, batches are not",
     compute=_compute,
     draw=lambda frames: draw_zspo_batches(frames["curves"]),
+    caption=_caption,
 )
