@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
 from experiments.catalogue.shipped_claims import stated_claims
@@ -32,7 +33,7 @@ _OVERHANG = 0.12
 # Distance between the algorithms in the lower strip, as a share of the window.
 _DODGE = 0.018
 _ABOVE = 1.05  # an upper bound is drawn above the data by this factor
-_PANEL_HEIGHT = 3.2  # inches, with a key of this many lines
+_PANEL_HEIGHT = 3.35  # inches, with a key of this many lines
 _KEY_LINES, _LINE_HEIGHT = 4, 0.13
 _RATIO_HEIGHT = 1.9  # inches of a panel of ratios alone, without its key
 _KEY_WIDTH = 50  # characters that fit over a panel
@@ -260,8 +261,10 @@ def _draw_panels(points: pd.DataFrame, panels: list[pd.DataFrame]) -> Figure:
 def _claim_title(ax: Axes, number: int, panels: int, axis: Axis, exponents: pd.Series, place: str = "") -> None:
     """Say over the key what is stated: "(b) trajectories: slope -1/2"."""
     letter = f"({ascii_lowercase[number]}) " if panels > 1 else ""
-    ax.get_legend().set_title(f"{letter}{WORDS[axis]}{place}: {_in_words(axis, exponents.unique())}", {"size": 8})  # type: ignore[union-attr]
-    ax.get_legend().set_alignment("left")  # type: ignore[union-attr]
+    stated = _in_words(axis, exponents.unique())
+    legend: Any = ax.get_legend()
+    legend.set_title(f"{letter}{WORDS[axis]}{place}: {stated}", FontProperties(size=8))
+    legend.set_alignment("left")
 
 
 def _in_words(axis: Axis, exponents: Iterable[float]) -> str:

@@ -241,10 +241,11 @@ def _caption(frames: Frames) -> str:
     left = _only(joint[joint["pairs_from"] == "current"], "error_current")["mean"].min()
     return (
         f"What a learned reward gets wrong on {INSTANCE}, as means over data sets with 95% limits. (a) Errors away "
-        "from the behaviour that the pairs come from. (b) Errors in joint training, against votes: on the current policy "
-        f"down to {left:.2g}. (c) Gain that is promised against true gain along that training; on the grey line they "
-        f"are equal. (d) A reward learned once: harder optimisation promises up to {gains['proxy_gain']:.3g}, gives at "
-        f"most {gains['true_gain']:.2g}, and {gains['possible_gain']:.2g} is possible (grey)."
+        "from the behaviour that the pairs come from. (b) Errors in joint training, against votes: on the current "
+        f"policy down to {left:.2g}. (c) Gain that is promised against true gain along that training; on the grey "
+        f"line they are equal. (d) A reward learned once: harder optimisation promises up to "
+        f"{gains['proxy_gain']:.3g}, gives at most {gains['true_gain']:.2g}, and {gains['possible_gain']:.2g} is "
+        "possible (grey)."
     )
 
 

@@ -107,7 +107,7 @@ _LINKS = {
     "linear": Look("#009E73", "X", 4.8, True, (2, 1.5)),
 }
 # Levels of one number, from dark to light: no method has these colours.
-_LEVELS = ("#2A1858", "#7B2D8B", "#C8508B", "#F0885A", "#C9A227")
+_LEVELS = ("#2A1858", "#7B2D8B", "#C8508B", "#F0885A", "#D6BE3C")
 _LEVEL_MARKERS = ("o", "s", "^", "D", "v")
 
 
@@ -146,8 +146,21 @@ def series_of(names: Iterable[str]) -> dict[str, Series]:
     every = {name: method.look for name, method in METHODS.items() if method.look} | _LINKS
     own = {name: every[name] for name in different if name in every}
     taken = {(look.color, look.marker) for look in every.values()}
-    free = (look for look in _looks() if (look.color, look.marker) not in taken)
-    return {name: Series(own.get(name) or next(free)) for name in different}
+    found = dict(own)
+    for name in different:
+        if name not in found:
+            free = [look for look in _looks() if (look.color, look.marker) not in taken]
+            # Where there is one, a look whose marker and dashes no other has here.
+            best = min(free, key=lambda look: _likeness(look, found.values()))
+            found[name] = best
+            taken.add((best.color, best.marker))
+    return {name: Series(found[name]) for name in different}
+
+
+def _likeness(look: Look, others: Iterable[Look]) -> int:
+    """How many others have the marker or the dashes of a look."""
+    same = [(look.marker, look.filled) == (one.marker, one.filled) for one in others]
+    return sum(same) + sum(look.dashes == one.dashes for one in others)
 
 
 def levels_of(names: Sequence[str]) -> dict[str, Series]:

@@ -226,9 +226,9 @@ def _radius_caption(frames: Frames) -> str:
     return (
         f"Error of {sweep['name'].nunique()} estimators over |grad V|^2 against the radius, N = {N_PAIRS}, "
         f"M = {N_QUERIES}, on {MAIN_INSTANCE}: left what the best scale leaves, right as it is. Markers are at the "
-        f"best radius; the least is {best['rescaled_mse']:.3f} of {best['title']} at {best['radius']:.2g}. Curves end where "
-        "nothing is left of the gradient. Points beyond, which are not joined, are of radii at which the circular "
-        "policy turns more than once and sampled directions jump."
+        f"best radius; the least is {best['rescaled_mse']:.3f} of {best['title']} at {best['radius']:.2g}. Curves end "
+        "where nothing is left of the gradient. Points beyond, which are not joined, are of radii at which the "
+        "circular policy turns more than once and sampled directions jump."
     )
 
 

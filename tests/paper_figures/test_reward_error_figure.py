@@ -172,7 +172,7 @@ def test_pressure_shows_promise_truth_and_what_is_possible() -> None:
         np.testing.assert_array_equal(line.get_ydata(), rows["mean"])
     (possible,) = [line for line in ax.lines if line.get_color() == GREY and len(np.atleast_1d(line.get_xdata()))]
     assert set(np.asarray(possible.get_ydata())) == {8.0}
-    assert texts(ax)[-1] == "largest possible"
+    assert texts(ax)[-1] == "largest gain possible"
     assert ax.get_ylim()[0] < frame["mean"].min()
     assert ax.get_ylim()[1] > frame["mean"].max()
 
@@ -207,7 +207,7 @@ def test_a_missing_measure_is_named(draw: Any, frame: pd.DataFrame, measure: str
 def test_figure_has_four_lettered_panels_in_print_size() -> None:
     figure = draw_reward_error(coverage(), joint(), fixed())
     assert [ax.get_title(loc="left")[:3] for ax in figure.axes] == ["(a)", "(b)", "(c)", "(d)"]
-    assert figure.get_size_inches()[0] == 6.8
+    assert figure.get_size_inches()[0] == 6.75
     sizes = {text.get_fontsize() for ax in figure.axes for text in ax.get_legend().get_texts()}  # type: ignore[union-attr]
     assert sizes == {SMALL}
 
