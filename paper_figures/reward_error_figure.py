@@ -8,13 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
-from threadpoolctl import threadpool_limits
 
-from experiments.catalogue.lookup import find
 from experiments.catalogue.shipped_claims import Preset
-from experiments.studies.overoptimisation import learned_once
 from experiments.studies.replicates import mean_over_replicates
-from experiments.studies.reward_errors import coverage_error, joint_training
+from experiments.studies.reward_error_cells import all_reward_errors
 from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, levels_of, new_figure, print_style, series_of
 from theory.errors import InputError
@@ -219,19 +216,16 @@ def _key(ax: Axes, settings: pd.Series | None, symbol: str, measures: tuple[str,
 
 
 def _compute(context: FigureContext) -> Frames:
-    instance = find("instance", INSTANCE)
-    options: dict[str, Any] = {"n_replicates": REPLICATES[context.preset], "seed": context.execution.seed}
-    with threadpool_limits(1):  # fits are too small for threads to pay
-        coverage = coverage_error(instance, **options)
-        joint = joint_training(instance, **options)
-        fixed = learned_once(instance, **options)
+    found = all_reward_errors(INSTANCE, REPLICATES[context.preset], context.execution)
     errors = [f"error_{policy}" for policy in ("current", "start", "optimal")]
     gains = ["proxy_gain", "true_gain", "overoptimisation"]
     along = ["pairs_from", "n_queries", "iteration", "votes"]
     return {
-        "coverage": mean_over_replicates(coverage, ["policy", "log_odds", "concentrability"], ["error", "ignorance"]),
-        "joint": mean_over_replicates(joint, along, [*errors, *gains]),
-        "fixed": mean_over_replicates(fixed, ["n_pairs", "pressure"], [*gains, "possible_gain"]),
+        "coverage": mean_over_replicates(
+            found["coverage"], ["policy", "log_odds", "concentrability"], ["error", "ignorance"]
+        ),
+        "joint": mean_over_replicates(found["joint"], along, [*errors, *gains]),
+        "fixed": mean_over_replicates(found["fixed"], ["n_pairs", "pressure"], [*gains, "possible_gain"]),
     }
 
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.running.execution import Execution
+from experiments.studies import reward_error_cells
 from paper_figures import reward_error_figure
 from paper_figures.registry import FigureContext, all_figures, get_figure
 from paper_figures.reward_error_figure import (
@@ -217,22 +218,22 @@ def test_it_is_registered_and_computes_with_its_context(monkeypatch: pytest.Monk
     seen: list[dict[str, Any]] = []
 
     def watch(name: str, **cut: Any) -> None:
-        experiment = getattr(reward_error_figure, name)
+        experiment = reward_error_cells.EXPERIMENTS[name]
 
         def run(instance: Any, **options: Any) -> pd.DataFrame:
             seen.append(options)
             frame: pd.DataFrame = partial(experiment, **cut)(instance, n_replicates=2, seed=options["seed"])
             return frame
 
-        monkeypatch.setattr(reward_error_figure, name, run)
+        monkeypatch.setitem(reward_error_cells.EXPERIMENTS, name, run)
 
     monkeypatch.setattr(reward_error_figure, "INSTANCE", "garnet")
-    watch("coverage_error", n_pairs=20, log_odds=(0.0, 1.0))
-    watch("joint_training", n_queries=(1, 5), n_pairs=4, n_iterations=3)
-    watch("learned_once", n_pairs=(8, 16), pressures=(0.1, 1.0, 10.0))
+    watch("coverage", n_pairs=20, log_odds=(0.0, 1.0))
+    watch("joint", n_queries=(1, 5), n_pairs=4, n_iterations=3)
+    watch("fixed", n_pairs=(8, 16), pressures=(0.1, 1.0, 10.0))
     assert "reward-error" in all_figures()
     figure = get_figure("reward-error")
-    frames = figure.compute(FigureContext("paper", Execution(seed=3)))
+    frames = figure.compute(FigureContext("paper", Execution(seed=3, jobs=1)))
     assert seen == [{"n_replicates": 160, "seed": 3}] * 3
     assert set(frames["coverage"]["measure"]) == {"error", "ignorance"}
     gains = {"proxy_gain", "true_gain", "overoptimisation"}

@@ -167,7 +167,8 @@ def test_radius_curves_and_their_optimum(measure: variance_figure.Measure) -> No
     for number, ((_, rows), color) in enumerate(zip(frame.groupby("name", sort=False), colors, strict=True)):
         curve, *beyond, optimum = [line for line in drawn if line.get_color() == color]
         # Joined until its error is that of the estimate 0 again; what comes beyond are points.
-        joined = int(np.argmax((np.arange(len(rows)) > 3 + number) & (rows["rescaled_mse"] >= 0.995))) + 1
+        back = np.flatnonzero((np.arange(len(rows)) > 3 + number) & (rows["rescaled_mse"] >= 0.995))
+        joined = back[0] + 1 if len(back) else len(rows)
         np.testing.assert_array_equal(curve.get_ydata(), rows[measure][:joined])
         points = [value for line in beyond for value in np.asarray(line.get_ydata())]
         np.testing.assert_array_equal(points, rows[measure][joined:])
