@@ -126,9 +126,22 @@ def _compute(context: FigureContext) -> Frames:
     return {"table": shift_table(shifts), "shifts": shifts}
 
 
+def _caption(frames: Frames) -> str:
+    table = frames["table"]
+    shift = table[table["measure"] == "shift"]
+    worst = shift.loc[shift["mean"].idxmax()]
+    return (
+        "Errors of a learned reward on the trajectories of the start, of the current and of the optimal policy, over "
+        "those of a reward that is equal everywhere, and the share of the possible gain that is reached: means with "
+        f"95% limits. From the start to the current policy the error grows most by a factor of {worst['mean']:.2g} "
+        f"({worst['method']}, {worst['instance']}, from {worst['start']})."
+    )
+
+
 FIGURE = PaperFigure(
     name="distribution-shift",
     title="Errors of a learned reward where its pairs came from and where the policy goes",
     compute=_compute,
     draw=lambda frames: draw_distribution_shift(frames["table"]),
+    caption=_caption,
 )

@@ -108,9 +108,23 @@ def _compute(context: FigureContext) -> Frames:
     return {"floors": run_floors(floor_claims(context.preset), (), context.execution).rows}
 
 
+def _caption(frames: Frames) -> str:
+    floors = frames["floors"]
+    judged = _judged(floors)
+    off = (judged["ratio"] - 1).abs()
+    inside = ((judged["ratio_low"] >= 1 - MARGIN) & (judged["ratio_high"] <= 1 + MARGIN)).sum()
+    return (
+        f"Stationary floors of E|grad V|^2 of {len(judged)} claims that are judged, of {len(floors)}, against a "
+        f"prediction without a free constant. Below, their ratios with 95% intervals; dashed lines are the margin of "
+        f"{MARGIN:.0%}, and {inside} intervals lie inside. The ratio farthest from 1 is "
+        f"{judged.loc[off.idxmax(), 'ratio']:.4f}, and half of all are within {off.median():.2%}."
+    )
+
+
 FIGURE = PaperFigure(
     name="floors",
     title="Stationary floors, measured against predicted without a free constant",
     compute=_compute,
     draw=lambda frames: draw_floor_figure(frames["floors"]),
+    caption=_caption,
 )

@@ -84,9 +84,20 @@ def _compute(context: FigureContext) -> Frames:
     return {"shares": shares(run_garnets(execution=context.execution).verdicts)}
 
 
+def _caption(frames: Frames) -> str:
+    found = frames["shares"]
+    counts = found.groupby("call", sort=False)["count"].sum()
+    words = ", ".join(f"{call} {counts[call]:.0f}" for call in CALLS if counts.get(call, 0) > 0)
+    return (
+        f"Verdicts on random garnets, none of them selected: {counts.sum():.0f} claims along "
+        f"{found['axis'].nunique()} axes, {words}. Numbers in the bars count instances."
+    )
+
+
 FIGURE = PaperFigure(
     name="random-garnets",
     title="Verdicts on 24 random garnets, none selected",
     compute=_compute,
     draw=lambda frames: draw_garnets(frames["shares"]),
+    caption=_caption,
 )

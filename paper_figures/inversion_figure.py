@@ -82,8 +82,8 @@ def draw_inversion_bias(bias: pd.DataFrame) -> Figure:
     with print_style():
         figure = new_figure(DOUBLE_COLUMN, 2.8)
         left, right = figure.subplots(1, 2)
-        draw_interior(bias, left).set_title("(a)", loc="left")
-        draw_boundary(bias, right).set_title("(b)", loc="left")
+        draw_interior(bias, left).set_title("(a) inside the range: slope \N{MINUS SIGN}1", loc="left")
+        draw_boundary(bias, right).set_title("(b) at the trim: slope \N{MINUS SIGN}1/2", loc="left")
     return figure
 
 
@@ -113,9 +113,23 @@ def _compute(_: FigureContext) -> Frames:
     return {"bias": inversion_bias()}
 
 
+def _caption(frames: Frames) -> str:
+    bias = frames["bias"]
+    most = int(bias["n_queries"].max())
+    last = bias[bias["n_queries"] == most]
+    largest = {case: rows["bias"].max() for case, rows in last.groupby("case")}
+    return (
+        "Bias of the inverted share of votes against votes a pair M, by exact sums, for "
+        f"{bias['link'].nunique()} links. (a) Inside the range it follows the delta method, c/M: at M = {most:,} at "
+        f"most {largest['interior']:.2g}. (b) With the trim at the mean it falls as the root of 1/M: at most "
+        f"{largest['boundary']:.2g}. The unit is that of a difference of returns."
+    )
+
+
 FIGURE = PaperFigure(
     name="inversion-bias",
     title="Link-inversion bias of every link against the number of votes",
     compute=_compute,
     draw=lambda frames: draw_inversion_bias(frames["bias"]),
+    caption=_caption,
 )

@@ -16,9 +16,9 @@ from experiments.catalogue.methods import LEARNERS, METHODS
 from experiments.comparison.budget import COMPARED_SEEDS, PRESETS, splits
 from experiments.comparison.compare_learning import compare_learning
 from experiments.statistics.intervals import MeanInterval, mean_interval
-from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, stretch_values
+from paper_figures.comparisons import STRETCHED, check_below, in_order, line_and_markers, small_markers, stretch_values
 from paper_figures.registry import FigureContext, Frames, PaperFigure
-from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
+from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, new_figure, print_style, series_of
 from theory.errors import InputError
 
 INSTANCE = "stochastic-gridworld"
@@ -32,14 +32,15 @@ LEARNING = "methods that learn a reward or compare likelihoods, beside ZPG"
 # Numbers on an axis of square roots are these times 1, 4 and 9.
 _ROUND = [round(unit * 10**power) for power in range(9) for unit in (1, 2, 4, 5)]
 
-_BAND = 0.12
-_MARKERS = 5  # a curve; every method has its own iterations, or they would hide each other
+_MARKERS = 5  # with intervals, a curve; every method has its own iterations, or they would hide each other
+# A curve that goes on to more than this times the median of all ends is cut off, and the panel says so.
+_FURTHER = 2.0
 _ROW_HEIGHT = 2.75  # inches
 _LONG_LABEL = 24  # letters, four of which do not fit beside each other
 
 
 def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) -> Axes:
-    """Mean exact value over seeds with its 95% band, one curve per method, against one kind of cost.
+    """Mean exact value over seeds, one curve per method with some 95% intervals, against one kind of cost.
 
     Parameters
     ----------
@@ -73,12 +74,27 @@ def draw_curves(curves: pd.DataFrame, optimum: float, spent: Spent, ax: Axes) ->
         found, look = _interval(rows), series[str(name)]
         every = max(1, len(x) // _MARKERS)
         first = (number + 1) * every // (len(groups) + 1)
-        ax.fill_between(x, found.low, found.high, color=look.color, alpha=_BAND, linewidth=0, zorder=2)
-        ax.plot(x, found.mean, **line_and_markers(look), markevery=(first, every), zorder=3)
+        ax.plot(x, found.mean, **look.line, zorder=2)
+        some = slice(first, None, every)
+        beyond = (found.mean - found.low)[some], (found.high - found.mean)[some]
+        ax.errorbar(x[some], found.mean[some], beyond, **small_markers(look), elinewidth=0.6, zorder=3)
     _stretch(curves, optimum, ax)
-    _square_root_of_costs(float(curves.groupby("method")[spent].max().max()), ax)
-    ax.set_xlabel(SPENT[spent])
+    _square_root_of_costs(_until(curves, spent, ax), ax)
+    ax.set_xlabel(f"{SPENT[spent]} (axis of square roots)")
     return ax
+
+
+def _until(curves: pd.DataFrame, spent: Spent, ax: Axes) -> float:
+    """End of the axis: where some methods spend far more than most do, the others set it, and the panel says so."""
+    most = curves.groupby("method")[spent].max()
+    most = most[most > 0]
+    further = most > _FURTHER * most.median()
+    if not further.any():
+        return float(most.max()) if len(most) else 0.0
+    names = [METHODS[name].title if name in METHODS else str(name) for name in most.index[further]]
+    who = f"{names[0]} goes" if len(names) == 1 else f"{len(names)} methods go"
+    ax.set_title(f"{who} on to {most.max():,.0f}", loc="right", fontsize=SMALL, color="0.35", pad=3)
+    return float(most[~further].max())
 
 
 def draw_learning(curves: pd.DataFrame, finals: pd.DataFrame) -> Figure:
@@ -188,9 +204,22 @@ def _compute(context: FigureContext) -> Frames:
     return {"curves": found.curves, "finals": found.finals}
 
 
+def _caption(frames: Frames) -> str:
+    curves, finals = frames["curves"], frames["finals"]
+    best = finals.loc[finals["final"].idxmax()]
+    return (
+        f"Exact value along the ascents of {curves['method'].nunique()} methods on one preference oracle "
+        f"({curves['instance'].iloc[0]}), each tuned on other seeds: means over {curves['seed'].nunique()} seeds, with "
+        f"95% t intervals at some points. The grey line is the optimum, {finals['optimum'].iloc[0]:.4g}; nearest ends "
+        f"{best['title']} with {best['final']:.4g}. The axis of values is stretched below the optimum, those of costs "
+        "show square roots, and a curve that goes on much further than the others is cut off, as its panel says."
+    )
+
+
 FIGURE = PaperFigure(
     name="learning-curves",
     title="Exact value against iterations, trajectories and votes, of all methods on one preference oracle",
     compute=_compute,
     draw=lambda frames: draw_learning(frames["curves"], frames["finals"]),
+    caption=_caption,
 )

@@ -122,9 +122,22 @@ def _compute(context: FigureContext) -> Frames:
     }
 
 
+def _caption(frames: Frames) -> str:
+    laws, points = frames["laws"], frames["points"]
+    sound = laws[laws["linear"] & laws["ratio"].notna()]
+    worst, best = (sound.loc[place] for place in (sound["ratio"].idxmax(), sound["ratio"].idxmin()))
+    return (
+        "Floors of E|grad V|^2 under raters of one link that are read with another, over what the assumed link would "
+        f"give, against the certainty of raters. Thick lines: where the linear law is good. There the ratio goes "
+        f"from {best['ratio']:.2g} ({best['raters']} read as {best['read']}) to {worst['ratio']:.2g} "
+        f"({worst['raters']} read as {worst['read']}). Markers are {len(points)} simulated floors with 95% intervals."
+    )
+
+
 FIGURE = PaperFigure(
     name="mismatched-floors",
     title="What a wrong link does to constants: floors under raters of every link, read with every link",
     compute=_compute,
     draw=lambda frames: draw_mismatched_floors(frames["laws"], frames["points"]),
+    caption=_caption,
 )

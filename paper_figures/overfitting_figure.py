@@ -120,9 +120,21 @@ def _compute(context: FigureContext) -> Frames:
     return {"extent": extent(fallen), "falls": fallen, "worst": along}
 
 
+def _caption(frames: Frames) -> str:
+    fallen = frames["falls"]
+    learned = fallen[fallen["ridge"].notna()]
+    worst = learned.loc[learned["fall"].idxmax()]
+    return (
+        f"Where the true return falls while that under the learned reward rises: in {learned['overfits'].sum():.0f} of "
+        f"{len(learned)} settings. The largest fall is {worst['fall']:.2f} of the possible gain, on "
+        f"{worst['instance']}; its path is drawn with 95% bands. Vertical lines are 95% t limits of each fall."
+    )
+
+
 FIGURE = PaperFigure(
     name="overfitting",
     title="Where the true return falls while the return under the learned reward rises",
     compute=_compute,
     draw=lambda frames: draw_overfitting(frames["worst"], frames["falls"]),
+    caption=_caption,
 )

@@ -248,11 +248,43 @@ def _family(name: str) -> tuple[str, Look]:
     return FAMILIES.get(name, (name, Look("#000000", "x", 4.0, True, ())))
 
 
+def _validation_caption(frames: Frames) -> str:
+    rows = frames["rows"]
+    plans = rows[rows["kind"] == PLAN]
+    ratio = plans["measured"] / plans["error"]
+    return (
+        f"{len(plans)} plans that were run on {plans['instance'].nunique()} instances: measured error with 95% limits "
+        f"against predicted, measured over predicted from {ratio.min():.2f} to {ratio.max():.2f}, and against the "
+        "error of the paper's schedule at the same cost. Points of one budget are moved a little along the axis."
+    )
+
+
+def _curves_caption(frames: Frames) -> str:
+    rows = frames["rows"]
+    plans = rows[rows["kind"] == PLAN].sort_values("budget")
+    first, last = plans.iloc[0], plans.iloc[-1]
+    return (
+        f"Error against budget on {first['instance']}: lines are predicted, markers are measured with 95% limits. The "
+        f"plan goes from {first['measured']:.2g} at a budget of {first['budget']:.0e} to {last['measured']:.2g} at "
+        f"{last['budget']:.0e}. The grey line is the start."
+    )
+
+
+def _map_caption(frames: Frames) -> str:
+    table = frames["table"]
+    return (
+        "Best votes a pair and best block size, by the cost of a vote in trajectories "
+        f"({table['cost_vote'].min():g} to {table['cost_vote'].max():g}) and the scale of the raters' link "
+        f"({table['scale'].min():g} to {table['scale'].max():g}, certain raters first)."
+    )
+
+
 VALIDATION = PaperFigure(
     name="plan-validation",
     title="Plans that were run: predicted against measured error, and against the paper's schedule",
     compute=lambda context: {"rows": validate_both_sets(context.execution)},
     draw=lambda frames: draw_validation(frames["rows"]),
+    caption=_validation_caption,
 )
 
 
@@ -265,10 +297,12 @@ CURVES = PaperFigure(
     title="Error against budget: the plan, one vote a pair, and the paper's schedule",
     compute=_curves,
     draw=lambda frames: draw_plan_curves(frames["rows"]),
+    caption=_curves_caption,
 )
 MAP = PaperFigure(
     name="plan-map",
     title="Best votes a pair and block size, by the cost of a vote and the certainty of raters",
     compute=lambda context: {"table": plan_map(execution=context.execution)},
     draw=lambda frames: draw_plan_map(frames["table"]),
+    caption=_map_caption,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from string import ascii_lowercase
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
 from experiments.catalogue.shipped_claims import stated_claims
@@ -31,10 +32,22 @@ NORMAL_95 = 1.96
 _OVERHANG = 0.12
 # Distance between the algorithms in the lower strip, as a share of the window.
 _DODGE = 0.018
-_PANEL_HEIGHT = 3.2  # inches, with a key of this many lines
+_ABOVE = 1.05  # an upper bound is drawn above the data by this factor
+_PANEL_HEIGHT = 3.35  # inches, with a key of this many lines
 _KEY_LINES, _LINE_HEIGHT = 4, 0.13
+_RATIO_HEIGHT = 1.9  # inches of a panel of ratios alone, without its key
 _KEY_WIDTH = 50  # characters that fit over a panel
 _STATED: dict[str, Any] = {"color": GREY, "linestyle": (0, (2.5, 1.2)), "linewidth": 1.6}
+
+# What an axis is about, in the title of its panel.
+WORDS: dict[Axis, str] = {
+    "T": "iterations",
+    "N": "trajectories",
+    "M": "votes",
+    "eps": "balanced path",
+    "d": "parameters",
+}
+_PREFIXES = "the points of a line are prefixes of the same runs:\nthey move together, so the slope is known better"
 
 X_LABELS: dict[Axis, str] = {
     "T": "iterations $T$",
@@ -47,6 +60,9 @@ X_LABELS: dict[Axis, str] = {
 
 def draw_axis(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> Axes:
     """One axis of one instance, log-log: means with 95% intervals, fitted power laws, and the stated slope.
+
+    The stated line goes through the geometric middle of the points of all claims. Along d, where the stated power is an
+    upper bound, it lies just above all points.
 
     Parameters
     ----------
@@ -67,10 +83,11 @@ def draw_axis(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> Axes:
     axis = _one_axis(verdicts)
     middle, window = _middle(points, verdicts)
     _log_scales(ax, axis, window)
+    chosen = points[points["claim"].isin(verdicts["claim"])]
     for exponent in verdicts["exponent"].unique():
-        x, y = _stated(exponent, middle, window)
+        x, y = _stated(exponent, _anchor(axis, exponent, chosen, middle), window)
         ax.plot(x, y, **_STATED, zorder=1)
-        _label_stated(ax, exponent, (x[-1], y[-1]) if axis == "eps" else (x[0], y[0]))
+    _label_stated(ax, axis, verdicts["exponent"].unique())
     for row, series, rows in _claims(points, verdicts):
         x = _window_of(rows)
         ax.plot(x, _power_law(x, row.slope, math.exp(row.intercept)), **series.line, zorder=2)
@@ -78,13 +95,15 @@ def draw_axis(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> Axes:
         ax.errorbar(rows["x"], mean, half_width, **series.markers, elinewidth=0.7, zorder=3)
         # For a key with marker and line together.
         ax.plot([], [], **(series.markers | series.line), label=_key(row))
-    ax.set(xlabel=X_LABELS[axis], ylabel="mean squared gradient norm")
+    ax.set(xlabel=X_LABELS[axis], ylabel=r"mean $\|\nabla V\|^2$ (return$^2$)")
     ax.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.02))  # over the tick labels too: lines are long
     return ax
 
 
 def draw_compensated(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> Axes:
     """The same, divided by the stated line. It is flat if the stated slope is attained, and shows small intervals.
+
+    The level of a ratio means nothing where the line is put through the middle of the points; only its change does.
 
     Points of different algorithms are moved along x by a small share of the window, so that they are side by side.
 
@@ -94,25 +113,43 @@ def draw_compensated(points: pd.DataFrame, verdicts: pd.DataFrame, ax: Axes) -> 
         See `draw_axis`.
     """
     axis = _one_axis(verdicts)
-    middle, window = _middle(points, verdicts)
+    _draw_ratios(points, verdicts, axis, series_of(verdicts["method"]), ax)
+    if axis == "T":
+        ax.set_title(_PREFIXES, loc="left", fontsize=SMALL, color="0.35", pad=2)
+    return ax
+
+
+def _draw_ratios(points: pd.DataFrame, verdicts: pd.DataFrame, axis: Axis, looks: dict[str, Series], ax: Axes) -> None:
+    """Ratios of the claims along one axis; those of one instance are divided by the same line.
+
+    Parameters
+    ----------
+    looks : dict
+        By the names of the methods or, with several instances, of the instances.
+    """
+    _, window = _middle(points, verdicts)
     _log_scales(ax, axis, window)
     ax.axhline(1, **_STATED, zorder=1)
     to_the_right = -1 if axis == "eps" else 1
     shifts = to_the_right * _DODGE * (np.arange(len(verdicts)) - (len(verdicts) - 1) / 2)
-    for (row, series, rows), shift in zip(_claims(points, verdicts), shifts, strict=True):
+    for row, shift in zip(verdicts.itertuples(), shifts, strict=True):
+        rows = points[points["claim"] == row.claim]
+        series = looks[row.method] if row.method in looks else looks[row.instance]
+        same = points[points["claim"].isin(verdicts.loc[verdicts["instance"] == row.instance, "claim"])]
+        level = _level(row.exponent, _anchor(axis, row.exponent, same, _geometric_middle(same)))
         x = rows["x"].to_numpy()
-        stated = _power_law(x, row.exponent, _level(row.exponent, middle))
+        stated = _power_law(x, row.exponent, level)
         fitted = _power_law(x, row.slope, math.exp(row.intercept))
         dodged = x * (window[1] / window[0]) ** shift
         ax.plot(dodged, fitted / stated, **series.line, zorder=2)
         mean, half_width = _interval(rows)
         markers = series.markers | {"markersize": 0.55 * series.size}
         ax.errorbar(dodged, mean / stated, half_width / stated, **markers, elinewidth=0.7, zorder=3)
+        ax.plot([], [], **(series.markers | series.line), label=_key(row))
     ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.set(xlabel=X_LABELS[axis], ylabel="ratio to\nstated")
-    return ax
+    ax.set(xlabel=X_LABELS[axis], ylabel="measured /\nstated line")
 
 
 def draw_rates(points: pd.DataFrame, verdicts: pd.DataFrame, instance: str = MAIN_INSTANCE) -> Figure:
@@ -137,11 +174,11 @@ def draw_rates(points: pd.DataFrame, verdicts: pd.DataFrame, instance: str = MAI
     if chosen.empty:
         raise InputError(f"instance must be one of {', '.join(verdicts['instance'].unique())}, got {instance!r}")
     order = [axis for axis in X_LABELS if (chosen["axis"] == axis).any()]
-    return _draw_panels(points, [("", chosen[chosen["axis"] == axis]) for axis in order])
+    return _draw_panels(points, [chosen[chosen["axis"] == axis] for axis in order])
 
 
 def draw_instances(points: pd.DataFrame, verdicts: pd.DataFrame) -> Figure:
-    """Every axis of every instance except the main one.
+    """Ratios to the stated line on every instance except the main one, one panel an axis.
 
     Parameters
     ----------
@@ -156,8 +193,36 @@ def draw_instances(points: pd.DataFrame, verdicts: pd.DataFrame) -> Figure:
     others = verdicts[verdicts["instance"] != MAIN_INSTANCE]
     if others.empty:
         raise InputError(f"verdicts must cover an instance other than {MAIN_INSTANCE}, got none; add claims on one")
-    groups = [group for _, group in others.groupby(["instance", "axis"], sort=False)]
-    return _draw_panels(points, [(str(group["instance"].iloc[0]), group) for group in groups])
+    panels = [others[others["axis"] == axis] for axis in X_LABELS if (others["axis"] == axis).any()]
+    columns = min(2, len(panels))
+    longest = max(len(_labels(panel)) + sum("\n" in label for label in _labels(panel)) for panel in panels)
+    with print_style():
+        height = (_RATIO_HEIGHT + _LINE_HEIGHT * longest) * math.ceil(len(panels) / columns)
+        figure = new_figure(DOUBLE_COLUMN if columns == 2 else SINGLE_COLUMN, height)
+        axes: Any = figure.subplots(math.ceil(len(panels) / columns), columns, squeeze=False).flat
+        for number, (ax, panel) in enumerate(zip(axes, panels, strict=False)):
+            axis: Axis = panel["axis"].iloc[0]
+            several = panel["instance"].nunique() > 1
+            looks = series_of(panel["instance"] if several else panel["method"])
+            labels = _labels(panel)
+            _draw_ratios(points, panel.assign(method="" if several else panel["method"]), axis, looks, ax)
+            handles = ax.get_legend_handles_labels()[0]
+            ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.17, 1.02))
+            place = "" if several else f" on {panel['instance'].iloc[0]}"
+            _claim_title(ax, number, len(panels), axis, panel["exponent"], place)
+            if axis == "T":
+                ax.set_xlabel(f"{X_LABELS[axis]}; {_PREFIXES}")
+        for ax in list(axes)[len(panels) :]:
+            ax.remove()
+    return figure
+
+
+def _labels(panel: pd.DataFrame) -> list[str]:
+    """Keys of the claims of a panel; several instances are named instead of their method, if that is one."""
+    if panel["instance"].nunique() == 1:
+        return [_key(row) for row in panel.itertuples()]
+    title = panel["instance"] if panel["method"].nunique() == 1 else panel["title"] + ", " + panel["instance"]
+    return [_key(row) for row in panel.assign(title=title).itertuples()]
 
 
 def verdict_label(row: Any) -> str:
@@ -172,26 +237,44 @@ def verdict_label(row: Any) -> str:
     return f"{row.title}: {numbers} {row.outcome}{', tight' if row.tight else ''}"
 
 
-def _draw_panels(points: pd.DataFrame, panels: list[tuple[str, pd.DataFrame]]) -> Figure:
+def _draw_panels(points: pd.DataFrame, panels: list[pd.DataFrame]) -> Figure:
     """Panels in two columns. Each has a large plot, and below it a strip that is divided by the stated line."""
     columns = min(2, len(panels))
     lines = math.ceil(len(panels) / columns)
     # A longer key would leave no room for the panels below it.
-    keys = ["\n".join(map(_key, verdicts.itertuples())) for _, verdicts in panels]
+    keys = ["\n".join(map(_key, verdicts.itertuples())) for verdicts in panels]
     beyond = max(0, *(key.count("\n") + 1 - _KEY_LINES for key in keys))
     height = _PANEL_HEIGHT + _LINE_HEIGHT * beyond
     with print_style():
         figure = new_figure(DOUBLE_COLUMN if columns == 2 else SINGLE_COLUMN, height * lines)
         grid = figure.add_gridspec(2 * lines, columns, height_ratios=[3, 1] * lines)
-        for number, (title, verdicts) in enumerate(panels):
+        for number, verdicts in enumerate(panels):
             line, column = divmod(number, columns)
             upper = draw_axis(points, verdicts, figure.add_subplot(grid[2 * line, column]))
             draw_compensated(points, verdicts, figure.add_subplot(grid[2 * line + 1, column], sharex=upper))
             upper.set_xlabel("")
             upper.tick_params(which="both", labelbottom=False)
-            letter = f"({ascii_lowercase[number]}) " if len(panels) > 1 else ""
-            upper.text(1, 1, f"{letter}{title}".strip(), transform=upper.transAxes, ha="right", va="top")
+            _claim_title(upper, number, len(panels), verdicts["axis"].iloc[0], verdicts["exponent"])
     return figure
+
+
+def _claim_title(ax: Axes, number: int, panels: int, axis: Axis, exponents: pd.Series, place: str = "") -> None:
+    """Say over the key what is stated: "(b) trajectories: slope -1/2"."""
+    letter = f"({ascii_lowercase[number]}) " if panels > 1 else ""
+    stated = _in_words(axis, exponents.unique())
+    legend: Any = ax.get_legend()
+    legend.set_title(f"{letter}{WORDS[axis]}{place}: {stated}", FontProperties(size=8))
+    legend.set_alignment("left")
+
+
+def _in_words(axis: Axis, exponents: Iterable[float]) -> str:
+    return ("slope at most " if axis == "d" else "slope ") + " or ".join(map(_fraction, exponents))
+
+
+def _fraction(exponent: float) -> str:
+    fraction = Fraction(exponent).limit_denominator(12)
+    text = str(fraction) if math.isclose(fraction, exponent) else f"{exponent:.3f}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _key(row: Any) -> str:
@@ -219,8 +302,20 @@ def _claims(points: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[tuple[Any,
 def _middle(points: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[Pair, Pair]:
     """Geometric middle of all points of the claims, and their window of x."""
     rows = points[points["claim"].isin(verdicts["claim"])]
+    return _geometric_middle(rows), (float(rows["x"].min()), float(rows["x"].max()))
+
+
+def _geometric_middle(rows: pd.DataFrame) -> Pair:
     x, mean = np.exp(np.log(rows[["x", "mean"]].to_numpy()).mean(axis=0)).tolist()
-    return (x, mean), (float(rows["x"].min()), float(rows["x"].max()))
+    return x, mean
+
+
+def _anchor(axis: Axis, exponent: float, rows: pd.DataFrame, middle: Pair) -> Pair:
+    """A point of the stated line: the middle of the data or, along d, one just above all data."""
+    if axis != "d":
+        return middle
+    highest = float((rows["mean"] / rows["x"] ** exponent).max()) * _ABOVE
+    return middle[0], highest * middle[0] ** exponent
 
 
 def _window_of(rows: pd.DataFrame) -> FloatArray:
@@ -243,18 +338,11 @@ def _stated(exponent: float, middle: Pair, window: Pair) -> tuple[FloatArray, Fl
     return x, _power_law(x, exponent, _level(exponent, middle))
 
 
-def _label_stated(ax: Axes, exponent: float, left_end: Pair) -> None:
-    fraction = Fraction(exponent).limit_denominator(12)
-    number = str(fraction) if math.isclose(fraction, exponent) else f"{exponent:.3f}"
-    ax.annotate(
-        f"stated slope {number}".replace("-", "\N{MINUS SIGN}"),
-        left_end,
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        color="0.35",
-        fontsize=SMALL,
-    )
+def _label_stated(ax: Axes, axis: Axis, exponents: Iterable[float]) -> None:
+    """Name the dashed line in the corner that the data leave free."""
+    x, align = (0.98, "right") if axis == "d" else (0.02, "left")
+    text = f"dashed: stated {_in_words(axis, exponents)}"
+    ax.text(x, 0.03, text, transform=ax.transAxes, ha=align, va="bottom", color="0.35", fontsize=SMALL)
 
 
 def _log_scales(ax: Axes, axis: Axis, window: Pair) -> None:
@@ -282,15 +370,37 @@ def _compute(on_main: bool) -> Callable[[FigureContext], Frames]:
     return compute
 
 
+def _caption(frames: Frames) -> str:
+    verdicts, points = frames["verdicts"], frames["points"]
+    axes = [axis for axis in X_LABELS if (verdicts["axis"] == axis).any()]
+    stated = ", ".join(
+        f"{WORDS[axis]} {_in_words(axis, verdicts.loc[verdicts['axis'] == axis, 'exponent'].unique())}" for axis in axes
+    )
+    off = (verdicts["slope"] - verdicts["exponent"]).abs().max()
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in verdicts["outcome"].value_counts().items())
+    shared = points.loc[points["claim"].isin(verdicts["claim"]), "replicates"]
+    return (
+        f"Mean squared gradient norm against what is stated ({stated}): {len(verdicts)} claims on "
+        f"{verdicts['instance'].nunique()} instance(s), {counts}; the slope that is farthest from its statement is off "
+        f"by {off:.3f}. Markers are means over {shared.min():g} to {shared.max():g} runs with 95% intervals, lines are "
+        "fitted power laws; the key has slopes with 95% intervals. Ratios are to the dashed line of the stated slope, "
+        "which goes through the geometric middle of all points of an instance, or just above them along d, where an "
+        "upper bound is stated: only their change has a meaning, not their level. Along T the points of a line are "
+        "prefixes of the same runs. They move together, and so the interval of a slope is far narrower than theirs."
+    )
+
+
 RATES = PaperFigure(
     name="rates",
     title="Measured against stated rates along T, N, M and the balanced path",
     compute=_compute(on_main=True),
     draw=lambda frames: draw_rates(frames["points"], frames["verdicts"]),
+    caption=_caption,
 )
 INSTANCES = PaperFigure(
     name="rates-instances",
     title="Measured against stated rates on other instances",
     compute=_compute(on_main=False),
     draw=lambda frames: draw_instances(frames["points"], frames["verdicts"]),
+    caption=_caption,
 )

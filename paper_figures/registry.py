@@ -54,12 +54,15 @@ class PaperFigure:
         Returns the frames by name. All running and fitting happens here.
     draw : function of these frames
         Returns the figure.
+    caption : function of these frames, optional
+        Returns what stands below it: what is seen, with numbers from the frames. By default the title.
     """
 
     name: str
     title: str
     compute: Callable[[FigureContext], Frames]
     draw: Callable[[Frames], Figure]
+    caption: Callable[[Frames], str] | None = None
 
 
 # Names of figures, with their module and attribute. Importing matplotlib takes a while, so names are known without it.

@@ -8,15 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
-from threadpoolctl import threadpool_limits
 
-from experiments.catalogue.lookup import find
 from experiments.catalogue.shipped_claims import Preset
-from experiments.studies.overoptimisation import learned_once
 from experiments.studies.replicates import mean_over_replicates
-from experiments.studies.reward_errors import coverage_error, joint_training
+from experiments.studies.reward_error_cells import all_reward_errors
 from paper_figures.registry import FigureContext, Frames, PaperFigure
-from paper_figures.style import DOUBLE_COLUMN, GREY, new_figure, print_style, series_of
+from paper_figures.style import DOUBLE_COLUMN, GREY, SMALL, levels_of, new_figure, print_style, series_of
 from theory.errors import InputError
 
 INSTANCE = "stochastic-gridworld"
@@ -28,8 +25,9 @@ _DASHED: Any = (0, (3, 1.5))
 _BAND = 0.15
 # Free share of the axis above the data, for the key.
 _HEADROOM = 1.25
+_ROOM_FOR_NAMES = 14.0  # factor of the pressure, left of the data
 _KEY_SHARE = 0.45  # the same on a logarithmic axis, of its decades
-_ERROR = "rms error of return differences"
+_ERROR = "rms error of differences (return)"
 
 
 def draw_coverage(coverage: pd.DataFrame, ax: Axes) -> Axes:
@@ -115,11 +113,17 @@ def draw_gains(joint: pd.DataFrame, ax: Axes) -> Axes:
             across = (last["mean"] - last["low"], last["high"] - last["mean"])
             up = (last["mean_proxy"] - last["low_proxy"], last["high_proxy"] - last["mean_proxy"])
             ax.errorbar(last["mean"], last["mean_proxy"], xerr=across, yerr=up, color=look["color"], **ends)
+            if style == _SOLID:
+                # Over its end; that with the most votes ends below another one, and is named on its right.
+                low = votes == joint["n_queries"].max()
+                x, y = last[["high", "mean_proxy"] if low else ["mean", "high_proxy"]].to_numpy()[0]
+                _name(ax, f"$M$ = {votes:g}", x, y, look, "left" if low else "center")
     furthest = float(both["mean"].max())
     ax.plot([0, furthest], [0, furthest], color=GREY, linewidth=1.6, zorder=1)
-    _key(ax, joint["n_queries"], "M", ("pairs from current", "pairs from start"), "as promised")
+    _key(ax, None, "M", ("pairs from the current policy", "pairs from the start"), "gain as promised")
     ax.set_ylim(top=_HEADROOM * float(both["high_proxy"].max()))
-    ax.set(xlabel="true gain (return)", ylabel="gain under learned reward")
+    ax.set_xlim(right=1.15 * float(both["high"].max()))
+    ax.set(xlabel="true gain (return)", ylabel="gain under learned reward (return)")
     return ax
 
 
@@ -138,9 +142,14 @@ def draw_pressure(fixed: pd.DataFrame, ax: Axes) -> Axes:
     ax.axhline(float(_only(fixed, "possible_gain")["mean"].max()), color=GREY, linewidth=1.6, zorder=1)
     for measure, style in (("proxy_gain", _SOLID), ("true_gain", _DASHED)):
         for pairs, points in _only(fixed, measure).groupby("n_pairs", sort=False):
-            _curve(points, "pressure", ax, _look(fixed["n_pairs"], pairs, style))
-    _key(ax, fixed["n_pairs"], "N", ("under learned reward", "true"), "largest possible")
+            look = _look(fixed["n_pairs"], pairs, style)
+            _curve(points, "pressure", ax, look)
+            if style == _SOLID:
+                first = points.iloc[0]
+                _name(ax, f"$N$ = {pairs:g}", float(first["pressure"]), float(first["mean"]), look, "right")
+    _key(ax, None, "N", ("gain under the learned reward", "true gain"), "largest gain possible")
     ax.set_xscale("log")
+    ax.set_xlim(fixed["pressure"].min() / _ROOM_FOR_NAMES, None)
     ax.set_yscale("log")
     gains = fixed.loc[fixed["mean"] > 0, "mean"]
     ax.set_ylim(gains.min() / 2, gains.max() * (gains.max() / gains.min()) ** _KEY_SHARE)
@@ -180,14 +189,22 @@ def _curve(points: pd.DataFrame, x: str, ax: Axes, look: dict[str, Any]) -> None
 
 def _look(settings: pd.Series, setting: Any, style: Any) -> dict[str, Any]:
     """Colour and marker show the setting; dashes and filling show which of the two measures it is."""
-    look = series_of(f"{each:g}" for each in settings)[f"{setting:g}"]
+    look = levels_of([f"{each:g}" for each in settings])[f"{setting:g}"]
     face = look.color if style == _SOLID else "white"
     return look.markers | {"markersize": 3.6, "markerfacecolor": face, "markeredgewidth": 0.7, "linestyle": style}
 
 
-def _key(ax: Axes, settings: pd.Series, symbol: str, measures: tuple[str, str], grey: str | None = None) -> None:
-    """Key: settings in one column, measures and grey lines in the other; in a free corner if there is one."""
-    for setting in settings.unique():
+def _name(ax: Axes, text: str, x: float, y: float, look: dict[str, Any], align: str = "center") -> None:
+    """Write the name of a line over a point, or beside it."""
+    offset = {"center": (0, 3), "left": (3, 0), "right": (-4, 0)}[align]
+    where: dict[str, Any] = {"xytext": offset, "textcoords": "offset points", "ha": align}
+    where["va"] = "bottom" if align == "center" else "center"
+    ax.annotate(text, (x, y), **where, fontsize=SMALL, color=look["color"])
+
+
+def _key(ax: Axes, settings: pd.Series | None, symbol: str, measures: tuple[str, str], grey: str | None = None) -> None:
+    """Key: settings, unless they are written at the lines; measures and grey lines."""
+    for setting in [] if settings is None else settings.unique():
         ax.plot([], [], **_look(settings, setting, _SOLID), label=f"${symbol}$ = {setting:g}")
     for name, style in zip(measures, (_SOLID, _DASHED), strict=True):
         ax.plot([], [], color="black", linestyle=style, label=name)
@@ -195,24 +212,35 @@ def _key(ax: Axes, settings: pd.Series, symbol: str, measures: tuple[str, str], 
         ax.legend(loc="lower left")
     else:
         ax.plot([], [], color=GREY, linewidth=1.6, label=grey)
-        ax.legend(loc="upper left", ncols=2, columnspacing=1.2)
+        ax.legend(loc="upper left")
 
 
 def _compute(context: FigureContext) -> Frames:
-    instance = find("instance", INSTANCE)
-    options: dict[str, Any] = {"n_replicates": REPLICATES[context.preset], "seed": context.execution.seed}
-    with threadpool_limits(1):  # fits are too small for threads to pay
-        coverage = coverage_error(instance, **options)
-        joint = joint_training(instance, **options)
-        fixed = learned_once(instance, **options)
+    found = all_reward_errors(INSTANCE, REPLICATES[context.preset], context.execution)
     errors = [f"error_{policy}" for policy in ("current", "start", "optimal")]
     gains = ["proxy_gain", "true_gain", "overoptimisation"]
     along = ["pairs_from", "n_queries", "iteration", "votes"]
     return {
-        "coverage": mean_over_replicates(coverage, ["policy", "log_odds", "concentrability"], ["error", "ignorance"]),
-        "joint": mean_over_replicates(joint, along, [*errors, *gains]),
-        "fixed": mean_over_replicates(fixed, ["n_pairs", "pressure"], [*gains, "possible_gain"]),
+        "coverage": mean_over_replicates(
+            found["coverage"], ["policy", "log_odds", "concentrability"], ["error", "ignorance"]
+        ),
+        "joint": mean_over_replicates(found["joint"], along, [*errors, *gains]),
+        "fixed": mean_over_replicates(found["fixed"], ["n_pairs", "pressure"], [*gains, "possible_gain"]),
     }
+
+
+def _caption(frames: Frames) -> str:
+    joint, fixed = frames["joint"], frames["fixed"]
+    gains = {measure: _only(fixed, measure)["mean"].max() for measure in ("proxy_gain", "true_gain", "possible_gain")}
+    left = _only(joint[joint["pairs_from"] == "current"], "error_current")["mean"].min()
+    return (
+        f"What a learned reward gets wrong on {INSTANCE}, as means over data sets with 95% limits. (a) Errors away "
+        "from the behaviour that the pairs come from. (b) Errors in joint training, against votes: on the current "
+        f"policy down to {left:.2g}. (c) Gain that is promised against true gain along that training; on the grey "
+        f"line they are equal. (d) A reward learned once: harder optimisation promises up to "
+        f"{gains['proxy_gain']:.3g}, gives at most {gains['true_gain']:.2g}, and {gains['possible_gain']:.2g} is "
+        "possible (grey)."
+    )
 
 
 FIGURE = PaperFigure(
@@ -220,4 +248,5 @@ FIGURE = PaperFigure(
     title="What a learned reward gets wrong: coverage, votes, over-optimisation",
     compute=_compute,
     draw=lambda frames: draw_reward_error(frames["coverage"], frames["joint"], frames["fixed"]),
+    caption=_caption,
 )

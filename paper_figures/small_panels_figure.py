@@ -39,7 +39,7 @@ def draw_panel(panels: pd.DataFrame, n_pairs: int, ax: Axes) -> Axes:
     Returns
     -------
     Axes
-        The same. Intervals may leave it below, since gaps cannot be negative.
+        The same.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def draw_small_panels(panels: pd.DataFrame) -> Figure:
         figure = new_figure(DOUBLE_COLUMN, 3.0)
         axes: Any = figure.subplots(1, len(numbers), sharey=True, squeeze=False)[0]
         for letter, ax, number in zip(ascii_lowercase, axes, numbers, strict=False):
-            draw_panel(panels, number, ax).set_title(f"({letter}) $N$ = {number:g} pairs an iteration", loc="left")
-        axes[0].set_ylabel("gap to the optimum (return)")
+            draw_panel(panels, number, ax).set_title(f"({letter}) {number:g} pairs an iteration", loc="left")
+        axes[0].set_ylabel("gap to the optimum (return)\nlogarithmic but near 0")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
@@ -120,9 +120,21 @@ def _compute(context: FigureContext) -> Frames:
     return {"panels": panels}
 
 
+def _caption(frames: Frames) -> str:
+    panels = frames["panels"]
+    best = panels.loc[panels["gap"].idxmin()]
+    return (
+        f"Gap to the optimum of {panels['method'].nunique()} methods with few pairs N an iteration and few votes M a "
+        f"pair. The least is {max(0.0, best['gap']):.2g}, of {best['title']} at N = {best['n_pairs']:g}, "
+        f"M = {best['n_queries']:g}. The 95% limits are made on the scale of logarithms, since a gap cannot be "
+        "negative. The axis is linear near 0. Methods stand side by side at one M."
+    )
+
+
 FIGURE = PaperFigure(
     name="small-panels",
     title="Gap to the optimum with few pairs an iteration and few votes a pair",
     compute=_compute,
     draw=lambda frames: draw_small_panels(frames["panels"]),
+    caption=_caption,
 )

@@ -91,9 +91,22 @@ def _compute(context: FigureContext) -> Frames:
     return {"splits": compare_splits(budgets=splits(budget.votes), n_seeds=n_seeds, execution=context.execution)}
 
 
+def _caption(frames: Frames) -> str:
+    found = frames["splits"]
+    spread = found.groupby("title", sort=False)["final"].agg(lambda final: final.max() - final.min())
+    best = found.loc[found["final"].idxmax()]
+    return (
+        f"Mean final value of {found['method'].nunique()} methods at {len(_places(found))} splits of "
+        f"{found['votes'].max():,.0f} votes, with 95% t intervals, on an axis that is stretched below the optimum "
+        f"{found['optimum'].iloc[0]:.4g} (grey). The best is {best['final']:.4g}, of {best['title']}. The split "
+        f"matters most to {spread.idxmax()}: {spread.max():.2g} between its best and its worst."
+    )
+
+
 FIGURE = PaperFigure(
     name="splits",
     title="Final value against the split of one budget of votes and trajectories",
     compute=_compute,
     draw=lambda frames: draw(frames["splits"]),
+    caption=_caption,
 )

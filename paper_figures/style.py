@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.catalogue.method import Look
 from experiments.catalogue.methods import METHODS
 
-# Widths of a journal's columns, inches.
-SINGLE_COLUMN = 3.3
-DOUBLE_COLUMN = 6.8
+# Widths of the main text of ICML and NeurIPS: one column and two, inches.
+SINGLE_COLUMN = 3.25
+DOUBLE_COLUMN = 6.75
 
 SMALL = 7.0  # points, for legends and ticks; everything else has 8
 GREY = "0.62"  # of reference lines, light enough to lie under data
@@ -97,6 +98,19 @@ _MARKERS = ("^", "v", "P", "x", "*", "s", "o", "D", "<", ">", "p")
 _DASHES = ((5, 1, 1, 1), (7, 2), (3, 1, 1, 1, 1, 1), (2, 2), (1, 2.5), (4, 1.5), ())
 
 
+# A link looks the same in every figure.
+_LINKS = {
+    "logistic": Look("#0072B2", "D", 4.2, False, ()),
+    "probit": Look("#D55E00", "v", 4.6, True, (5, 1.5)),
+    "cauchit": Look("#CC79A7", "s", 4.2, False, (1, 1.2)),
+    "cloglog": Look("#000000", "P", 4.8, True, (4, 1, 1, 1)),
+    "linear": Look("#009E73", "X", 4.8, True, (2, 1.5)),
+}
+# Levels of one number, from dark to light: no method has these colours.
+_LEVELS = ("#2A1858", "#7B2D8B", "#C8508B", "#F0885A", "#D6BE3C")
+_LEVEL_MARKERS = ("o", "s", "^", "D", "v")
+
+
 def print_style() -> AbstractContextManager[None]:
     """Context that sets the style. Draw and save inside it."""
     return matplotlib.rc_context(_RC)
@@ -125,13 +139,52 @@ def series_of(names: Iterable[str]) -> dict[str, Series]:
     Returns
     -------
     dict of str to Series
-        In the order in which the names first appear.
+        In the order in which the names first appear. A link has one look as well, and no other name ever has the
+        colour and marker of a method or a link.
     """
     different = list(dict.fromkeys(names))
-    own = {name: METHODS[name].look for name in different if name in METHODS}
-    taken = {(look.color, look.marker) for look in own.values() if look is not None}
-    free = (look for look in _looks() if (look.color, look.marker) not in taken)
-    return {name: Series(own.get(name) or next(free)) for name in different}
+    every = {name: method.look for name, method in METHODS.items() if method.look} | _LINKS
+    own = {name: every[name] for name in different if name in every}
+    taken = {(look.color, look.marker) for look in every.values()}
+    found = dict(own)
+    for name in different:
+        if name not in found:
+            free = [look for look in _looks() if (look.color, look.marker) not in taken]
+            # Where there is one, a look whose marker and dashes no other has here.
+            best = min(free, key=lambda look: _likeness(look, found.values()))
+            found[name] = best
+            taken.add((best.color, best.marker))
+    return {name: Series(found[name]) for name in different}
+
+
+def _likeness(look: Look, others: Iterable[Look]) -> int:
+    """How many others have the marker or the dashes of a look."""
+    same = [(look.marker, look.filled) == (one.marker, one.filled) for one in others]
+    return sum(same) + sum(look.dashes == one.dashes for one in others)
+
+
+def levels_of(names: Sequence[str]) -> dict[str, Series]:
+    """Choose a series for every level of a number, from dark to light.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Levels in words, in their order; they may repeat.
+
+    Returns
+    -------
+    dict of str to Series
+        In the order in which they first appear. With more than five of them the looks are those of `series_of`.
+    """
+    different = list(dict.fromkeys(names))
+    if len(different) > len(_LEVELS):
+        return series_of(different)
+    # Far apart where they are few.
+    places = np.linspace(0, len(_LEVELS) - 1, max(2, len(different))).round().astype(int)
+    return {
+        name: Series(Look(_LEVELS[place], _LEVEL_MARKERS[number], 4.4, number % 2 == 0, _DASHES[number - 1]))
+        for number, (name, place) in enumerate(zip(different, places, strict=False))
+    }
 
 
 def _looks() -> Iterator[Look]:

@@ -22,6 +22,8 @@ MAIN_INSTANCE = "circular"
 N_PAIRS, N_QUERIES = 100, 20
 NORMAL_95 = 1.96
 
+_BEYOND = "points that are not joined: beyond the radius at which nothing is left of the gradient"
+
 # At the smallest radius every estimate is mostly noise. At the largest the raw error is near that of the estimate 0.
 # For larger radii the circular policy turns more than once, and the curves repeat.
 RADII = np.geomspace(0.2, 12.0, 25)
@@ -31,6 +33,8 @@ MEASURES: dict[Measure, str] = {
     "rescaled_mse": r"error at best scale / $|\nabla V|^2$",
     "mse": r"raw error / $|\nabla V|^2$",
 }
+
+_NOTHING = 0.005  # of |grad V|^2: an estimate that gains less is as good as none
 
 # One row per group, since more curves could not be told apart. ZPG is in each.
 GROUPS = (DIRECTIONS, VARIANTS)
@@ -128,7 +132,9 @@ def draw_radius(sweep: pd.DataFrame, measure: Measure, ax: Axes) -> Axes:
     Returns
     -------
     Axes
-        The same. The grey line is the error of the estimate 0.
+        The same. The grey line is the error of the estimate 0. A curve is joined until its error at the best scale is
+        back at that line. What comes beyond are points, not joined: a circular policy turns more than once there, and
+        sampled directions jump.
     """
     ax.set_xscale("log")
     ax.set_yscale("linear" if measure == "rescaled_mse" else "log")
@@ -138,11 +144,21 @@ def draw_radius(sweep: pd.DataFrame, measure: Measure, ax: Axes) -> Axes:
         look = series[str(name)]
         title = str(rows["title"].iloc[0])
         best = rows.loc[[rows["rescaled_mse"].idxmin()]]
-        ax.plot(rows["radius"], rows[measure], **look.line, zorder=2)
+        joined = _until_nothing_is_left(rows)
+        ax.plot(rows["radius"][:joined], rows[measure][:joined], **look.line, zorder=2)
+        ax.plot(rows["radius"][joined:], rows[measure][joined:], ".", color=look.color, markersize=2.2, zorder=2)
         ax.plot(best["radius"], best[measure], **look.markers, zorder=3)
         ax.plot([], [], **(look.markers | look.line), label=title)  # the key shows marker and line together
-    ax.set(xlabel=r"radius $\mu$", ylabel=MEASURES[measure])
+    ax.set(xlabel=r"radius $\mu$ (distance of parameters)", ylabel=MEASURES[measure])
     return ax
+
+
+def _until_nothing_is_left(rows: pd.DataFrame) -> int:
+    """How many radii come before the error at the best scale, after its least, is that of the estimate 0 again."""
+    errors = rows["rescaled_mse"].to_numpy()
+    least = int(errors.argmin())
+    back = np.flatnonzero(errors[least:] >= 1 - _NOTHING)
+    return least + int(back[0]) + 1 if len(back) else len(errors)
 
 
 def draw_error_radius(sweep: pd.DataFrame) -> Figure:
@@ -165,12 +181,14 @@ def draw_error_radius(sweep: pd.DataFrame) -> Figure:
         raise InputError("sweep must hold an estimator with a radius, got none; take the frame of sweep_radius")
     with print_style():
         figure = new_figure(DOUBLE_COLUMN, 2.35 * len(panels))
+        figure.supxlabel(_BEYOND, fontsize=SMALL, color="0.35")
         axes: Any = figure.subplots(len(panels), len(MEASURES), squeeze=False, sharex=True)
         for number, (line, (title, rows)) in enumerate(zip(axes, panels, strict=True)):
             for ax, measure in zip(line, MEASURES, strict=True):
                 draw_radius(rows, measure, ax)
-            line[0].set_title(f"({ascii_lowercase[number]}) {title}", loc="left")
-            line[1].legend(loc="upper right")
+            line[0].set_title(f"({ascii_lowercase[number]}) {title}: what the best scale leaves", loc="left")
+            line[1].set_title("the same, not rescaled", loc="left")
+            line[1].legend(loc="upper right", handlelength=1.8)
             line[1].text(0.02, 1.12, "estimate 0", transform=line[1].get_yaxis_transform(), fontsize=SMALL)
     return figure
 
@@ -191,15 +209,40 @@ def _compute_radius(context: FigureContext) -> Frames:
     return {"sweep": sweep.assign(**{measure: sweep[measure] / unit for measure in MEASURES})}
 
 
+def _budget_caption(frames: Frames) -> str:
+    budget = frames["budget"]
+    best = budget.loc[budget[budget["radius"].notna()]["rescaled_mse"].idxmin()]
+    return (
+        f"Mean squared error of {len(budget)} estimators over |grad V|^2 on {MAIN_INSTANCE}, N = {N_PAIRS} pairs and "
+        f"M = {N_QUERIES} votes a pair, each at its best radius, as a stack of its parts. On the right the error that "
+        f"the best scale leaves; with a radius the least is {best['rescaled_mse']:.3f}, of {best['title']}. Whiskers "
+        "are 95% intervals where directions were sampled. Estimators that see rewards have a scale of their own."
+    )
+
+
+def _radius_caption(frames: Frames) -> str:
+    sweep = frames["sweep"]
+    best = sweep.loc[sweep["rescaled_mse"].idxmin()]
+    return (
+        f"Error of {sweep['name'].nunique()} estimators over |grad V|^2 against the radius, N = {N_PAIRS}, "
+        f"M = {N_QUERIES}, on {MAIN_INSTANCE}: left what the best scale leaves, right as it is. Markers are at the "
+        f"best radius; the least is {best['rescaled_mse']:.3f} of {best['title']} at {best['radius']:.2g}. Curves end "
+        "where nothing is left of the gradient. Points beyond, which are not joined, are of radii at which the "
+        "circular policy turns more than once and sampled directions jump."
+    )
+
+
 BUDGET = PaperFigure(
     name="error-budget",
     title="Bias and variances of every estimator at equal cost and its best radius",
     compute=_compute_budget,
     draw=lambda frames: draw_error_budget(frames["budget"]),
+    caption=_budget_caption,
 )
 RADIUS = PaperFigure(
     name="error-radius",
     title="Error against the radius, at the best scale and raw",
     compute=_compute_radius,
     draw=lambda frames: draw_error_radius(frames["sweep"]),
+    caption=_radius_caption,
 )

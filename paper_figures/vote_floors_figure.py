@@ -127,10 +127,24 @@ def _compute(context: FigureContext) -> Frames:
     return {"floors": vote_floors(replicates=replicates, execution=context.execution)}
 
 
+def _caption(frames: Frames) -> str:
+    floors = frames["floors"]
+    until = floors.loc[floors["reading"] == "until", "predicted"]
+    judged = floors["ratio"].notna()
+    return (
+        f"Floors of E|grad V|^2 under ways to ask for the same number of votes an iteration: panels of "
+        f"{floors['votes_per_pair'].nunique()} sizes, in fixed and in random order, and votes until the first "
+        f"disagreement (grey, {until.min():.2g} to {until.max():.2g}). Lines are predicted, markers are measured with "
+        f"95% intervals: {judged.sum()} floors, measured over predicted from {floors['ratio'].min():.3f} to "
+        f"{floors['ratio'].max():.3f}."
+    )
+
+
 FIGURE = PaperFigure(
     name="vote-floors",
     title="How to ask for a million votes an iteration: floors of panels, in fixed and random order, and until a "
     "disagreement",
     compute=_compute,
     draw=lambda frames: draw_vote_floors(frames["floors"]),
+    caption=_caption,
 )

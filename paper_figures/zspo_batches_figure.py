@@ -14,7 +14,7 @@ from experiments.studies.zspo_batches import MEAN_STEP, RUNS, zspo_batches
 from experiments.studies.zspo_batches import REPLICATES as FIRST_REPLICATES
 from paper_figures.comparisons import small_markers
 from paper_figures.registry import FigureContext, Frames, PaperFigure
-from paper_figures.style import DOUBLE_COLUMN, GREY, Series, new_figure, print_style, series_of
+from paper_figures.style import DOUBLE_COLUMN, GREY, Series, levels_of, new_figure, print_style
 from theory.errors import InputError
 
 # Every so many points of a curve of runs has a marker with its interval.
@@ -85,7 +85,7 @@ def draw_zspo_batches(curves: pd.DataFrame) -> Figure:
 
 def _looks(curves: pd.DataFrame) -> dict[int, Series]:
     sizes = sorted(int(size) for size in curves["batch_size"].unique())
-    return dict(zip(sizes, series_of(f"D = {size}" for size in sizes).values(), strict=True))
+    return dict(zip(sizes, levels_of([f"D = {size}" for size in sizes]).values(), strict=True))
 
 
 def _key(curves: pd.DataFrame, ax: Axes) -> list[Any]:
@@ -109,9 +109,25 @@ def _compute(context: FigureContext) -> Frames:
     return {"curves": zspo_batches(replicates=replicates, execution=context.execution)}
 
 
+def _caption(frames: Frames) -> str:
+    curves = frames["curves"]
+    last = curves[(curves["way"] == RUNS) & curves["value"].notna()]
+    last = last[last["iteration"] == last.groupby(["instance", "batch_size"])["iteration"].transform("max")]
+    words = "; ".join(
+        f"{instance}: " + ", ".join(f"{row.value:.4g} with D = {row.batch_size}" for row in rows.itertuples())
+        for instance, rows in last.groupby("instance", sort=False)
+    )
+    return (
+        "Values along ascents by majority signs, by the size D of the batches that raters compare: lines follow the "
+        f"mean step, markers are means over runs with 95% intervals. Runs end at {words}. The grey lines are the "
+        "optimum and, dashed, the start."
+    )
+
+
 FIGURE = PaperFigure(
     name="zspo-batches",
     title="Majority signs of batches of D trajectories: single ones are misled on the risky bandit, batches are not",
     compute=_compute,
     draw=lambda frames: draw_zspo_batches(frames["curves"]),
+    caption=_caption,
 )

@@ -46,7 +46,7 @@ _METHODS = (
     ),
     perturbing(
         "zspo", "ZSPO", feedback=lambda oracle: oracle.as_batches(), step=8.0,
-        group=DIRECTIONS, look=Look("#CC79A7", "v", 4.5, True, (7, 2)),
+        group=DIRECTIONS, look=Look("#7A0177", "v", 4.5, True, (7, 2)),
     ),
     perturbing(
         "zspo-pairs", "signs, pair by pair", feedback=lambda oracle: oracle.reading(MajoritySign()), step=8.0,

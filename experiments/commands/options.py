@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -101,6 +103,12 @@ def suffix(**settings: Any) -> str:
     if len(words) <= LONGEST_SUFFIX:
         return words
     return f"_{hashlib.sha256(words.encode()).hexdigest()[:12]}"
+
+
+def command_given(name: str) -> str:
+    """The command line of this process; the name of the command where it was called in another way."""
+    words = sys.argv[1:]
+    return shlex.join(["zpg", *(words if Path(sys.argv[0]).name in {"zpg", "cli.py"} else [name])])
 
 
 def with_settings(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.commands.app import version
-from experiments.commands.options import suffix, with_settings
+from experiments.commands.options import command_given, suffix, with_settings
 from experiments.running.files import write_csv, write_json
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def write_tables(
     usual: dict[str, Any],
     wall: float,
 ) -> str:
-    """Write every table as CSV, and all of them to one JSON file if one is asked for.
+    """Write every table as CSV, a record of what made them, and all of them to one JSON file if one is asked for.
 
     Parameters
     ----------
@@ -44,10 +44,16 @@ def write_tables(
     str
         Pattern of the names of the files.
     """
+    from experiments.running.records import ENDING, computed, write_record  # late: --help must not wait for numpy
+
     other = {key: value for key, value in settings.items() if value != usual.get(key)}
     prefix = name + suffix(**other)
-    for title, frame in tables.items():
-        write_csv(folder / (f"{prefix}_{title}.csv" if title else f"{prefix}.csv"), with_settings(frame, settings))
+    whole = {title: with_settings(frame, settings) for title, frame in tables.items()}
+    files = [
+        write_csv(folder / (f"{prefix}_{title}.csv" if title else f"{prefix}.csv"), frame)
+        for title, frame in whole.items()
+    ]
+    write_record(folder / f"{prefix}{ENDING}", computed(command_given(name), settings), files, whole)
     if json is not None:
         content = {title or name: frame.to_dict(orient="records") for title, frame in tables.items()}
         write_json(json, {"version": version(), "wall_seconds": round(wall, 1)} | settings | content)

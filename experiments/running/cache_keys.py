@@ -12,7 +12,7 @@ import importlib.util
 import pickle
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
@@ -28,22 +28,30 @@ from experiments.catalogue import user_modules
 from experiments.catalogue.digests import by_value
 
 COMPUTING = ("numpy", "scipy", "pandas", "statsmodels", "gymnasium")
+# The layer above all that computes. Nothing below imports it, so a change of a drawing changes no result.
+DRAWING = "paper_figures"
 
 
 @lru_cache(maxsize=1)
 def environment_digest() -> str:
-    """Digest of the source of all packages of the project, and of the versions of numerical packages."""
-    digest = hashlib.sha256()
-    for path in project_files():
-        digest.update(path.name.encode() + path.read_bytes())
+    """Digest of the source of all packages of the project that compute, and of the versions of numerical packages."""
+    computing = [package for package in user_modules.PACKAGES if package != DRAWING]
     versions = [(name, importlib.metadata.version(name)) for name in COMPUTING]
-    digest.update(repr([*versions, sys.version, platform.machine()]).encode())
+    parts = (source_digest(computing), *versions, sys.version, platform.machine())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def source_digest(packages: Iterable[str]) -> str:
+    """Digest of every source file of some packages of the project."""
+    digest = hashlib.sha256()
+    for path in project_files(packages):
+        digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def project_files() -> Iterator[Path]:
-    """Every source file of the project, sub-packages included."""
-    for package in user_modules.PACKAGES:
+def project_files(packages: Iterable[str] = user_modules.PACKAGES) -> Iterator[Path]:
+    """Every source file of packages of the project, sub-packages included."""
+    for package in packages:
         spec = importlib.util.find_spec(package)
         if spec is not None and spec.origin is not None:
             yield from sorted(Path(spec.origin).parent.rglob("*.py"))
@@ -73,7 +81,8 @@ def key_of(run: Callable[[Any], Any], task: Any, content: str = "") -> str:
     """
     # Where no part of the task is the user's, work is not lost by an edit of a module of his.
     users = "" if is_ours(task) else user_modules.loaded_digest()
-    parts = (run.__module__, run.__qualname__, environment_digest(), users, content)
+    drawing = source_digest([DRAWING]) if _draws(run, task) else ""
+    parts = (run.__module__, run.__qualname__, environment_digest(), drawing, users, content)
     return hashlib.sha256(repr((*parts, _settings_digest(run, task))).encode()).hexdigest()
 
 
@@ -85,6 +94,12 @@ def is_known(task: Any) -> bool:
 def is_ours(task: Any) -> bool:
     """Whether a task holds nothing but numbers, built-in names, and records of the project."""
     return all(_is_ours(value) for value in _values(task))
+
+
+def _draws(run: Callable[[Any], Any], task: Any) -> bool:
+    """Whether a task may depend on the layer that draws: it is from there, or the user's, who may import it."""
+    homes = {run.__module__, *(type(value).__module__ for value in _values(task))}
+    return not is_ours(task) or any(home.partition(".")[0] == DRAWING for home in homes)
 
 
 def _is_ours(value: Any) -> bool:

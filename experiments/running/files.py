@@ -58,12 +58,32 @@ def write_bytes_whole(path: Path, content: bytes) -> Path:
 
 def write_csv(path: Path, frame: pd.DataFrame) -> Path:
     """Write a frame with every digit; see `write_bytes_whole`."""
-    return write_bytes_whole(path, frame.to_csv(index=False).encode())
+    return write_bytes_whole(path, csv_bytes(frame))
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """A frame as CSV with every digit."""
+    text: str = frame.to_csv(index=False)
+    return text.encode()
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> Path:
+    """Write a frame with the types of its columns; see `write_bytes_whole`.
+
+    Values of an enumeration are written as their text, and so is a column whose values have several types.
+    """
+    return write_bytes_whole(path, frame.assign(**_as_text(frame)).to_parquet(engine="pyarrow", index=False))
+
+
+def _as_text(frame: pd.DataFrame) -> dict[str, Any]:
+    """The columns of objects, each as texts, since Parquet has one type a column. What is missing stays missing."""
+    objects = [name for name in frame if frame[name].dtype == object]
+    return {name: frame[name].map(str, na_action="ignore").astype("str") for name in objects}
 
 
 def write_json(path: Path, content: Any) -> Path:
     """Write JSON; infinities and NaN, which JSON has not, become strings and null. See `write_bytes_whole`."""
-    text = json.dumps(_plain(content), indent=2, allow_nan=False) + "\n"
+    text = json.dumps(plain(content), indent=2, allow_nan=False) + "\n"
     return write_bytes_whole(path, text.encode())
 
 
@@ -240,13 +260,14 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of what JSON has: infinities become strings, NaN becomes None, and keys strings."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value

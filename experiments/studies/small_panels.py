@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -19,6 +20,9 @@ from theory import optimal_value
 PANEL_METHODS = ("zpg", "zbcpg-d", "zspo", "ppo-online", "dpo-early", "dpo-online")
 PAIRS = (8, 32, 64)
 QUERIES = (1, 5, 25)
+
+# Half the width of an interval of a gap, over the gap: up to here the interval is one of its logarithm.
+_WIDEST = 3.0
 
 
 def compare_panels(
@@ -45,7 +49,8 @@ def compare_panels(
     Returns
     -------
     DataFrame
-        One row per method, N and M: ``final`` with 95% limits ``low`` and ``high``, ``gap`` to the optimum with limits,
+        One row per method, N and M: ``final`` with 95% limits ``low`` and ``high``, ``gap`` to the optimum with
+        limits that are never negative,
         ``votes`` of a run, ``step_size``, ``knob`` and ``at_edge``.
     """
     chosen = find("instance", instance)
@@ -60,12 +65,27 @@ def compare_panels(
     for (method, n, m), values in ends.groupby(keys, sort=False):
         final = mean_interval(values["value"].to_numpy())
         limits = {"final": float(final.mean), "low": float(final.low), "high": float(final.high)}
-        gaps = {
-            "gap": optimum - limits["final"],
-            "gap_low": optimum - limits["high"],
-            "gap_high": optimum - limits["low"],
-        }
+        gaps = gap_with_limits(optimum, limits["final"], limits["high"] - limits["final"])
         cell = {"method": method, "title": find("method", str(method)).title, "n_pairs": n, "n_queries": m}
         rows.append(cell | limits | gaps | {"votes": float(values["votes"].iloc[0])})
     settings = learning.tuning.loc[learning.tuning["chosen"], [*keys, "step_size", "knob", "at_edge"]]
     return pd.DataFrame(rows).merge(settings, on=keys, validate="one_to_one")
+
+
+def gap_with_limits(optimum: float, final: float, half_width: float) -> dict[str, float]:
+    """A gap and its limits, made on the scale of logarithms, since a gap cannot be negative.
+
+    Parameters
+    ----------
+    optimum, final : float
+        The gap is their difference. Where its interval is three times as wide as the gap,
+        0 is the lower limit and the upper one is that of `final`.
+    half_width : float
+        Half the width of the interval of `final`. By the delta method it is that of log gap, times the gap.
+    """
+    gap = optimum - final
+    if gap <= half_width / _WIDEST:
+        return {"gap": gap, "gap_low": min(gap, 0.0), "gap_high": gap + half_width}
+    factor = math.exp(half_width / gap)
+    low, high = gap / factor, gap * factor
+    return {"gap": gap, "gap_low": low, "gap_high": high}

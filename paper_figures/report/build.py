@@ -9,6 +9,7 @@ import pandas as pd
 
 from experiments.commands.rate_runs import Asked, Found
 from experiments.running.files import prepare_folder, write_bytes_whole
+from experiments.running.records import ENDING, computed, write_record
 from paper_figures.report.certificates import certificate_frame, certificate_grid
 from paper_figures.report.constant_entries import curve_entries, energy_entries, floor_entries
 from paper_figures.report.drawings import Drawing, command_of
@@ -67,7 +68,7 @@ def page_of(found: Found, asked: Asked, drawn: list[Drawing], folder: Path, seed
 
 
 def write_report(page: Page, found: Found, folder: Path) -> list[Path]:
-    """Write ``report.html`` and ``tables/*.tex``, each whole or not at all.
+    """Write ``report.html``, ``tables/*.tex`` and the record of the tables, each whole or not at all.
 
     Returns
     -------
@@ -78,6 +79,9 @@ def write_report(page: Page, found: Found, folder: Path) -> list[Path]:
     tables = prepare_folder(folder / "tables")
     for name, text in latex_tables(page, found).items():
         paths.append(write_bytes_whole(tables / f"{name}.tex", text.encode()))
+    known = dict(page.provenance)
+    settings = {"preset": known["preset"], "seed": int(known["seed"]), "claims": page.command}
+    write_record(tables / f"tables{ENDING}", computed("zpg report", settings), paths[1:], {})
     return paths
 
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import subprocess
-from contextlib import suppress
-from pathlib import Path
 
 from experiments.commands.app import version
 from experiments.running.cache_keys import COMPUTING, environment_digest
-
-ROOT = Path(__file__).parents[2]
+from experiments.running.records import source_commit
 
 
 def provenance(preset: str, seed: int, date: str | None) -> tuple[tuple[str, str], ...]:
@@ -27,13 +23,3 @@ def provenance(preset: str, seed: int, date: str | None) -> tuple[tuple[str, str
         ("packages", libraries),
         *((("date", date),) if date else ()),
     )
-
-
-def source_commit(root: Path = ROOT) -> str:
-    """Commit of a checkout, with ``-dirty`` after it if files are changed; empty where there is none."""
-    if not (root / ".git").exists():
-        return ""
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    with suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    return ""

@@ -21,6 +21,7 @@ from experiments.rates.cells import Cell, cells_of, run_cells
 from experiments.running import cache_keys
 from experiments.running.cache_keys import key_of
 from experiments.running.execution import Execution
+from paper_figures.figure_contract import figure_contract
 from theory import Logistic, TabularMDP
 from theory.rates import STATED_RATE
 
@@ -147,13 +148,17 @@ def environment_of(folder: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=folder).stdout
 
 
-def test_every_source_file_of_the_project_is_in_the_key(tmp_path):
-    """A file of a package, one of a sub-package, and a file that is new: each changes the digest."""
+def test_every_source_file_that_computes_is_in_the_key(tmp_path):
+    """A file of a package, one of a sub-package, and a file that is new: each changes the digest. A drawing does not:
+    nothing that computes may import it."""
     for package in user_modules.PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     seen = [environment_of(tmp_path)]
     assert environment_of(tmp_path) == seen[0]
-    for name in ("theory/bounds.py", "experiments/rates/smoothness.py", "paper_figures/style.py"):
+    style = tmp_path / "paper_figures" / "style.py"
+    style.write_text(style.read_text() + "\n# edited\n")
+    assert environment_of(tmp_path) == seen[0]
+    for name in ("theory/bounds.py", "estimators/ascent.py", "experiments/rates/smoothness.py"):
         path = tmp_path / name
         path.write_text(path.read_text() + "\n# edited\n")
         seen.append(environment_of(tmp_path))
@@ -201,6 +206,19 @@ def test_settings_and_the_instance_are_in_the_key():
     keys = [key(), key(setup=setup), key(instance="garnet"), key(method="zpg"), key(replicates=3), key(name="other")]
     assert len(set(keys)) == len(keys)
     assert key() == keys[0]
+
+
+def test_the_layer_that_draws_is_in_the_key_of_what_may_depend_on_it(monkeypatch):
+    """A function or a part of that layer, and whatever is the user's: he may import it."""
+
+    def keys() -> list[str]:
+        (plain,) = cells_of(CLAIM, seed=3)
+        users = replace(plain, method="mine:METHOD")
+        return [key_of(run_cells, plain, ""), key_of(figure_contract, plain, ""), key_of(run_cells, users, "")]
+
+    before = keys()
+    monkeypatch.setattr(cache_keys, "source_digest", lambda packages: "another")  # noqa: ARG005
+    assert [one == two for one, two in zip(before, keys(), strict=True)] == [True, False, False]
 
 
 def test_an_object_is_known_by_its_code():

@@ -113,7 +113,7 @@ def test_builds_a_selection_with_its_context(tmp_path: Path, own: list[FigureCon
     context = FigureContext(execution=Execution(seed=5, jobs=1))
     style = copy.deepcopy(dict(matplotlib.rcParams))
     paths = build_figures(["small"], ("pdf", "png"), tmp_path, context)
-    assert paths == [tmp_path / "small.pdf", tmp_path / "small.png", tmp_path / "small_values.csv"]
+    assert paths == [tmp_path / "small.pdf", tmp_path / "small.png"]
     assert own == [context]
     before = [path.read_bytes() for path in paths]
     assert [path.read_bytes() for path in build_figures(["small"], ("pdf", "png"), tmp_path, context)] == before
@@ -131,12 +131,12 @@ def test_builds_everything_by_default(
     homes = {name: f"small_figure_of_a_test:{name.upper()}" for name in ("one", "two")}
     monkeypatch.setattr(registry, "_HOMES", homes)
     paths = build_figures(formats=("svg",), out=tmp_path)
-    assert [path.name for path in paths] == ["one.svg", "one_values.csv", "two.svg", "two_values.csv"]
+    assert [path.name for path in paths] == ["one.svg", "two.svg"]
 
 
 def test_a_figure_may_be_given_as_an_object(tmp_path: Path, own: list[FigureContext]) -> None:
     mine = replace(get_figure("small"), name="mine")
-    assert [path.name for path in build_figures([mine], ("svg",), tmp_path)] == ["mine.svg", "mine_values.csv"]
+    assert [path.name for path in build_figures([mine], ("svg",), tmp_path)] == ["mine.svg"]
     with pytest.raises(InputError, match="must be a str or PaperFigure such as 'rates', got 3"):
         build_figures([3], ("svg",), tmp_path)  # type: ignore[list-item]
 

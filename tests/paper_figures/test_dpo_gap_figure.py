@@ -89,7 +89,9 @@ def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(monk
     assert all(page.x0 <= b.x0 and b.x1 <= page.x1 and page.y0 <= b.y0 and b.y1 <= page.y1 for b in boxes)
     assert not any(one.overlaps(two) for n, one in enumerate(boxes) for two in boxes[:n])
     assert len({ax.get_ylim() for ax in figure.axes}) == 1
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [rf"$\beta$ = {beta:g}" for beta in BETAS]
+    *names, thin = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == [rf"$\beta$ = {beta:g}" for beta in BETAS]
+    assert thin == "thin: smallest and largest of the family"
 
 
 def test_a_family_without_rows_is_an_error() -> None:

@@ -61,7 +61,8 @@ def new_axes() -> Axes:
 
 
 def drawn(ax: Axes) -> list[Line2D]:
-    return [line for line in ax.lines if len(np.atleast_1d(line.get_xdata())) and line.get_color() != GREY]
+    shown = [line for line in ax.lines if len(np.atleast_1d(line.get_xdata())) and line.get_color() != GREY]
+    return [line for line in shown if line.get_linestyle() != "None"]
 
 
 @pytest.mark.parametrize("spent", get_args(Spent))
@@ -72,20 +73,23 @@ def test_curves_are_means_with_students_t_and_who_spends_nothing_has_none(spent:
     left_out = {"iteration": (), "trajectories": ("exact",), "votes": NO_VOTES}[spent]
     kept = [(number, name) for number, name in enumerate(names) if name not in left_out]
     cost = {"iteration": 1, "trajectories": 64, "votes": 160}[spent]
-    assert len(drawn(ax)) == len(ax.collections) == len(kept)
-    for (number, name), line, band in zip(kept, drawn(ax), ax.collections, strict=True):
+    assert len(drawn(ax)) == len(ax.containers) == len(kept)
+    for (number, name), line, container in zip(kept, drawn(ax), ax.containers, strict=True):
         np.testing.assert_allclose(np.asarray(line.get_xdata()), cost * ITERATIONS)
         mean = START + ITERATIONS / 60 * (1 + 0.5 * number + 1.5 / 4)
         np.testing.assert_allclose(np.asarray(line.get_ydata()), mean)
         assert line.get_color() == series_of(names)[name].color
         # Deviations of 0, 1, 2, 3 quarters: variance 5/3 of a quarter squared.
         half = T_975 * np.sqrt(5 / 3) / 4 / 2
-        edge = np.asarray(band.get_paths()[0].vertices)
-        end = edge[edge[:, 0] == cost * 60, 1]
-        assert [end.min(), end.max()] == pytest.approx([mean[-1] - half, mean[-1] + half])
+        data, _, (bars,) = container  # type: ignore[misc]
+        assert 0 < len(data.get_xdata()) <= len(ITERATIONS)
+        for x, segment in zip(data.get_xdata(), bars.get_segments(), strict=True):
+            here = mean[list(cost * ITERATIONS).index(x)]
+            width = half * x / (cost * 60)
+            assert list(segment[:, 1]) == pytest.approx([here - width, here + width])
     (line,) = [line for line in ax.lines if line.get_color() == GREY]
     assert list(np.asarray(line.get_ydata())) == [OPTIMUM, OPTIMUM]
-    assert ax.get_xlabel() == SPENT[spent]
+    assert ax.get_xlabel() == f"{SPENT[spent]} (axis of square roots)"
 
 
 def test_every_method_is_in_a_row_and_zpg_in_both() -> None:
@@ -98,7 +102,7 @@ def test_every_method_is_in_a_row_and_zpg_in_both() -> None:
         (legend,) = part.legends
         titles = [METHODS[name].title for name in names]
         assert [text.get_text() for text in legend.get_texts()] == [*titles, "optimum"]
-        assert [ax.get_xlabel() for ax in part.axes] == list(SPENT.values())
+        assert [ax.get_xlabel() for ax in part.axes] == [f"{name} (axis of square roots)" for name in SPENT.values()]
         assert [len(drawn(ax)) for ax in part.axes] == [
             sum(name not in left_out for name in names) for left_out in ((), ("exact",), NO_VOTES)
         ]
@@ -112,7 +116,7 @@ def test_a_method_of_the_user_is_drawn_with_a_look_of_its_own() -> None:
     first, _ = figure.subfigs
     assert [text.get_text() for text in first.legends[0].get_texts()] == ["ZPG", "the mine:METHOD", "optimum"]
     zpg, mine = drawn(first.axes[0])
-    assert (zpg.get_color(), zpg.get_marker()) != (mine.get_color(), mine.get_marker())
+    assert (zpg.get_color(), zpg.get_linestyle()) != (mine.get_color(), mine.get_linestyle())
 
 
 def test_bands_of_methods_drawn_beside_are_on_the_shared_axis() -> None:

@@ -21,6 +21,7 @@ from experiments.rates.run_energy import run_energy
 from experiments.rates.run_floors import run_floors
 from experiments.running.cache_keys import environment_digest
 from experiments.running.execution import Execution
+from experiments.running.records import source_commit
 from paper_figures.registry import FigureContext, Frames, PaperFigure
 from paper_figures.report import drawings, page
 from paper_figures.report.build import entries_of, latex_tables, page_of
@@ -28,7 +29,7 @@ from paper_figures.report.certificates import certificate_frame
 from paper_figures.report.entries import Grid, frame_of
 from paper_figures.report.finished import COMMANDS
 from paper_figures.report.page import HEAVIEST, html_of, table_library
-from paper_figures.report.provenance import provenance, source_commit
+from paper_figures.report.provenance import provenance
 from tests.paper_figures import report_of_a_few as few
 from theory.errors import InputError
 

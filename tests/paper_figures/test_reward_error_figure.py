@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.running.execution import Execution
+from experiments.studies import reward_error_cells
 from paper_figures import reward_error_figure
 from paper_figures.registry import FigureContext, all_figures, get_figure
 from paper_figures.reward_error_figure import (
@@ -172,7 +173,7 @@ def test_pressure_shows_promise_truth_and_what_is_possible() -> None:
         np.testing.assert_array_equal(line.get_ydata(), rows["mean"])
     (possible,) = [line for line in ax.lines if line.get_color() == GREY and len(np.atleast_1d(line.get_xdata()))]
     assert set(np.asarray(possible.get_ydata())) == {8.0}
-    assert texts(ax)[-1] == "largest possible"
+    assert texts(ax)[-1] == "largest gain possible"
     assert ax.get_ylim()[0] < frame["mean"].min()
     assert ax.get_ylim()[1] > frame["mean"].max()
 
@@ -207,7 +208,7 @@ def test_a_missing_measure_is_named(draw: Any, frame: pd.DataFrame, measure: str
 def test_figure_has_four_lettered_panels_in_print_size() -> None:
     figure = draw_reward_error(coverage(), joint(), fixed())
     assert [ax.get_title(loc="left")[:3] for ax in figure.axes] == ["(a)", "(b)", "(c)", "(d)"]
-    assert figure.get_size_inches()[0] == 6.8
+    assert figure.get_size_inches()[0] == 6.75
     sizes = {text.get_fontsize() for ax in figure.axes for text in ax.get_legend().get_texts()}  # type: ignore[union-attr]
     assert sizes == {SMALL}
 
@@ -217,22 +218,22 @@ def test_it_is_registered_and_computes_with_its_context(monkeypatch: pytest.Monk
     seen: list[dict[str, Any]] = []
 
     def watch(name: str, **cut: Any) -> None:
-        experiment = getattr(reward_error_figure, name)
+        experiment = reward_error_cells.EXPERIMENTS[name]
 
         def run(instance: Any, **options: Any) -> pd.DataFrame:
             seen.append(options)
             frame: pd.DataFrame = partial(experiment, **cut)(instance, n_replicates=2, seed=options["seed"])
             return frame
 
-        monkeypatch.setattr(reward_error_figure, name, run)
+        monkeypatch.setitem(reward_error_cells.EXPERIMENTS, name, run)
 
     monkeypatch.setattr(reward_error_figure, "INSTANCE", "garnet")
-    watch("coverage_error", n_pairs=20, log_odds=(0.0, 1.0))
-    watch("joint_training", n_queries=(1, 5), n_pairs=4, n_iterations=3)
-    watch("learned_once", n_pairs=(8, 16), pressures=(0.1, 1.0, 10.0))
+    watch("coverage", n_pairs=20, log_odds=(0.0, 1.0))
+    watch("joint", n_queries=(1, 5), n_pairs=4, n_iterations=3)
+    watch("fixed", n_pairs=(8, 16), pressures=(0.1, 1.0, 10.0))
     assert "reward-error" in all_figures()
     figure = get_figure("reward-error")
-    frames = figure.compute(FigureContext("paper", Execution(seed=3)))
+    frames = figure.compute(FigureContext("paper", Execution(seed=3, jobs=1)))
     assert seen == [{"n_replicates": 160, "seed": 3}] * 3
     assert set(frames["coverage"]["measure"]) == {"error", "ignorance"}
     gains = {"proxy_gain", "true_gain", "overoptimisation"}

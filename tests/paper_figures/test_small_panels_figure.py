@@ -102,7 +102,7 @@ def test_panels_share_the_scale_and_have_one_key(check_layout: Callable[[Figure]
     figure = draw_small_panels(panels())
     check_layout(figure)
     assert [ax.get_title(loc="left") for ax in figure.axes] == [
-        f"({letter}) $N$ = {n} pairs an iteration" for letter, n in zip("abc", PAIRS, strict=True)
+        f"({letter}) {n} pairs an iteration" for letter, n in zip("abc", PAIRS, strict=True)
     ]
     assert len({ax.get_ylim() for ax in figure.axes}) == 1
     (legend,) = figure.legends

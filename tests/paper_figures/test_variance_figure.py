@@ -162,13 +162,21 @@ def test_radius_curves_and_their_optimum(measure: variance_figure.Measure) -> No
     assert ax.get_yscale() == ("linear" if measure == "rescaled_mse" else "log")
     zero, *drawn = lines(ax)
     assert (zero.get_color(), list(zero.get_ydata())) == (GREY, [1, 1])  # type: ignore[arg-type]
-    for number, (_, rows) in enumerate(frame.groupby("name", sort=False)):
-        curve, optimum = drawn[2 * number : 2 * number + 2]
-        np.testing.assert_array_equal(curve.get_ydata(), rows[measure])
+    colors = list(dict.fromkeys(line.get_color() for line in drawn))
+    assert len(colors) == frame["name"].nunique()
+    for number, ((_, rows), color) in enumerate(zip(frame.groupby("name", sort=False), colors, strict=True)):
+        curve, *beyond, optimum = [line for line in drawn if line.get_color() == color]
+        # Joined until its error is that of the estimate 0 again; what comes beyond are points.
+        back = np.flatnonzero((np.arange(len(rows)) > 3 + number) & (rows["rescaled_mse"] >= 0.995))
+        joined = back[0] + 1 if len(back) else len(rows)
+        np.testing.assert_array_equal(curve.get_ydata(), rows[measure][:joined])
+        points = [value for line in beyond for value in np.asarray(line.get_ydata())]
+        np.testing.assert_array_equal(points, rows[measure][joined:])
+        assert all(line.get_linestyle() == "None" for line in beyond)
         # The radius of least rescaled error in both panels: the raw error has no minimum here.
         assert np.asarray(optimum.get_xdata()) == pytest.approx([rows["radius"].iloc[3 + number]])
         assert np.asarray(optimum.get_ydata()) == pytest.approx([rows[measure].iloc[3 + number]])
-    assert len(drawn) == 6
+    assert any(line.get_marker() == "." for line in drawn)
 
 
 def test_every_estimator_with_a_radius_is_in_a_row_and_no_two_look_alike() -> None:
@@ -177,7 +185,10 @@ def test_every_estimator_with_a_radius_is_in_a_row_and_no_two_look_alike() -> No
     assert len(figure.axes) == 4
     for row, group in enumerate(rows.values()):
         for ax in figure.axes[2 * row : 2 * row + 2]:
-            looks = [(str(m.get_marker()), m.get_markerfacecolor()) for m in ax.lines if m.get_marker() != "None"][::2]
+            looks = [
+                (str(m.get_marker()), m.get_markerfacecolor()) for m in ax.lines if m.get_marker() not in ("None", ".")
+            ]
+            looks = looks[::2]
             assert len(set(map(str, looks))) == len(group)
         assert sorted(texts(figure.axes[2 * row + 1])) == sorted(f"the {name}" for name in group)
     assert len(draw_error_radius(sweep(("zpg-symmetric",))).axes) == 2

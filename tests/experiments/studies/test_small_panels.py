@@ -11,7 +11,7 @@ from experiments.comparison.budget import Budget
 from experiments.comparison.learning import learn
 from experiments.comparison.learning_cells import Entry
 from experiments.running.execution import Execution
-from experiments.studies.small_panels import compare_panels
+from experiments.studies.small_panels import compare_panels, gap_with_limits
 from theory import Logistic, optimal_value
 
 METHODS = ("zpg", "dpo-online", "gpomdp")
@@ -36,10 +36,22 @@ def test_every_method_has_a_row_for_every_panel_and_the_votes_it_cost(frame):
 def test_gaps_are_measured_from_the_optimum_with_limits_in_order(frame):
     bandit = find("instance", "bandit")
     optimum = optimal_value(bandit.mdp)
-    for gap, final in (("gap", "final"), ("gap_low", "high"), ("gap_high", "low")):
-        np.testing.assert_allclose(frame[gap] + frame[final], optimum, rtol=1e-12)
+    np.testing.assert_allclose(frame["gap"] + frame["final"], optimum, rtol=1e-12)
+    assert (frame["gap_low"] >= 0).all()
     assert (frame["gap_low"] < frame["gap"]).all()
     assert (frame["gap"] < frame["gap_high"]).all()
+
+
+def test_limits_of_a_gap_are_those_of_its_logarithm():
+    """They are never negative, and for a small error those of the value itself; the fault was optimum - high < 0."""
+    found = gap_with_limits(5.0, 4.9, 0.12)
+    assert found["gap_low"] * found["gap_high"] == pytest.approx(0.1**2)
+    assert 0 < found["gap_low"] < 0.1 < 0.22 < found["gap_high"]
+    near = gap_with_limits(5.0, 4.0, 1e-4)
+    assert [near["gap_low"], near["gap_high"]] == pytest.approx([1 - 1e-4, 1 + 1e-4], abs=1e-7)
+    assert gap_with_limits(5.0, 5.0, 0.1) == {"gap": 0.0, "gap_low": 0.0, "gap_high": 0.1}
+    assert gap_with_limits(5.0, 4.99, 0.1) == pytest.approx({"gap": 0.01, "gap_low": 0, "gap_high": 0.11})
+    assert gap_with_limits(5.0, 5.0, 0.0) == {"gap": 0.0, "gap_low": 0.0, "gap_high": 0.0}
 
 
 @pytest.mark.parametrize("method", METHODS)
