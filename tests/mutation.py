@@ -45,8 +45,8 @@ TESTS = {
         "tests/faults/test_bad_input_experiments.py",
     ),
 }
-# Test files that are tried before all of them, and one that looks at classes without a call.
-NEAREST, OF_CLASSES = 3, "tests/invariants/test_records.py"
+# Test files that are tried before all of them, and those that look at classes and constants without a call.
+NEAREST, WITHOUT_CALLS = 3, {"tests/invariants/test_records.py", "tests/invariants/test_stated_limits.py"}
 # What is loaded once, before the forks, as far as the tests use it.
 LOADED = ("numpy", "scipy", "pandas", "statsmodels", "gymnasium", "joblib")
 # A mutant may take this multiple of the processor's time that its tests take without a fault, and so many seconds more.
@@ -85,7 +85,7 @@ def plan(seen: Baseline, fault: Mutant) -> tuple[tuple[str, ...], tuple[str, ...
         if any(module == fault.module for module, _ in calls)
     }
     named = {file for file in seen.files if Path(file).stem.startswith(f"test_{Path(fault.module).stem}")}
-    ranked = sorted(users | named | {OF_CLASSES}, key=lambda file: (file not in named, -shares[file]))
+    ranked = sorted(users | named | WITHOUT_CALLS, key=lambda file: (file not in named, -shares[file]))
     place = {file: k for k, file in enumerate(ranked)}
     order = {
         test: (place.get(test.partition("::")[0], math.inf), float(not calls), seen.seconds[test])

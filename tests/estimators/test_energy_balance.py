@@ -77,6 +77,7 @@ def test_wrong_arguments_are_refused() -> None:
 
 
 RUN = Ascent(np.zeros((2, 3, 1)), np.ones((2, 3, 4)) * np.arange(4.0), np.ones((2, 3, 4)), *np.zeros(2))
+UNEVEN = replace(RUN, gradient_norm_sq=np.arange(24.0).reshape(2, 3, 4))
 
 
 def test_averages_over_axes_are_ratios_of_sums() -> None:
@@ -85,6 +86,9 @@ def test_averages_over_axes_are_ratios_of_sums() -> None:
     np.testing.assert_allclose(energy_defect(RUN, steps, axis=0), np.zeros(3))
     np.testing.assert_allclose(energy_defect(RUN, steps, axis=(0, 1)), 0)
     np.testing.assert_allclose(energy_defect(RUN, steps, axis=-1), [-0.5, 0.5])
+    for i, j in np.ndindex(2, 3):
+        spent = sum(12 * i + 4 * j + t for t in range(3))
+        assert energy_defect(UNEVEN, 1.0)[i, j] == pytest.approx(spent / 3 - 1)
     flat = replace(RUN, values=np.zeros((2, 3, 4)))
     assert np.isinf(energy_defect(flat, 1.0)).all()
 

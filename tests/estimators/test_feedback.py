@@ -183,3 +183,15 @@ def test_expected_votes_of_an_estimate_are_averaged_over_directions(n_directions
         radius = (0.3, 0.9)[k % 2]
         each = [estimator.feedback.expected_votes(MDP, POLICY, theta + radius * v, theta) for v in directions]
         assert found[k] == pytest.approx(n_directions * np.mean(each), rel=1e-12)
+
+
+@pytest.mark.parametrize("pairs", [math.inf, [math.inf, 4.0, math.inf, 7.0]])
+def test_votes_of_a_draw_without_end_are_without_end_only_where_votes_are_asked(pairs: Any) -> None:
+    endless = np.broadcast_to(np.isinf(pairs), (4,))
+    for feedback, one in ((ReturnFeedback(np.asarray(pairs)), 0.0), (preferences(pairs, 3, LINK), 3.0)):
+        law = feedback.law(MDP, POLICY, FIRST, SECOND)
+        drawn = feedback.draw(MDP, law, np.random.default_rng(0))
+        expected = np.where(endless, math.inf if one else 0.0, one * np.where(endless, 0, pairs))
+        assert np.broadcast_to(drawn.votes, (4,)).tolist() == expected.tolist()
+        exact = law @ feedback.table(MDP).mean
+        np.testing.assert_allclose(drawn.values[endless], exact[endless], rtol=1e-13)

@@ -132,6 +132,7 @@ def test_two_small_ones_count_together_and_one_without_pull_by_its_curvature() -
     assert kept([-1, -5e-6, 0], [1, 1e-8, 0], [1, 1, 1]) == [0]
     # Without noise all directions count alike, and a flat V has none that matter.
     assert kept([-1, -1], [1, 1], [0, 0]) == [0, 1]
+    assert kept([-1, -0.05], [1, 1], [0, 0]) == [0]
     assert kept([0, 0], [0, 0], [1, 1]) == []
 
 

@@ -10,6 +10,7 @@ import statsmodels.api as sm
 
 from estimators import PreferenceData, PreferenceFeedback, RewardModel, Streams
 from estimators.preference_data import collect
+from estimators.reward_model import _hessian, _negative_log_posterior
 from theory import (
     LINKS,
     Cauchit,
@@ -24,6 +25,7 @@ from theory import (
     reward_error,
 )
 from theory.arrays import FloatArray
+from theory.likelihood import cross_entropy
 
 MDP = garnet(4, 3, 2, 5, np.random.default_rng(3), lattice=2)
 POLICY = TabularSoftmax(4, 3)
@@ -238,3 +240,26 @@ def test_features_that_are_no_matrix_are_refused(features: FloatArray, words: st
 def test_features_of_other_rewards_are_refused() -> None:
     with pytest.raises(InputError, match="features must have 12 rows"):
         RewardModel(Logistic(), features=np.ones((5, 2))).fit(drawn(4, 5))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ["logistic", "cauchit"])
+def test_slope_and_curvature_are_those_of_the_negative_log_posterior(name: str, weighted: bool) -> None:
+    """Central differences, under a prior that counts."""
+    rng = np.random.default_rng(3)
+    data = PreferenceData(rng.normal(size=(7, 3)), rng.random(7), 4, rng.dirichlet(np.ones(7)) if weighted else None)
+    rewards, prior, h = np.array([0.7, -1.2, 2.0]), 0.8, 1e-5
+    given = LINKS[name](1.5), data, prior
+
+    def value(at: FloatArray) -> float:
+        return _negative_log_posterior(at, *given)[0]
+
+    moves = h * np.eye(3)
+    found, slope = _negative_log_posterior(rewards, *given)
+    np.testing.assert_allclose(slope, [(value(rewards + e) - value(rewards - e)) / (2 * h) for e in moves], rtol=1e-7)
+    ends = [[_negative_log_posterior(rewards + sign * e, *given)[1] for sign in (1, -1)] for e in moves]
+    bends = [(up - down) / (2 * h) for up, down in ends]
+    np.testing.assert_allclose(_hessian(rewards, *given), bends, rtol=1e-6, atol=1e-9)
+    loss = cross_entropy(given[0], data.visits @ rewards, data.shares)[0]
+    share = np.full(7, 1 / 7) if data.weights is None else data.weights
+    assert found == pytest.approx(share @ loss + prior / 2 * (0.7**2 + 1.2**2 + 4), rel=1e-13)

@@ -116,6 +116,9 @@ def test_rows_have_no_negative_entry_and_are_not_empty() -> None:
         rows = np.eye(2)
         rows[where] = -1e-300
         assert refused(check_rows, "rows", rows) == f"rows[{where[0]}, {where[1]}] must not be negative, got -1e-300"
+    both = np.array([[0.5, 0.5], [-0.5, 1.5], [1.0, 0.0], [1.25, -0.25], [0.5, 0.4]])
+    assert refused(check_rows, "rows", both) == "rows[1, 0] must not be negative, got -0.5"
+    assert refused(check_rows, "rows", both[[0, 4, 2, 4]]) == "rows[1] must sum to 1, got 0.9; normalise this row"
     assert refused(check_rows, "rows", np.zeros((0, 2))) == "rows must not be empty, got shape (0, 2)"
     assert refused(check_rows, "row", np.array([0.5, 0.4])) == "row must sum to 1, got 0.9; normalise this row"
 

@@ -252,3 +252,14 @@ def test_errors_take_one_line() -> None:
         dpo_optimum(mdp, uniform(mdp), 1.0, Logistic(), starts=[])
     with pytest.raises(InputError, match=r"^start must have shape \(8,\), one logit per [^\n]*, got \(4,\)$"):
         dpo_optimum(mdp, uniform(mdp), 1.0, Logistic(), starts=[np.zeros(4)])
+
+
+def test_free_logits_are_those_within_reach_of_all_actions_but_the_first() -> None:
+    """The chain starts at its left end: one state is reached at the first step, two at the second."""
+    loss = population_loss(chain(3, 2), np.full((1, 3, 2), 0.5), 1.0, Logistic())
+    free = np.zeros(12, dtype=bool)
+    free[loss.free] = True
+    assert free.reshape(2, 3, 2).tolist() == [
+        [[False, True], [False, False], [False, False]],
+        [[False, True], [False, True], [False, False]],
+    ]

@@ -326,3 +326,14 @@ def test_one_reward_outside_among_many_is_named(wrong, where):
     with pytest.raises(InputError, match=r"^rewards must lie in \[0, 1\], got .* at \[" + ", ".join(map(str, where))):
         outcomes(rewards=edited(HALVES, where, wrong))
     assert outcomes(rewards=edited(edited(HALVES, (0, 0, 0), 0.0), (1, 2, 1), 1.0)).rewards.max() == 1
+
+
+def test_either_of_law_and_rewards_may_have_stages():
+    staged_law, staged_pay = np.full((4, 2, 3, 2), 0.5), np.full((4, 2, 3), 0.25)
+    for law, pay, stages in (
+        (HALVES, staged_pay, 4),
+        (staged_law, np.full((2, 3), 0.25), 4),
+        (staged_law[:1], HALVES, 1),
+    ):
+        mdp = dense(transitions=law, rewards=pay)
+        assert mdp.probabilities.shape == mdp.rewards.shape == (stages, 2, 3, 2)

@@ -272,3 +272,24 @@ def test_importing_is_light() -> None:
     code += "print({'statsmodels', 'scipy.stats'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.3])
+def test_bend_and_offset_are_the_stated_sums_whatever_the_spread(spread: float) -> None:
+    """By loops over points and replicates, from the formulas of the documentation."""
+    x, n = np.array([1.0, 2.0, 7.0]), 9
+    y = 1 + spread * np.random.default_rng(8).exponential(size=(3, n))
+    centred = [math.log(each) - sum(map(math.log, x)) / 3 for each in x]
+    weights = [each / sum(other**2 for other in centred) for each in centred]
+    relative = [[value / (sum(row) / n) - 1 for value in row] for row in y.tolist()]
+    influence = [sum(w * row[r] for w, row in zip(weights, relative, strict=True)) for r in range(n)]
+    middle = sum(influence) / n
+    deviation = math.sqrt(sum((value - middle) ** 2 for value in influence) / (n - 1))
+    skew = n / (n - 1) / (n - 2) * sum((value - middle) ** 3 for value in influence) / deviation**3
+    shared = [sum(u * v for u, v in zip(influence, row, strict=True)) / (n - 1) for row in relative]
+    variances = [sum(v * v for v in row) / (n - 1) for row in relative]
+    by_error = sum(w * k**2 for w, k in zip(weights, shared, strict=True)) / (2 * deviation**3)
+    by_log = sum(w * v for w, v in zip(weights, variances, strict=True)) / (2 * deviation)
+    for fit in (fit_power_law(x, y), fit_slopes(x, y)):
+        assert float(fit.bend) == pytest.approx(skew / 3 - by_error, rel=1e-9)
+        assert float(fit.offset) == pytest.approx(skew / 6 - by_error + by_log, rel=1e-9)

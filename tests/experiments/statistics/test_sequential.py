@@ -201,3 +201,14 @@ def test_a_call_of_one_kind_stays_in_the_family_of_the_other_as_never_called(sai
     called[2, 1] = True
     tight = look_p_values(raw, called, [True, True, True], 1.0)[2]
     np.testing.assert_allclose(tight, [0.02, 0.0, 0.02], rtol=1e-12)
+
+
+def test_a_p_value_at_alpha_itself_is_a_call_in_a_batch_as_for_one_claim() -> None:
+    """Powers of 1/2 have no rounding: one look, alpha = 1/16, and p = 1/32 in a family of one."""
+    plan = SequentialPlan((8,), alpha=1 / 16)
+    above = float(np.nextafter(1 / 32, 1))
+    raw = np.array([[[1 / 32], [above], [1.0], [1.0]], [[1.0], [1.0], [1 / 32], [above]], [[1.0]] * 4])[None]
+    called, looks = judge_batch(raw, [False], plan)
+    assert called[0].ravel().tolist() == [True, False, False, False]
+    assert called[1].ravel().tolist() == [False, False, True, False]
+    assert looks.ravel().tolist() == [1, 1, 1, 1]
