@@ -129,7 +129,7 @@ def _caption(frames: Frames) -> str:
     return (
         "Floors of E|grad V|^2 under raters of one link that are read with another, over what the assumed link would "
         f"give, against the certainty of raters. Thick lines: where the linear law is good. There the ratio goes "
-        f"from {best['ratio']:.2g} ({best['raters']} read as {best['read']}) to {worst['ratio']:.2g} "
+        f"from {best['ratio']:.3g} ({best['raters']} read as {best['read']}) to {worst['ratio']:.3g} "
         f"({worst['raters']} read as {worst['read']}). Markers are {len(points)} simulated floors with 95% intervals."
     )
 

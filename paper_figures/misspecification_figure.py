@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -103,10 +104,11 @@ def _caption(frames: Frames) -> str:
     table = frames["table"]
     shares = table[table["measure"] == "share"]
     worst = shares.loc[shares["mean"].idxmin()]
+    pairs = "infinitely many" if math.isinf(worst["n_pairs"]) else f"{worst['n_pairs']:,.0f}"
     return (
         "Share of the possible gain with wrong links, with wrong classes of rewards, and with both, as means over "
         f"{frames['shares']['instance'].nunique()} random instances with 95% limits. The least is {worst['mean']:.2f}: "
-        f"{worst['rewards'] or worst['method']}, {worst['raters']} raters, {worst['n_pairs']:,.0f} pairs."
+        f"{worst['rewards'] or worst['method']}, {worst['raters']} raters, {pairs} pairs."
     )
 
 

@@ -233,7 +233,7 @@ def draw_plan_map(table: pd.DataFrame) -> Figure:
         figure = new_figure(SINGLE_COLUMN, 3.1)
         ax = draw_map(table, figure.subplots())
         bar = figure.colorbar(ax.collections[0], ax=ax, location="top", aspect=40)
-        bar.set_label("votes a pair; in the cells: votes (u: until the first\ndisagreement), and $K$ below (S: sphere)")
+        bar.set_label("votes a pair; in the cells: votes (u: until the\nfirst disagreement), and $K$ below (S: sphere)")
     return figure
 
 

@@ -117,7 +117,7 @@ def draw_gains(joint: pd.DataFrame, ax: Axes) -> Axes:
                 # Over its end; that with the most votes ends below another one, and is named on its right.
                 low = votes == joint["n_queries"].max()
                 x, y = last[["high", "mean_proxy"] if low else ["mean", "high_proxy"]].to_numpy()[0]
-                _name(ax, f"$M$ = {votes:g}", x, y, look, "left" if low else "center")
+                _name(ax, f"$M$ = {votes:g}", x, y, "left" if low else "center")
     furthest = float(both["mean"].max())
     ax.plot([0, furthest], [0, furthest], color=GREY, linewidth=1.6, zorder=1)
     _key(ax, None, "M", ("pairs from the current policy", "pairs from the start"), "gain as promised")
@@ -146,7 +146,7 @@ def draw_pressure(fixed: pd.DataFrame, ax: Axes) -> Axes:
             _curve(points, "pressure", ax, look)
             if style == _SOLID:
                 first = points.iloc[0]
-                _name(ax, f"$N$ = {pairs:g}", float(first["pressure"]), float(first["mean"]), look, "right")
+                _name(ax, f"$N$ = {pairs:g}", float(first["pressure"]), float(first["mean"]), "right")
     _key(ax, None, "N", ("gain under the learned reward", "true gain"), "largest gain possible")
     ax.set_xscale("log")
     ax.set_xlim(fixed["pressure"].min() / _ROOM_FOR_NAMES, None)
@@ -194,12 +194,12 @@ def _look(settings: pd.Series, setting: Any, style: Any) -> dict[str, Any]:
     return look.markers | {"markersize": 3.6, "markerfacecolor": face, "markeredgewidth": 0.7, "linestyle": style}
 
 
-def _name(ax: Axes, text: str, x: float, y: float, look: dict[str, Any], align: str = "center") -> None:
+def _name(ax: Axes, text: str, x: float, y: float, align: str = "center") -> None:
     """Write the name of a line over a point, or beside it."""
     offset = {"center": (0, 3), "left": (3, 0), "right": (-4, 0)}[align]
     where: dict[str, Any] = {"xytext": offset, "textcoords": "offset points", "ha": align}
     where["va"] = "bottom" if align == "center" else "center"
-    ax.annotate(text, (x, y), **where, fontsize=SMALL, color=look["color"])
+    ax.annotate(text, (x, y), **where, fontsize=SMALL, color="0.2")
 
 
 def _key(ax: Axes, settings: pd.Series | None, symbol: str, measures: tuple[str, str], grey: str | None = None) -> None:

@@ -150,7 +150,7 @@ def series_of(names: Iterable[str]) -> dict[str, Series]:
     for name in different:
         if name not in found:
             free = [look for look in _looks() if (look.color, look.marker) not in taken]
-            # Where there is one, a look whose marker and dashes no other has here.
+            # Where there is one, a look that shares nothing with the others here.
             best = min(free, key=lambda look: _likeness(look, found.values()))
             found[name] = best
             taken.add((best.color, best.marker))
@@ -158,9 +158,10 @@ def series_of(names: Iterable[str]) -> dict[str, Series]:
 
 
 def _likeness(look: Look, others: Iterable[Look]) -> int:
-    """How many others have the marker or the dashes of a look."""
-    same = [(look.marker, look.filled) == (one.marker, one.filled) for one in others]
-    return sum(same) + sum(look.dashes == one.dashes for one in others)
+    """How many others have the colour, the marker or the dashes of a look."""
+    own = (look.color, (look.marker, look.filled), look.dashes)
+    theirs = [(one.color, (one.marker, one.filled), one.dashes) for one in others]
+    return sum(mine == its for one in theirs for mine, its in zip(own, one, strict=True))
 
 
 def levels_of(names: Sequence[str]) -> dict[str, Series]:

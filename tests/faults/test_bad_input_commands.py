@@ -193,6 +193,7 @@ FREE = {
     "--synthetic",
     "--garnets",
     "--controls",
+    "--check",
     "--no-controls",
     "--check-tests",
     "--date",

@@ -13,6 +13,7 @@ from experiments.rates import run_floors as module
 from experiments.rates.floor_claim import FloorClaim
 from experiments.rates.floor_claims import CELLS, METHODS, floor_claims, floor_controls
 from experiments.rates.floor_prediction import FloorPrediction, predict_floors
+from experiments.rates.floor_verdicts import FloorOutcome, as_expected
 from experiments.rates.planted_faults import LongBlocks, OneDirection, dropped_dimension
 from experiments.rates.run_claims import run_claims
 from experiments.rates.run_floors import FloorOutcome, run_floors
@@ -143,3 +144,10 @@ def test_a_factor_in_the_estimator_itself_is_seen_by_the_smoothing_claims(monkey
     results = run_claims([], exact=smoothing_claims())
     assert set(results.verdicts["outcome"]) == {Outcome.VIOLATED}
     assert not results.passed
+
+
+def test_an_outcome_that_came_back_from_a_frame_as_text_is_judged_the_same() -> None:
+    """The fault was an identity: with pyarrow installed pandas keeps outcomes as text, and every control "failed"."""
+    for kind in ("claim", "control"):
+        for outcome in FloorOutcome:
+            assert as_expected(kind, outcome) == as_expected(kind, str(outcome))  # type: ignore[arg-type]

@@ -43,13 +43,13 @@ SLOW = pytest.mark.slow
 def test_runs_that_have_not_mixed_decide_nothing(n_iterations: int, burn_in: float) -> None:
     """Planted: too short a run, too short a burn-in, too short an average. Mixing takes 14 iterations there."""
     row = judged(with_length(n_iterations, burn_in=burn_in))
-    assert row["outcome"] is Outcome.UNDECIDED
+    assert row["outcome"] == Outcome.UNDECIDED
     assert "not mixed at N = " in row["reason"]
 
 
 @SLOW
 def test_runs_that_have_mixed_decide() -> None:
-    assert judged(with_length(400))["outcome"] is Outcome.HOLDS
+    assert judged(with_length(400))["outcome"] == Outcome.HOLDS
 
 
 @pytest.mark.parametrize("axis", ["T", pytest.param("N", marks=SLOW)])
@@ -60,9 +60,9 @@ def test_a_planted_step_is_still_caught(axis: str) -> None:
     """
     control = next(claim for claim in controls(axis=axis) if f"too large, {axis}" in claim.name)
     small = replace(control, grid=control.grid[:3], replicates=8)
-    assert judged(small, "control")["outcome"] is Outcome.VIOLATED
+    assert judged(small, "control")["outcome"] == Outcome.VIOLATED
     if axis == "N":
-        assert judged(replace(small, promise=None), "control")["outcome"] is Outcome.UNDECIDED
+        assert judged(replace(small, promise=None), "control")["outcome"] == Outcome.UNDECIDED
 
 
 def transient(instance: str, step_scale: float, **other: bool) -> Claim:
@@ -72,23 +72,23 @@ def transient(instance: str, step_scale: float, **other: bool) -> Claim:
 
 def test_a_step_above_the_theorems_violates_nothing_and_names_the_limit() -> None:
     row = judged(transient("circular", 15.0, conditional=True))
-    assert row["outcome"] is Outcome.UNDECIDED
+    assert row["outcome"] == Outcome.UNDECIDED
     assert "is not below 3/(4 L d) = 0.18" in row["reason"]
     assert "--step-scale 0.61 or less" in row["reason"]
     # A shipped claim promises its step: there the same run is a fault.
-    assert judged(transient("circular", 15.0))["outcome"] is Outcome.VIOLATED
+    assert judged(transient("circular", 15.0))["outcome"] == Outcome.VIOLATED
 
 
 def test_a_plateau_decides_nothing() -> None:
     row = judged(transient("bandit", 0.01))
-    assert row["outcome"] is Outcome.UNDECIDED
+    assert row["outcome"] == Outcome.UNDECIDED
     assert "has not left the plateau" in row["reason"]
 
 
 def test_a_transient_on_an_instance_with_a_law_decides_nothing() -> None:
     claim = replace(transient("circular", 1.0), grid=(2.0, 4.0, 8.0))
     row = judged(claim)
-    assert row["outcome"] is Outcome.UNDECIDED
+    assert row["outcome"] == Outcome.UNDECIDED
     assert "still in their transient" in row["reason"]
 
 

@@ -36,7 +36,7 @@ def test_a_claim_goes_from_cells_to_a_verdict():
         [SMALL], [CertificateCheck("check", "zpg", "bandit", replicates=4)], execution=Execution(seed=5, jobs=1)
     )
     verdict = results.verdicts.iloc[0]
-    assert verdict["outcome"] is Outcome.HOLDS
+    assert verdict["outcome"] == Outcome.HOLDS
     assert verdict["ci_low"] < verdict["slope"] < verdict["ci_high"]
     assert results.passed
     assert len(results.points) == 3 + 5
@@ -48,7 +48,7 @@ def test_a_radius_that_does_not_shrink_is_caught():
     """The smoothing floor of mu = 0.3 hides the N term: the very check above must say VIOLATED."""
     fault = replace(SMALL, name="fault", setup=replace(SMALL.setup, radius=0.3))
     results = run_claims([fault], execution=Execution(seed=5, jobs=1))
-    assert results.verdicts.iloc[0]["outcome"] is Outcome.VIOLATED
+    assert results.verdicts.iloc[0]["outcome"] == Outcome.VIOLATED
     assert not results.passed
 
 
@@ -155,13 +155,13 @@ def test_circular_optimum_is_unique_and_not_degenerate():
 @pytest.mark.parametrize("claim", exact_claims(), ids=lambda claim: claim.name)
 def test_exact_claims_hold(claim):
     verdict = judge(fit_power_law(claim.grid, claim.values()), claim)
-    assert verdict.outcome is Outcome.HOLDS
+    assert verdict.outcome == Outcome.HOLDS
     assert verdict.tight == claim.two_sided
 
 
 @pytest.mark.parametrize("claim", exact_controls(), ids=lambda claim: claim.name)
 def test_planted_faults_are_caught_exactly(claim):
-    assert judge(fit_power_law(claim.grid, claim.values()), claim).outcome is Outcome.VIOLATED
+    assert judge(fit_power_law(claim.grid, claim.values()), claim).outcome == Outcome.VIOLATED
 
 
 def test_smoothing_bias_is_of_order_two():

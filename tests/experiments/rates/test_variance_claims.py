@@ -44,7 +44,7 @@ def test_claims_hold_and_are_attained() -> None:
 
 def test_samples_that_are_not_averaged_over_pairs_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "variance in N"
-    assert outcome_of(SMALL[name]) is Outcome.HOLDS
+    assert outcome_of(SMALL[name]) == Outcome.HOLDS
     read = PreferenceFeedback.read
 
     def one_pair(feedback: PreferenceFeedback, *drawn: Any) -> Readings:
@@ -52,7 +52,7 @@ def test_samples_that_are_not_averaged_over_pairs_are_caught(monkeypatch: pytest
         return Readings(values[..., :1], votes)
 
     monkeypatch.setattr(PreferenceFeedback, "read", one_pair)
-    assert outcome_of(SMALL[name]) is Outcome.VIOLATED
+    assert outcome_of(SMALL[name]) == Outcome.VIOLATED
 
 
 def test_pairs_that_are_summed_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,21 +63,21 @@ def test_pairs_that_are_summed_are_caught(monkeypatch: pytest.MonkeyPatch) -> No
         return Readings(feedback.n_pairs * values, votes)
 
     monkeypatch.setattr(PreferenceFeedback, "read", summed)
-    assert outcome_of(SMALL["variance in N"]) is Outcome.VIOLATED
+    assert outcome_of(SMALL["variance in N"]) == Outcome.VIOLATED
 
 
 def test_a_radius_that_is_not_divided_by_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "variance in the radius"
-    assert outcome_of(SMALL[name]) is Outcome.HOLDS
+    assert outcome_of(SMALL[name]) == Outcome.HOLDS
     monkeypatch.setattr(ZerothOrder, "scale", lambda _, policy: np.asarray(policy.dim))
-    assert outcome_of(SMALL[name]) is Outcome.VIOLATED
+    assert outcome_of(SMALL[name]) == Outcome.VIOLATED
 
 
 def test_a_missing_factor_d_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "variance in d"
-    assert outcome_of(SMALL[name]) is Outcome.HOLDS
+    assert outcome_of(SMALL[name]) == Outcome.HOLDS
     monkeypatch.setattr(ZerothOrder, "scale", lambda self, _: 1 / np.asarray(self.radius))
-    assert outcome_of(SMALL[name]) is Outcome.VIOLATED
+    assert outcome_of(SMALL[name]) == Outcome.VIOLATED
 
 
 @pytest.mark.parametrize("name", CLAIMS)
