@@ -16,7 +16,7 @@ from experiments.rates.floor_prediction import FloorPrediction, predict_floors
 from experiments.rates.floor_verdicts import FloorOutcome, as_expected
 from experiments.rates.planted_faults import LongBlocks, OneDirection, dropped_dimension
 from experiments.rates.run_claims import run_claims
-from experiments.rates.run_floors import FloorOutcome, run_floors
+from experiments.rates.run_floors import run_floors
 from experiments.rates.smoothing_claims import smoothing_claims
 from experiments.running.execution import Execution
 from experiments.statistics.verdicts import Outcome
