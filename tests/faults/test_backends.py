@@ -57,6 +57,7 @@ def test_two_processes_give_the_same_bytes(folder: Path, alone: bytes) -> None:
     assert run(folder, "--jobs", "2") == alone
 
 
+@pytest.mark.slow
 def test_a_local_dask_cluster_gives_the_same_bytes(folder: Path, alone: bytes) -> None:
     pytest.importorskip("distributed")
     assert run(folder, "--backend", "dask", "--jobs", "2") == alone

@@ -104,7 +104,7 @@ EDITS = [
     ("mine.py", "[0.2, 0.7]", "[0.2, 0.6]", True),
     ("helper.py", "FACTOR = 1.0", "FACTOR = 1.5", True),
     pytest.param("far/away.py", "return", "return 0 +", True, marks=pytest.mark.slow),
-    ("lazy.py", "1", "2", True),
+    pytest.param("lazy.py", "1", "2", True, marks=pytest.mark.slow),
     ("unrelated.py", "1", "2", False),
 ]
 

@@ -58,6 +58,7 @@ def test_files_are_whole_and_come_out_the_same(ending: str, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"b.{ending}", f"c.{ending}", "x"])
 
 
+@pytest.mark.slow
 def test_files_do_not_depend_on_the_process_or_the_day(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from paper_figures.save import save; from paper_figures.style import *\n"

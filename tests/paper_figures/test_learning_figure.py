@@ -191,6 +191,7 @@ def test_the_cells_are_those_of_the_command(tmp_path: Path, monkeypatch: pytest.
     assert spent == [(splits(48_000), 50)] * 2 + [(splits(160_000), 200)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("brief_tuning")
 def test_the_registered_figure_draws_what_it_computes_and_stays_on_the_page(
     monkeypatch: pytest.MonkeyPatch, check_layout: Callable[[Figure], None]

@@ -32,6 +32,7 @@ def check(results: RateResults) -> None:
     assert results.passed
 
 
+@pytest.mark.slow
 def test_quick_family_of_zpg():
     """Without eps, which takes longest; the whole family has it."""
     circular = [claim for claim in stated_claims(method=METHOD) if claim.instance == "circular" and claim.axis != "eps"]

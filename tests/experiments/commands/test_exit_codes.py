@@ -193,6 +193,7 @@ def test_readers_of_the_real_commands_may_leave(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (141, ""), arguments
 
 
+@pytest.mark.slow
 def test_readers_of_both_streams_may_leave() -> None:
     both = closed_pipe()
     assert fail("print('x')", stdout=both, stderr=both).returncode == 141
