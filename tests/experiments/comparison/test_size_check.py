@@ -92,6 +92,7 @@ def lenient(factor: float) -> dict[str, tuple[size_check.Test, tuple[str, ...]]]
     return {"improvement": (improves, TESTS["improvement"][1]), "means": (means, TESTS["means"][1])}
 
 
+@pytest.mark.slow
 def test_tests_that_are_far_too_lenient_are_caught() -> None:
     """Final values as measured do not show it: only on the hardest laws do the rates come near to what is allowed."""
     faulty = check_tests(comparison(), np.random.default_rng(3), tests=lenient(25.0))

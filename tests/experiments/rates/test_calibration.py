@@ -91,6 +91,7 @@ class FullAlphaAtEveryLook(SequentialPlan):
         return (self.alpha,) * len(self.looks)
 
 
+@pytest.mark.slow
 def test_full_alpha_at_every_look_is_caught() -> None:
     """Six looks at 2.5% each make about 11% of wrong calls."""
     looks = tuple(4 * 2**k for k in range(6))

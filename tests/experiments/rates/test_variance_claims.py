@@ -102,6 +102,7 @@ def test_more_replicates_leave_the_earlier_ones_as_they_were() -> None:
     assert not first["variance"].equals(run_sampled_cell(sampled_cells(claim, 4, 0, 32)[0])["variance"])
 
 
+@pytest.mark.slow
 def test_rows_are_the_same_in_other_processes(tmp_path) -> None:  # type: ignore[no-untyped-def]
     claim = replace(SMALL["variance in d"], n_estimates=16)
     one, two = (

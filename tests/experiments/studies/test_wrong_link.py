@@ -114,6 +114,7 @@ def test_a_late_gain_is_over_the_second_half(monkeypatch):
     assert (frame.loc[~fallen, "p_late"] < 1e-3).all()
 
 
+@pytest.mark.slow
 def test_both_families_are_adjusted_by_holm(monkeypatch):
     courses = {("zpg", name): 0.01 * k for k, name in enumerate(LINKS)}
     planted(monkeypatch, courses, noise=0.03)
