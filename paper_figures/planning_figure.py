@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
 from experiments.catalogue.method import Look
 from experiments.planning.random_instances import FACTOR
@@ -170,20 +170,23 @@ def draw_map(table: pd.DataFrame, ax: Axes) -> Axes:
     InputError
         If a scale and a cost occur twice or are missing.
     """
-    costs, scales = sorted(table["cost_vote"].unique()), sorted(table["scale"].unique())
-    if len(table) != len(costs) * len(scales) or table.duplicated(["scale", "cost_vote"]).any():
+    import seaborn  # late: costs most of a second
+
+    n_cells = table["cost_vote"].nunique() * table["scale"].nunique()
+    if len(table) != n_cells or table.duplicated(["scale", "cost_vote"]).any():
         raise InputError(f"table must hold every scale and cost once, got {len(table)} rows; take that of plan_map")
-    votes = table.pivot(index="scale", columns="cost_vote", values="votes_per_pair").to_numpy(dtype=float)
-    ax.pcolormesh(np.arange(len(costs)), np.arange(len(scales)), votes, norm=LogNorm(1, MOST_VOTES), cmap="cividis")
-    for row in table.itertuples():
-        place = (costs.index(row.cost_vote), scales.index(row.scale))
-        size = "S" if pd.isna(row.block_size) else f"{int(row.block_size)}"
-        asked = "u" if row.early else f"{row.votes_per_pair:.0f}"
-        colour = "white" if row.votes_per_pair < np.sqrt(MOST_VOTES) else "black"
-        ax.annotate(f"{asked}\n{size}", place, ha="center", va="center", fontsize=6, color=colour, linespacing=0.95)
-    for axis, values in ((ax.xaxis, costs), (ax.yaxis, scales)):
-        axis.set_major_locator(FixedLocator(list(range(0, len(values), 2))))
-        axis.set_major_formatter(FuncFormatter(lambda place, _, values=values: f"{values[int(place)]:.3g}"))
+    asked = ["u" if row.early else f"{row.votes_per_pair:.0f}" for row in table.itertuples()]
+    sizes = ["S" if pd.isna(size) else f"{int(size)}" for size in table["block_size"]]
+    cells = table.assign(text=[f"{one}\n{size}" for one, size in zip(asked, sizes, strict=True)])
+    votes, texts = (cells.pivot(index="scale", columns="cost_vote", values=of) for of in ("votes_per_pair", "text"))
+    named = votes.astype(float).rename(index="{:.3g}".format, columns="{:.3g}".format)
+    # Every second value is named; numbers are dark on light cells and light on dark ones.
+    seaborn.heatmap(
+        named, annot=texts, fmt="", norm=LogNorm(1, MOST_VOTES), cmap="cividis", cbar=False, ax=ax,
+        xticklabels=2, yticklabels=2, annot_kws={"fontsize": 6, "linespacing": 0.95},
+    )  # fmt: skip
+    ax.invert_yaxis()
+    ax.tick_params(labelrotation=0)
     ax.set_xlabel("cost of a vote, in trajectories")
     ax.set_ylabel("scale of the raters' link over $H$\n(certain raters below)")
     return ax
