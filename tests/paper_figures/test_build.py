@@ -150,7 +150,10 @@ def test_every_module_that_holds_a_figure_is_listed() -> None:
 
 
 def test_rate_figures_are_registered_and_split_the_claims(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between them they run every stated claim, with the settings of the context, and no claim twice."""
+    """Between them they run every stated claim, with the settings of the context, and no claim twice.
+
+    Only votes until a disagreement are left out, on the instance of the figure of the paper's algorithms.
+    """
     names: list[str] = []
 
     class StopHereError(Exception):
@@ -165,5 +168,6 @@ def test_rate_figures_are_registered_and_split_the_claims(monkeypatch: pytest.Mo
     for name in ("rates", "rates-instances"):
         with pytest.raises(StopHereError):
             get_figure(name).compute(FigureContext("paper", Execution(seed=3, jobs=1, cache=Path("c"))))
-    assert sorted(names) == sorted(claim.name for claim in rates_figure.stated_claims("paper"))
+    left_out = {claim.name for claim in rates_figure.stated_claims("paper")} - set(names)
+    assert left_out == {"zpg-until T circular", "zpg-until N circular"}
     assert len(set(names)) == len(names)

@@ -151,7 +151,7 @@ def test_bootstrap_is_reproducible_and_near_the_t_interval() -> None:
     fit = fit_power_law(X, y, n_bootstrap=4000, rng=np.random.default_rng(1))
     again = fit_power_law(X, y, n_bootstrap=4000, rng=np.random.default_rng(1))
     other = fit_power_law(X, y, n_bootstrap=4000, rng=np.random.default_rng(2))
-    assert fit == again
+    assert repr(fit) == repr(again)
     assert fit.bootstrap_low != other.bootstrap_low
     plain = replace(fit, bend=0.0, offset=0.0)  # percentiles are not corrected for skewness
     tolerance = 0.15 * (plain.ci_high - plain.ci_low)
