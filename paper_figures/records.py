@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from experiments.catalogue import user_modules
 from experiments.running.cache_keys import DRAWING, source_digest
 from experiments.running.records import ENDING, Origin, computed, origin_on_record, what_changed
 from paper_figures.registry import FigureContext, PaperFigure, get_figure
@@ -27,11 +26,8 @@ def origin_of(name: str, context: FigureContext, formats: Sequence[str]) -> Orig
     """
     seed = context.execution.seed
     command = f"zpg figures --only {name} --preset {context.preset} --seed {seed} --format {','.join(formats)}"
-    module, _, attribute = name.partition(":")
-    users = {"the_module_of_the_user": user_modules.digest_of(module)} if attribute else {}
-    return computed(
-        command, {"preset": context.preset, "seed": seed}, the_code_and_the_packages_that_draw=drawing_digest(), **users
-    )
+    settings = {"preset": context.preset, "seed": seed}
+    return computed(command, settings, the_code_and_the_packages_that_draw=drawing_digest())
 
 
 @lru_cache(maxsize=1)

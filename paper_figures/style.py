@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,9 +111,13 @@ _LEVELS = ("#2A1858", "#7B2D8B", "#C8508B", "#F0885A", "#D6BE3C")
 _LEVEL_MARKERS = ("o", "s", "^", "D", "v")
 
 
-def print_style() -> AbstractContextManager[None]:
-    """Context that sets the style. Draw and save inside it."""
-    return matplotlib.rc_context(_RC)
+@contextmanager
+def print_style() -> Iterator[None]:
+    """Context that sets the style. Draw and save inside it. Settings of the user's, as a matplotlibrc, do not enter."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_RC)
+        yield
 
 
 def new_figure(width: float, height: float) -> Figure:

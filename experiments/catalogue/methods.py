@@ -124,7 +124,8 @@ _METHODS = (
     Method(
         "exact", "exact ascent", lambda dim, oracle, knob: ExactGradient(),  # noqa: ARG005
         lambda instance: SettingGrid(0.1, 4, (N_SETTINGS, 1)),  # noqa: ARG005
-        knob="", stacks=True, group=YARDSTICKS, work=0.2, look=Look("#000000", "+", 5.0, True, (9, 1.5, 1.5, 1.5)),
+        knob="", stacks=True, deterministic=True, group=YARDSTICKS, work=0.2,
+        look=Look("#000000", "+", 5.0, True, (9, 1.5, 1.5, 1.5)),
     ),
 )  # fmt: skip
 

@@ -120,6 +120,8 @@ def _hardest(bounds: tuple[float, float], n: int) -> Iterator[tuple[str, str, _L
     ends = np.array(bounds)
     yield COIN, "1/2", _law(ends), _law(ends.mean(keepdims=True))
     for runs in STUCK_RUNS:
+        if runs >= n:
+            continue
         weights = np.array([runs / n, 1 - runs / n])
         yield SELDOM_STUCK, f"{runs:g} of {n}", _Law(ends, weights), _law(np.array([ends @ weights]))
 

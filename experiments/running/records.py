@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.catalogue import user_modules
 from experiments.running.cache_keys import COMPUTING, environment_digest
 from experiments.running.files import csv_bytes, plain, write_json
 
@@ -68,6 +69,7 @@ def write_record(path: Path, origin: Origin, files: Sequence[Path], frames: Mapp
         "commit": source_commit() or None,
         "versions": versions(),
         "digests": origin.digests,
+        "modules": dict(user_modules.loaded()),
         "frames": {name: {"rows": len(frame), "sha256": frame_digest(frame)} for name, frame in frames.items()},
         "files": {file.name: _sha256(file.read_bytes()) for file in files},
     }
@@ -77,7 +79,8 @@ def write_record(path: Path, origin: Origin, files: Sequence[Path], frames: Mapp
 def what_changed(path: Path, origin: Origin, endings: Sequence[str] = ()) -> list[str]:
     """Why files are not what `origin` would give now, one phrase a reason; none if they are.
 
-    The record must be as it was written, of the same settings and sources, and every file in it unchanged on disk.
+    The record must be as it was written, of the same settings and sources, modules of the user's among them, and every
+    file in it unchanged on disk.
     Commits are not compared: one that leaves the sources alone changes no number.
 
     Parameters
@@ -93,6 +96,7 @@ def what_changed(path: Path, origin: Origin, endings: Sequence[str] = ()) -> lis
         found = json.loads(path.read_bytes())
         seal = found.pop("digest")
         settings, digests, files = found["settings"], found["digests"], found["files"]
+        modules = dict(found["modules"])
     except FileNotFoundError:
         return ["never made"]
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -106,6 +110,7 @@ def what_changed(path: Path, origin: Origin, endings: Sequence[str] = ()) -> lis
     ]
     names = sorted(origin.digests.keys() | digests.keys())
     changed += [f"{name} changed" for name in names if digests.get(name) != origin.digests.get(name)]
+    changed += [f"module {name} changed" for name, digest in modules.items() if _digest_now(name) != digest]
     changed += [reason for name, digest in files.items() if (reason := _other_file(path.parent / name, digest))]
     missing = [ending for ending in endings if not any(str(name).endswith(f".{ending}") for name in files)]
     return changed + [f"not made as {ending}" for ending in missing]
@@ -145,6 +150,13 @@ def source_commit(root: Path = ROOT) -> str:
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     with suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    return ""
+
+
+def _digest_now(module: str) -> str:
+    """Digest of a module of the user's and of all that it imports; empty if it is gone."""
+    with suppress(Exception):  # whatever a search for modules may raise
+        return user_modules.digest_of(module)
     return ""
 
 

@@ -16,6 +16,8 @@ from theory.errors import InputError, require_integer, require_kind
 from theory.validation import real_array
 
 TWO_SIDED_LEVEL = 0.95
+# Smaller standard errors of a slope are rounding.
+SMALLEST_ERROR = 1e-12
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,8 @@ def fit_power_law(
     return PowerLawFit(
         slope=slope,
         intercept=level - slope * float(log_x.mean()),
-        standard_error=math.inf if repeated else standard_error,
+        # Copies that differ by a factor repeat each other too: only rounding is left of the error.
+        standard_error=math.inf if repeated or (not exact and standard_error < SMALLEST_ERROR) else standard_error,
         bend=bend,
         offset=offset,
         df=df,

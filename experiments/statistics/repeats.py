@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike
 
 from experiments.statistics.skewness import SkewedEstimate
 
-# Replicates are equal if they differ by no more than rounding, which may depend on their place in a batch.
-ROUNDING = 1e-10
+# Replicates are equal if they differ by no more than rounding, which may depend on their place in a batch: by less than
+# this share of each value.
+ROUNDING = 2.0**-36
 REPEATED = (
     "replicates repeat each other, so the sampling error is not known; "
-    "draw from the streams that are passed, or declare Method(..., deterministic=True) where nothing is drawn"
+    "draw from the streams that are passed, take longer runs where so few outcomes exist that runs coincide, "
+    "or declare Method(..., deterministic=True) where nothing is drawn"
 )
 
 
@@ -26,10 +28,9 @@ def repeat_each_other(values: ArrayLike) -> bool:
     values : array (n_points, n_replicates) or (n_replicates,)
     """
     columns = np.atleast_2d(np.asarray(values, dtype=float))
-    # Equal columns are neighbours once they are sorted by their sum, up to rounding of the sum.
-    ordered = columns[:, np.argsort(columns.sum(axis=0), kind="stable")]
-    scale = np.abs(ordered).max(axis=1, keepdims=True, initial=0.0)
-    return bool((np.abs(np.diff(ordered, axis=1)) <= ROUNDING * scale).all(axis=0).any())
+    shares, powers = np.frexp(columns)
+    keys = np.vstack([np.rint(shares / ROUNDING), powers])
+    return bool(np.unique(keys, axis=1).shape[1] < columns.shape[1])
 
 
 def unless_repeated(estimate: SkewedEstimate, values: ArrayLike) -> SkewedEstimate:

@@ -171,3 +171,11 @@ def test_rate_figures_are_registered_and_split_the_claims(monkeypatch: pytest.Mo
     left_out = {claim.name for claim in rates_figure.stated_claims("paper")} - set(names)
     assert left_out == {"zpg-until T circular", "zpg-until N circular"}
     assert len(set(names)) == len(names)
+
+
+def test_settings_of_the_user_do_not_enter_the_style() -> None:
+    with matplotlib.rc_context({"axes.facecolor": "yellow", "lines.linewidth": 9.0}):
+        with print_style():
+            assert matplotlib.rcParams["axes.facecolor"] == "white"
+            assert matplotlib.rcParams["lines.linewidth"] < 1
+        assert matplotlib.rcParams["axes.facecolor"] == "yellow"

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from experiments.catalogue import user_modules
+from experiments.catalogue.lookup import find
 from experiments.commands.writing import write_tables
 from experiments.running import records as running_records
 from experiments.running.execution import Execution
@@ -114,7 +116,7 @@ def test_a_changed_record_is_reported(folder: Path) -> None:
 def test_changed_sources_are_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = folder.parent / "my_figures_on_record.py"
     module.write_text(MODULE + "# edited\n")
-    assert reasons(folder) == "the module of the user changed"
+    assert reasons(folder) == "module my_figures_on_record changed"
     module.write_text(MODULE)
     monkeypatch.setattr(records, "drawing_digest", lambda: "another")
     assert reasons(folder) == "the code and the packages that draw changed"
@@ -174,3 +176,51 @@ def test_columns_of_several_types_are_texts_in_parquet(tmp_path: Path) -> None:
     assert again["a"].fillna("missing").tolist() == ["1", "x", "missing"]
     pd.testing.assert_frame_equal(again[["b", "c"]], frame[["b", "c"]])
     assert (tmp_path / "a.parquet").read_bytes() == write_parquet(tmp_path / "b.parquet", frame).read_bytes()
+
+
+PARTS = """
+import numpy as np
+from experiments import Instance
+from theory import Logistic, TabularSoftmax, bandit
+
+ONE = Instance("one", "", bandit([0.2, 0.7]), TabularSoftmax(1, 2), np.zeros(2), Logistic(1.0))
+"""
+LATE = MODULE.replace('print("computed")', 'from experiments import find; find("instance", "my_late_parts:ONE")')
+
+
+def test_modules_that_are_named_only_while_computing_are_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The module of the figure does not import them, so its source says nothing of theirs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_late_figure.py").write_text(LATE)
+    parts = tmp_path / "my_late_parts.py"
+    parts.write_text(PARTS)
+    name, folder = "my_late_figure:FIGURE", tmp_path / "figures"
+    build_figures([name], ("svg",), folder, CONTEXT)
+    assert out_of_date([name], folder, CONTEXT, ("svg",))[name] == []
+    parts.write_text(PARTS.replace("0.7", "0.6"))
+    assert out_of_date([name], folder, CONTEXT, ("svg",))[name] == ["module my_late_parts changed"]
+    parts.unlink()
+    assert out_of_date([name], folder, CONTEXT, ("svg",))[name] == ["module my_late_parts changed"]
+    user_modules.forget()
+
+
+def test_tables_of_parts_of_the_users_are_out_of_date_when_these_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    parts = tmp_path / "my_parts_of_tables.py"
+    parts.write_text(PARTS)
+    user_modules.forget()
+    find("instance", "my_parts_of_tables:ONE")
+    frame, seed = pd.DataFrame({"y": [1.0]}), {"seed": 0}
+    write_tables(tmp_path, "rates", {"points": frame}, None, settings=seed, usual=seed, wall=1.0)
+    (reasons_now,) = tables_out_of_date(tmp_path).values()
+    assert reasons_now == []
+    parts.write_text(PARTS.replace("0.7", "0.6"))
+    (reasons_now,) = tables_out_of_date(tmp_path).values()
+    assert reasons_now == ["module my_parts_of_tables changed"]
+    user_modules.forget()

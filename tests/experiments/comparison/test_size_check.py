@@ -99,3 +99,9 @@ def test_tests_that_are_far_too_lenient_are_caught() -> None:
     caught = faulty[faulty["low"] > 0.05]
     assert set(caught["scenario"]) >= {COIN, SELDOM_STUCK}
     assert set(caught.loc[caught["test"] == "means", "scenario"]) == {SELDOM_STUCK}
+
+
+def test_two_runs_are_enough_for_a_check() -> None:
+    laws = list(size_check._hardest(BOUNDS, 2))
+    assert [scenario for scenario, *_ in laws] == [COIN, SELDOM_STUCK]
+    assert all((law.weights >= 0).all() for _, _, *pair in laws for law in pair)

@@ -116,3 +116,24 @@ def test_what_draws_nothing_says_so_and_is_exact() -> None:
         claim = replace(named["zpg T circular"], method=replace(still, deterministic=declared))
         (row,) = run_claims([claim], execution=HERE).verdicts.to_dict("records")
         assert row["outcome"] == outcome
+
+
+def test_copies_that_differ_by_a_factor_say_nothing_either() -> None:
+    one = table(np.random.default_rng(6), -0.5, 0.1, 1)
+    factors = np.random.default_rng(7).gamma(50, 0.02, 16)
+    fit = fit_power_law(GRID, one * factors)
+    assert fit.standard_error == math.inf
+    assert judge(fit, Stated("factors")).outcome is Outcome.UNDECIDED
+
+
+def test_what_else_is_there_hides_no_copy_and_makes_none() -> None:
+    assert repeat_each_other([[1.0, 2.0, 1.0], [2.0, 1.0, 2.0]])  # all sums are equal
+    assert not repeat_each_other([1e-11, 2e-11, 3e-11, 1.0])  # beside a large value
+    assert not repeat_each_other(np.random.default_rng(8).gamma(2.0, size=4096))
+
+
+def test_exact_ascent_is_exact() -> None:
+    named = {claim.name: claim for claim in stated_claims("quick")}
+    (row,) = run_claims([replace(named["zpg T circular"], method="exact")], execution=HERE).verdicts.to_dict("records")
+    assert row["outcome"] == Outcome.HOLDS
+    assert row["ci_low"] == row["ci_high"]
