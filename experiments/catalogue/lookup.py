@@ -175,5 +175,7 @@ def users_line(error: BaseException) -> str:
 
 
 def _nearest(wanted: str, names: list[str]) -> str:
-    near = get_close_matches(wanted, names, n=3, cutoff=0.5)
+    # Case is the most common slip: mdp for MDP.
+    same = {name.lower(): name for name in names}
+    near = [same[name] for name in get_close_matches(wanted.lower(), list(same), n=3, cutoff=0.5)]
     return f"; nearest: {', '.join(near)}" if near else ""

@@ -44,7 +44,7 @@ NO_NOISE_RADIUS = 0.01
 EPS, EPS_COUNTS, EPS_FACTORS, LONGEST_EPS_T = tuple(2.0**-k for k in range(5)), (128, 4), (1, 4, 16, 64), 1024
 # Votes a pair of the claim on a constant.
 FLOOR_VOTES = 25
-INTERIOR = "use a policy with an interior optimum, such as CircularPolicy"
+INTERIOR = "use a policy with an interior optimum, such as CircularPolicy, on an MDP that visits every state"
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,12 @@ def policy():
 def link():
     return Instance("x", "", chain(3, 4), TabularSoftmax(3, 2), np.zeros(6), Half())
 
+class Narrow(ZerothOrder):
+    def estimate(self, mdp, policy, theta, rng):
+        return super().estimate(mdp, policy, theta, rng)[..., :1]
+
 HALF = Half()
+NARROW = Method("narrow", "Narrow", lambda dim, oracle, radius: Narrow(Sphere(), oracle, radius))
 CLIPPED = Method("clipped", "Clipped", lambda dim, oracle, radius: Clipped(Sphere(), oracle, radius))
 CLAIM = Claim("mine", "zpg", "bandit", "T", (10, 100), Setup(1), STATED_RATE, 4, False, "")
 PLAIN = perturbing("plain", "Plain")
@@ -54,6 +59,7 @@ DIVIDES = 1 + next(number for number, line in enumerate(MODULE.splitlines()) if 
         (("compare", "--raters", "parts:HALF"), "got none of the name derivative, second_derivative (Half); add"),
         (("variance", "--methods", "parts:CLIPPED"), "must have exact moments to have a variance"),
         (("variance", "--methods", "parts:CLIPPED"), "(clipping has none); leave it out"),
+        (("variance", "--methods", "parts:NARROW"), "estimate must have the shape of theta, ("),
         (("rates", "--claims", "parts:CLAIM"), "radius of claim 'mine' must be positive and finite, got 0.0"),
         (("rates", "--claims", "parts:CLAIM"), "write Setup(..., radius=0.01)"),
         (("solve", "parts:divides"), f"(ZeroDivisionError: division by zero); see parts.py, line {DIVIDES}"),

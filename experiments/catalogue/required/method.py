@@ -12,7 +12,7 @@ from estimators import PreferenceFeedback
 from experiments.catalogue.required.estimator import built_outcomes, iterate, kind_of_built
 from experiments.catalogue.required.outcome import CheckOutcome, judged, members, of_part, run_checks
 from experiments.catalogue.required.problems import SmallProblem, first_accepted
-from theory import VoteModel
+from theory import InputError, VoteModel
 
 # Pairs, and votes on each, that methods are built with.
 N_PAIRS, N_QUERIES = 12, 3
@@ -104,4 +104,8 @@ def run_built(built: Any, problem: SmallProblem, batch: tuple[int, ...]) -> Any:
     rng = np.random.default_rng(9)
     if kind_of_built(built) == "learner":
         return iterate(built, problem, batch, rng)
-    return built.estimate(problem.mdp, problem.policy, problem.thetas(batch), rng)
+    thetas = problem.thetas(batch)
+    found = built.estimate(problem.mdp, problem.policy, thetas, rng)
+    if np.shape(found) != thetas.shape:
+        raise InputError(f"estimate must have the shape of theta, {thetas.shape}, got {np.shape(found)}")
+    return found
