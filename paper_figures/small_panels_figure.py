@@ -113,11 +113,7 @@ def draw_small_panels(panels: pd.DataFrame) -> Figure:
 
 
 def _compute(context: FigureContext) -> Frames:
-    panels = compare_panels(
-        n_seeds=PRESETS[context.preset][1],
-        execution=context.execution,
-    )
-    return {"panels": panels}
+    return {"panels": compare_panels(n_seeds=PRESETS[context.preset][1], execution=context.execution)}
 
 
 def _caption(frames: Frames) -> str:

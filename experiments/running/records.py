@@ -80,8 +80,7 @@ def what_changed(path: Path, origin: Origin, endings: Sequence[str] = ()) -> lis
     """Why files are not what `origin` would give now, one phrase a reason; none if they are.
 
     The record must be as it was written, of the same settings and sources, modules of the user's among them, and every
-    file in it unchanged on disk.
-    Commits are not compared: one that leaves the sources alone changes no number.
+    file in it unchanged on disk. Commits are not compared: one that leaves the sources alone changes no number.
 
     Parameters
     ----------
@@ -102,7 +101,7 @@ def what_changed(path: Path, origin: Origin, endings: Sequence[str] = ()) -> lis
     except (ValueError, KeyError, TypeError, AttributeError):
         return [f"{path.name} cannot be read"]
     changed = [] if seal == _seal(found) else [f"{path.name} was changed after it was written"]
-    wanted = dict(origin.settings)
+    wanted = origin.settings
     changed += [
         f"made with {name} {settings.get(name)}, not {wanted.get(name)}"
         for name in sorted(wanted.keys() | settings.keys())
